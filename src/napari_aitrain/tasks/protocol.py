@@ -1,0 +1,134 @@
+"""The task protocol: targets, loss, decoding, score and metrics of one kind of segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray = npt.NDArray[np.float32]
+LabelArray = npt.NDArray[np.int32]
+BoolArray = npt.NDArray[np.bool_]
+VoxelSize = tuple[float, float, float]
+
+
+class TaskSettings(BaseModel):
+    """Base of a task's own settings; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a network is to give for one crop.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (k, z, y, x)
+        Scalar maps that stay valid when a crop is flipped, rotated, scaled or bent.
+    weight : ndarray of float32, shape (z, y, x)
+        How much each voxel counts; exactly 0 where the voxel is unlabelled.
+    nearest : tuple of bool
+        Per map of `values`, whether it holds class numbers, to be sampled without interpolation.
+    """
+
+    values: FloatArray
+    weight: FloatArray
+    nearest: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Scored objects: what decoding makes of a network's output.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (z, y, x)
+        0 is background. For instances one id per object, ``1 … n``; for classes the id of the class.
+    scores : ndarray of float32, shape (n + 1,)
+        Probability, indexed by object id, that the object is right; entry 0 is 0. Empty for class maps.
+    features : ndarray of float32, shape (n + 1, k)
+        What a calibration is fitted on; names are the task's `feature_names`. Empty for class maps.
+    probability : ndarray of float32, shape (c, z, y, x), optional
+        Probability per class, for tasks whose threshold acts on voxels.
+    """
+
+    labels: LabelArray
+    scores: FloatArray
+    features: FloatArray
+    probability: FloatArray | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Task(Protocol):
+    """One kind of segmentation. All arrays are in z, y, x order; a 2-D image has a z extent of 1.
+
+    A task is made with its settings and the ids of the classes in the ground truth. Its module does not
+    import torch at the top, so that forms can list tasks without it.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    Settings: ClassVar[type[TaskSettings]]
+    feature_names: ClassVar[tuple[str, ...]]
+    instances: ClassVar[bool]
+    """Whether labels are ids of objects (True) or of classes (False)."""
+
+    settings: TaskSettings
+    classes: tuple[int, ...]
+    """Ids of the classes in the order of the output's channels; ``(0, 1)`` for instances."""
+
+    @property
+    def heads(self) -> int:
+        """Channels the network must give."""
+        ...
+
+    def prepare(
+        self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int
+    ) -> Targets:
+        """Make targets once per crop; `known` is False where a voxel is unlabelled.
+
+        With ``dims == 2`` every slice is treated on its own.
+        """
+        ...
+
+    def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss of a batch.
+
+        `output` is (b, heads, *space), `values` (b, k, *space), `weight` (b, 1, *space); space is y, x or
+        z, y, x. A voxel of weight 0 gives exactly zero gradient.
+        """
+        ...
+
+    def activate(self, output: torch.Tensor) -> torch.Tensor:
+        """Turn raw output into maps in [0, 1] that `decode` takes and that are stored as bytes."""
+        ...
+
+    def decode(self, maps: FloatArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
+        """Turn activated maps, shape (heads, z, y, x), into scored objects."""
+        ...
+
+    def uncertainty(self, maps: FloatArray) -> FloatArray:
+        """Return how unsure the network is, 0 … 1, shape (z, y, x), from activated maps."""
+        ...
+
+    def metrics(self, objects: Objects, truth: LabelArray, known: BoolArray) -> dict[str, float]:
+        """Compare with ground truth; ``score`` (higher is better) chooses the best checkpoint."""
+        ...
+
+
+def class_ids(labels: Sequence[npt.NDArray[np.integer]]) -> tuple[int, ...]:
+    """Return the sorted ids that occur in any of the arrays."""
+    found: set[int] = set()
+    for array in labels:
+        found.update(int(value) for value in np.unique(array))
+    return tuple(sorted(found))

@@ -1,0 +1,1 @@
+"""Training: typed config, frozen crops, sampling, augmentation, the loop and its checkpoints."""

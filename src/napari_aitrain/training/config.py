@@ -1,0 +1,213 @@
+"""The typed config of a training: one model that the YAML, the command line and the window share."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ..annotation.boxes import Box, Status
+from ..errors import ConfigError
+from ..geometry import Triple, parse_magnification
+
+CONFIG_VERSION = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Source(_Strict):
+    """One training source: an image, its ground truth, boxes and a magnification."""
+
+    image: Annotated[Path, Field(description="Image file, zarr or folder of images.")]
+    labels: Annotated[Path, Field(description="Ground truth of the same shape, or a folder of it.")]
+    boxes: Annotated[
+        tuple[Box, ...],
+        Field(description="Regions to use; none means everything that is labelled."),
+    ] = ()
+    magnification: Annotated[
+        str, Field(description="Downsampling to train at: 1, 2, or x-y-z such as 2-2-1.")
+    ] = "1"
+    voxel_size: Annotated[
+        tuple[float, float, float] | None,
+        Field(description="Voxel size in nm in z, y, x order, where the file does not say it."),
+    ] = None
+    channels: Annotated[
+        tuple[str | int, ...] | None,
+        Field(description="Channels to use, by name or number from 0; none means all."),
+    ] = None
+    axes: Annotated[
+        str | None, Field(description="Order of the image's axes, such as zyx or tczyx, to correct a guess.")
+    ] = None
+    sparse: Annotated[
+        bool, Field(description="0 means unlabelled instead of background, where no box says otherwise.")
+    ] = False
+    background_id: Annotated[
+        int | None, Field(ge=1, description="The label that was painted as background in sparse ground truth.")
+    ] = None
+
+    @field_validator("magnification")
+    @classmethod
+    def _known_magnification(cls, value: str) -> str:
+        parse_magnification(value)
+        return value
+
+    @property
+    def magnification_zyx(self) -> Triple:
+        """The magnification in z, y, x order."""
+        return parse_magnification(self.magnification)
+
+
+class TrainConfig(_Strict):
+    """Everything a training needs to run again and give the same model."""
+
+    version: Annotated[int, Field(ge=1, description="Version of this file's format.")] = CONFIG_VERSION
+    name: Annotated[str, Field(min_length=1, description="Name of the model.")] = "model"
+    comments: Annotated[str, Field(description="Notes that stay with the model.")] = ""
+    task: Annotated[str, Field(description="What to segment: instances or semantic.")] = "instances"
+    task_settings: Annotated[
+        dict[str, Any], Field(description="The task's own settings, if other than its defaults.")
+    ] = {}
+    sources: Annotated[tuple[Source, ...], Field(description="The training set.")] = ()
+    dims: Annotated[
+        Literal["auto", "2", "3"], Field(description="2: slice by slice; 3: whole volumes; auto: by the boxes.")
+    ] = "auto"
+    statuses: Annotated[
+        tuple[Status, ...], Field(description="Use boxes of these statuses; rejected ones never.")
+    ] = ("in progress", "done", "reviewed")
+    tags: Annotated[tuple[str, ...], Field(description="Use boxes with any of these tags; none means all.")] = ()
+    validation_fraction: Annotated[
+        float,
+        Field(gt=0, lt=1, description="Share kept for validation where no box has that role."),
+    ] = 0.2
+    minutes: Annotated[
+        float | None, Field(gt=0, description="Stop after this many minutes of training.")
+    ] = None
+    steps: Annotated[int | None, Field(ge=1, description="Stop after this many steps.")] = None
+    seed: Annotated[int, Field(ge=0, description="Seed of every random choice.")] = 0
+    device: Annotated[
+        str, Field(description="auto, cpu, cuda, cuda:N or mps.")
+    ] = "auto"
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Field(description="auto: bfloat16 where the processor or GPU computes in it."),
+    ] = "auto"
+    threads: Annotated[
+        int | None, Field(ge=1, description="Processor threads; none means one less than there are cores.")
+    ] = None
+    network: Annotated[
+        Literal["auto", "small", "medium", "large"],
+        Field(description="Size of the network; auto chooses by device and time."),
+    ] = "auto"
+    initial_model: Annotated[
+        Path | None, Field(description="Model folder to go on from; none means from scratch.")
+    ] = None
+    batch_size: Annotated[
+        int | None, Field(ge=1, description="Patches per step; none is found by a real step.")
+    ] = None
+    patch_shape: Annotated[
+        Triple | None, Field(description="Voxels of a patch in z, y, x order; none is chosen from the boxes.")
+    ] = None
+    learning_rate: Annotated[
+        float | None, Field(gt=0, description="Peak learning rate; none means the tested default.")
+    ] = None
+    augmentation: Annotated[
+        Literal["none", "light", "full"], Field(description="How much training patches are varied.")
+    ] = "full"
+    preview_interval: Annotated[
+        float, Field(ge=0.5, description="Seconds between previews while the model is young.")
+    ] = 3.0
+    checkpoint_interval: Annotated[
+        float, Field(ge=1, description="Seconds between checkpoints for resume.")
+    ] = 20.0
+
+    @field_validator("dims", mode="before")
+    @classmethod
+    def _dims_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) else value
+
+
+def parse_config(data: object, where: str = "the config") -> TrainConfig:
+    """Check plain data against `TrainConfig`.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown (the nearest known one is named) or a value is not allowed.
+    """
+    if not isinstance(data, dict):
+        raise ConfigError(f"{where} is not a set of settings", "lines such as 'task: instances'", _SEE)
+    if isinstance(data.get("version"), int) and data["version"] > CONFIG_VERSION:
+        raise ConfigError(
+            f"{where} was written by a newer version (format {data['version']})",
+            f"format {CONFIG_VERSION} or older",
+            "update napari-aitrain",
+        )
+    try:
+        return TrainConfig.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, where) from error
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a YAML config; paths in it are relative to its folder.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or has an unknown key or value.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist", "a YAML file with settings", "check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {error}", "a YAML file with settings", _SEE) from error
+    config = parse_config(data, str(path))
+    base = Path(path).resolve().parent
+    sources = [s.model_copy(update={"image": base / s.image, "labels": base / s.labels}) for s in config.sources]
+    update: dict[str, Any] = {"sources": tuple(sources)}
+    if config.initial_model is not None:
+        update["initial_model"] = base / config.initial_model
+    return config.model_copy(update=update)
+
+
+def config_to_yaml(config: TrainConfig) -> str:
+    """Return the config as YAML that `read_config` reads."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def known_keys(model: type[BaseModel] = TrainConfig) -> list[str]:
+    """Return the names of the settings of a config model."""
+    return list(model.model_fields)
+
+
+def _explain(error: ValidationError, where: str) -> ConfigError:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        parent = str(first["loc"][0])
+        model = {"sources": Source}.get(parent, TrainConfig) if len(first["loc"]) > 1 else TrainConfig
+        if "boxes" in first["loc"][:-1]:
+            model = Box
+        near = difflib.get_close_matches(key, known_keys(model), n=1, cutoff=0.0)
+        return ConfigError(
+            f"{where}: unknown setting {path!r}",
+            "one of " + ", ".join(known_keys(model)),
+            f"did you mean {near[0]!r}?",
+        )
+    return ConfigError(
+        f"{where}: {path} is {first['input']!r}: {first['msg']}",
+        (TrainConfig.model_fields[path].description or "an allowed value")
+        if path in TrainConfig.model_fields
+        else "an allowed value",
+        _SEE,
+    )
+
+
+_SEE = "see docs/configuration.md for every setting with an example"
