@@ -1,0 +1,76 @@
+"""The card of a model: what it was made for, from what, and how good it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ..annotation.boxes import Box
+
+FORMAT_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=True, ser_json_inf_nan="strings")
+
+
+class SourceCard(_Part):
+    """One training source as it was when the model was trained."""
+
+    image: str
+    labels: str
+    magnification: str = "1"
+    shape: Annotated[tuple[int, ...], Field(description="Of the image, z, y, x.")] = ()
+    image_fingerprint: Annotated[str, Field(description="Checksum of what was read, to recognise the data.")] = ""
+    labels_fingerprint: str = ""
+    boxes: tuple[Box, ...] = ()
+
+
+class DataCard(_Part):
+    """The data a model was trained on."""
+
+    sources: tuple[SourceCard, ...] = ()
+    split: Annotated[str, Field(description="How training and validation were kept apart, as a sentence.")] = ""
+    voxels: Annotated[dict[str, int], Field(description="Labelled voxels per role.")] = {}
+    objects: Annotated[dict[str, int], Field(description="Objects per role.")] = {}
+
+
+class ModelCard(_Part):
+    """Everything about a model except its weights; ``model.json``."""
+
+    format_version: int = FORMAT_VERSION
+    name: Annotated[str, Field(min_length=1)] = "model"
+    version: Annotated[int, Field(ge=1)] = 1
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    task: str
+    task_settings: dict[str, Any] = {}
+    classes: Annotated[tuple[int, ...], Field(description="Ids of the classes, in the order of channels.")] = (0, 1)
+    class_names: dict[int, str] = {}
+    dims: Literal[2, 3]
+    channels: Annotated[tuple[str, ...], Field(description="Names of the image channels it takes.")] = ()
+    network: Annotated[dict[str, Any], Field(description="A `NetworkConfig` as plain data.")]
+    normalisation: Annotated[
+        dict[str, tuple[float, ...]], Field(description="`low` and `high` per channel.")
+    ] = {}
+    voxel_size: Annotated[
+        tuple[float, float, float] | None, Field(description="nm, z, y, x, at the training magnification.")
+    ] = None
+    magnification: Annotated[str, Field(description="x-y-z, relative to the finest level.")] = "1"
+    threshold: Annotated[float, Field(ge=0, le=1, description="Objects below this score are not shown.")] = 0.5
+    calibration: Annotated[dict[str, Any] | None, Field(description="A `Calibration` as plain data.")] = None
+    metrics: Annotated[dict[str, Any], Field(description="Metrics per role.")] = {}
+    data: DataCard = DataCard()
+    seed: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    packages: Annotated[dict[str, str], Field(description="Versions it was trained with.")] = {}
+    parent: Annotated[str | None, Field(description="The model that training went on from.")] = None
+    comments: str = ""
+    weights_sha256: Annotated[str, Field(description="Checksum of ``weights.safetensors``; set on saving.")] = ""
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,225 @@
+"""A model is a folder: ``model.json`` (the card) and ``weights.safetensors``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from ..atomic import explain_storage, write_atomic
+from ..errors import ModelError, OutputExistsError
+from .card import FORMAT_VERSION, ModelCard
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..tasks.protocol import Task
+
+CARD = "model.json"
+WEIGHTS = "weights.safetensors"
+_AGAIN = "copy the model folder again, or train it again"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model on disk.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``model.json`` and ``weights.safetensors``.
+    card : ModelCard
+        What is known about the model.
+    """
+
+    folder: Path
+    card: ModelCard
+
+    def task(self) -> Task:
+        """Return the task the model was trained for, with its settings and classes.
+
+        Raises
+        ------
+        ModelError
+            If no such task is installed or the settings are not the task's.
+        """
+        from ..tasks import get_task
+
+        kind = get_task(self.card.task)
+        try:
+            settings = kind.Settings.model_validate(self.card.task_settings)
+        except ValidationError as error:
+            raise ModelError(
+                f"{self.folder}: the settings of task {self.card.task!r} are not right: {error.errors()[0]['msg']}",
+                "settings that this version of the task knows",
+                _AGAIN,
+            ) from error
+        return kind(settings, self.card.classes)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Read the weights, on the CPU.
+
+        Raises
+        ------
+        ModelError
+            If the file is damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        try:
+            return load((self.folder / WEIGHTS).read_bytes())
+        except (SafetensorError, OSError) as error:
+            raise _damaged(self.folder, str(error)) from error
+
+    def network(self) -> torch.nn.Module:
+        """Build the network with its weights, in evaluation mode, on the CPU.
+
+        Raises
+        ------
+        ModelError
+            If the weights do not fit the network of the card.
+        """
+        from ..nets import NetworkConfig, build_network
+
+        weights = self.state_dict()
+        try:
+            module = build_network(NetworkConfig.model_validate(self.card.network))
+            module.load_state_dict(weights)
+        except (ValidationError, RuntimeError) as error:
+            raise ModelError(
+                f"{self.folder}: the weights do not fit the network of its card: {str(error).splitlines()[0]}",
+                "a card and weights that were saved together",
+                _AGAIN,
+            ) from error
+        return module.eval()
+
+
+def save_model(
+    folder: Path, card: ModelCard, state_dict: Mapping[str, torch.Tensor], *, replace: bool = False
+) -> Model:
+    """Save a model; a kill at any moment leaves the old model, the new one or none, never half of one.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the model is to be.
+    card : ModelCard
+        Its `weights_sha256` and `format_version` are set here.
+    state_dict : mapping of str to Tensor
+        On any device, in any memory layout.
+    replace : bool
+        Whether a model that is there already, from the same training, may go.
+
+    Raises
+    ------
+    OutputExistsError
+        If the folder exists and `replace` is False, or it holds something that is not a model.
+    StorageError
+        If it cannot be written.
+    """
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    if folder.exists() and not (replace and (folder / CARD).is_file()):
+        raise OutputExistsError(f"{folder} exists", "a folder that does not exist yet", "choose another name")
+    weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()})
+    card = card.model_copy(
+        update={"weights_sha256": hashlib.sha256(weights).hexdigest(), "format_version": FORMAT_VERSION}
+    )
+    beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
+    with explain_storage(folder):
+        try:
+            beside.mkdir(parents=True)
+            write_atomic(beside / WEIGHTS, weights)
+            write_atomic(beside / CARD, card.model_dump_json(indent=2))
+            _move_into_place(beside, folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    return Model(folder, card)
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replaced")
+
+
+def _move_into_place(beside: Path, folder: Path) -> None:
+    old = _replaced(folder)
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(folder, old)
+    os.rename(beside, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_model(path: Path | str) -> Model:
+    """Open a model and check that its files are whole; the weights are read when asked for.
+
+    Parameters
+    ----------
+    path : path-like
+        A model folder, or a job folder that holds one in ``model/``.
+
+    Raises
+    ------
+    ModelError
+        If there is no model, it is damaged, or a newer version wrote it.
+    """
+    folder = _find(Path(path))
+    card = _read_card(folder)
+    try:
+        with open(folder / WEIGHTS, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _damaged(folder, "it is missing or cannot be read") from error
+    if found != card.weights_sha256:
+        raise _damaged(folder, "its checksum is not the one in the card")
+    return Model(folder, card)
+
+
+def _find(path: Path) -> Path:
+    # A save that was killed between its two renames leaves the older model under the second name.
+    for folder in (path, path / "model", _replaced(path), _replaced(path / "model")):
+        if (folder / CARD).is_file():
+            return folder
+    if not path.exists():
+        raise ModelError(f"{path} does not exist", "a model folder", "check the path, or see `napari-aitrain models list`")
+    raise ModelError(
+        f"{path} holds no model",
+        f"a folder with {CARD} and {WEIGHTS}, or the folder of a job that has saved a model",
+        "check the path; a job saves its model at its first validation and when it ends",
+    )
+
+
+def _read_card(folder: Path) -> ModelCard:
+    try:
+        data = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder / CARD} cannot be read: {error}", "the card of a model", _AGAIN) from error
+    version = data.get("format_version") if isinstance(data, dict) else None
+    if not isinstance(version, int):
+        raise ModelError(f"{folder / CARD} is not the card of a model", "a card with a format_version", _AGAIN)
+    if version > FORMAT_VERSION:
+        raise ModelError(
+            f"{folder} was saved by a newer version (format {version})",
+            f"format {FORMAT_VERSION} or older",
+            "update napari-aitrain",
+        )
+    try:
+        return ModelCard.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"{folder / CARD}: {where}: {first['msg']}", "the card of a model", _AGAIN) from error
+
+
+def _damaged(folder: Path, why: str) -> ModelError:
+    return ModelError(f"{folder / WEIGHTS} is damaged: {why}", "the weights as they were saved", _AGAIN)

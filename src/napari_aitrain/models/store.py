@@ -1,0 +1,119 @@
+"""The model store: ``models/NAME/vN`` in the user's folder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..atomic import explain_storage
+from ..errors import ModelError
+from ..home import home
+from .folder import CARD, Model, load_model
+
+_VERSION = re.compile(r"v([1-9]\d*)")
+
+
+def store_folder() -> Path:
+    """Return the folder of the store."""
+    return home() / "models"
+
+
+def list_models() -> Iterator[Model | ModelError]:
+    """Yield every stored model, by name and version; in place of one that cannot be opened, its error."""
+    for name in sorted(_folders(store_folder())):
+        for _, folder in _versions(name):
+            try:
+                yield load_model(folder)
+            except ModelError as error:
+                yield error
+
+
+def find_model(reference: str) -> Model:
+    """Open a model by path, by ``NAME`` (its newest version) or by ``NAME/vN``.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it is damaged.
+    """
+    if Path(reference).exists():
+        return load_model(reference)
+    folder = _stored(reference)
+    return load_model(Path(reference) if folder is None else folder)
+
+
+def import_model(path: Path, name: str | None = None) -> Model:
+    """Copy a model into the store as the next version of its name.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged, or the name cannot be that of a folder.
+    """
+    model = load_model(path)
+    name = safe_name(name or model.card.name)
+    number = max((n for n, _ in _versions(store_folder() / name)), default=0) + 1
+    target = store_folder() / name / f"v{number}"
+    beside = target.with_name(f".{target.name}.part")
+    with explain_storage(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(model.folder, beside)
+        beside.rename(target)
+    return load_model(target)
+
+
+def remove_model(reference: str) -> Path:
+    """Delete ``NAME/vN`` from the store, or every version of ``NAME``; models elsewhere are never deleted.
+
+    Raises
+    ------
+    ModelError
+        If the store has no such model.
+    """
+    parts = reference.split("/")
+    folder = store_folder().joinpath(*parts)
+    inside = len(parts) <= 2 and all(part and part == safe_name(part) for part in parts)
+    if not inside or not any(True for _ in folder.rglob(CARD)):
+        raise ModelError(
+            f"the model store has no {reference!r}", "a NAME or NAME/vN", "see `napari-aitrain models list`"
+        )
+    with explain_storage(folder):
+        shutil.rmtree(folder)
+        if folder.parent != store_folder() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+    return folder
+
+
+def safe_name(name: str) -> str:
+    """Return the name as that of a folder on every system: unicode stays, separators and dots at the ends go.
+
+    Examples
+    --------
+    >>> safe_name("nuclei: day 3/α")
+    'nuclei_ day 3_α'
+    """
+    clean = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name).strip(". ")
+    return clean or "model"
+
+
+def _stored(reference: str) -> Path | None:
+    parts = reference.split("/")
+    if len(parts) == 1:
+        versions = _versions(store_folder() / reference)
+        return versions[-1][1] if versions else None
+    folder = store_folder().joinpath(*parts)
+    return folder if len(parts) == 2 and folder.is_dir() else None
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [f for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".")]
+
+
+def _versions(folder: Path) -> list[tuple[int, Path]]:
+    found = ((_VERSION.fullmatch(f.name), f) for f in _folders(folder))
+    return sorted((int(match[1]), f) for match, f in found if match)
