@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from ..atomic import explain_storage, write_atomic
-from ..errors import ModelError, OutputExistsError
+from ..errors import ConfigError, ModelError, OutputExistsError
 from .card import FORMAT_VERSION, ModelCard
 
 if TYPE_CHECKING:
@@ -51,18 +51,12 @@ class Model:
         ModelError
             If no such task is installed or the settings are not the task's.
         """
-        from ..tasks import get_task
+        from ..tasks import make_task
 
-        kind = get_task(self.card.task)
         try:
-            settings = kind.Settings.model_validate(self.card.task_settings)
-        except ValidationError as error:
-            raise ModelError(
-                f"{self.folder}: the settings of task {self.card.task!r} are not right: {error.errors()[0]['msg']}",
-                "settings that this version of the task knows",
-                _AGAIN,
-            ) from error
-        return kind(settings, self.card.classes)
+            return make_task(self.card.task, self.card.task_settings, self.card.classes)
+        except ConfigError as error:
+            raise ModelError(f"{self.folder}: {error.what}", error.expected, error.remedy) from error
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Read the weights, on the CPU.
@@ -191,7 +185,7 @@ def _find(path: Path) -> Path:
         if (folder / CARD).is_file():
             return folder
     if not path.exists():
-        raise ModelError(f"{path} does not exist", "a model folder", "check the path, or see `napari-aitrain models list`")
+        raise ModelError(f"{path} does not exist", "a model folder", "check the path; `napari-aitrain models list`")
     raise ModelError(
         f"{path} holds no model",
         f"a folder with {CARD} and {WEIGHTS}, or the folder of a job that has saved a model",
