@@ -1,0 +1,1 @@
+"""Open, check, normalise and write volumes."""
