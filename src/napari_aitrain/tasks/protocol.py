@@ -58,12 +58,15 @@ class Objects:
         What a calibration is fitted on; names are the task's `feature_names`. Empty for class maps.
     probability : ndarray of float32, shape (c, z, y, x), optional
         Probability per class, for tasks whose threshold acts on voxels.
+    class_ids : tuple of int
+        Ids of the classes of `probability`, background first.
     """
 
     labels: LabelArray
     scores: FloatArray
     features: FloatArray
     probability: FloatArray | None = None
+    class_ids: tuple[int, ...] = (0, 1)
     extra: Mapping[str, object] = field(default_factory=dict)
 
 

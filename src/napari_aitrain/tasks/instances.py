@@ -1,0 +1,140 @@
+"""Instances: one id per object, in 2-D, slice by slice, or in 3-D.
+
+The network gives three maps: foreground, the distance to the object's border divided by its maximum in the object,
+and the border. Seeds where the distance is large are grown through the foreground by a watershed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from .maps import border, known_with_ring, normalised_distance, outline_spacing, split_by_slice, unique_over_slices
+from .objects import fill_holes, grow, relabel_large, seeds_of
+from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
+from .scoring import FEATURE_NAMES, instance_scores, judge, object_features, raw_scores
+
+if TYPE_CHECKING:
+    import torch
+
+FOREGROUND, DISTANCE, BORDER = range(3)
+
+
+class InstancesSettings(TaskSettings):
+    """Settings of the instances task."""
+
+    foreground: Annotated[
+        float, Field(gt=0, lt=1, description="Voxels whose foreground is more probable than this belong to objects.")
+    ] = 0.5
+    seed: Annotated[
+        float, Field(gt=0, lt=1, description="Higher splits touching objects more readily.")
+    ] = 0.5
+    minimum_size: Annotated[
+        int, Field(ge=0, description="Objects of fewer voxels are left out (pixels of a slice in 2-D).")
+    ] = 15
+    smoothing: Annotated[
+        float, Field(ge=0, le=10, description="Smoothing of the distance in voxels; higher merges more objects.")
+    ] = 1.0
+
+
+class InstancesTask:
+    """Separate objects, each with an id and a score.
+
+    Parameters
+    ----------
+    settings : InstancesSettings
+        How maps become objects.
+    classes : tuple of int
+        Not used: a voxel is background or of an object.
+    """
+
+    name: ClassVar[str] = "instances"
+    title: ClassVar[str] = "Objects"
+    description: ClassVar[str] = "Separate objects such as nuclei, cells or organelles, each with its own id and score."
+    Settings: ClassVar[type[TaskSettings]] = InstancesSettings
+    feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
+    instances: ClassVar[bool] = True
+
+    def __init__(self, settings: InstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
+        self.settings: InstancesSettings = settings or InstancesSettings()
+        self.classes: tuple[int, ...] = (0, 1)
+
+    @property
+    def heads(self) -> int:
+        """Channels the network must give: foreground, distance and border."""
+        return 3
+
+    def prepare(self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int) -> Targets:
+        """Make the three maps and the weight; see `maps`.
+
+        Where unlabelled voxels exist and no background was painted, a thin ring around the painted objects is taken
+        for background, else nothing would tell the network where objects end.
+        """
+        spacing = outline_spacing(voxel_size)
+        known = known_with_ring(labels, known, spacing, dims)
+        painted = np.where(known & (labels > 0), labels, 0).astype(np.int32)
+        parts = split_by_slice(painted, dims)
+        values = np.empty((3, *labels.shape), np.float32)
+        for index, part in parts:
+            around = spacing[3 - part.ndim :]
+            values[FOREGROUND, index] = part > 0
+            values[DISTANCE, index] = normalised_distance(part, around)
+            values[BORDER, index] = border(part)
+        return Targets(values, known.astype(np.float32), (False, False, False))
+
+    def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Cross entropy of every map and soft Dice of the foreground; distance counts mostly inside objects."""
+        from .losses import cross_entropy_binary, soft_dice
+
+        output, weight = output.float(), weight[:, 0].float()
+        foreground, distance, rim = (values[:, i].float() for i in range(3))
+        return (
+            cross_entropy_binary(output[:, FOREGROUND], foreground, weight)
+            + soft_dice(output[:, FOREGROUND].sigmoid(), foreground, weight)
+            + 2 * cross_entropy_binary(output[:, DISTANCE], distance, weight * (0.1 + foreground))
+            + cross_entropy_binary(output[:, BORDER], rim, weight * (0.2 + foreground))
+        )
+
+    def activate(self, output: torch.Tensor) -> torch.Tensor:
+        """Return the logistic function of every map."""
+        return output.sigmoid()
+
+    def decode(self, maps: FloatArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
+        """Grow seeds through the foreground; with ``dims == 2`` ids are unique over slices."""
+        spacing = outline_spacing(voxel_size)
+        labels = np.zeros(maps.shape[1:], np.int32)
+        features = [np.zeros((1, len(FEATURE_NAMES)), np.float32)]
+        count = 0
+        flat = dims == 2 or labels.shape[0] == 1
+        for index, _ in split_by_slice(labels, 2 if flat else 3):
+            part = maps[(slice(None), *index)]
+            found = self._decode_part(part, spacing[4 - part.ndim :])
+            features.append(object_features(found, part)[1:])
+            labels[index] = np.where(found > 0, found + count, 0)
+            count += len(features[-1])
+        table = np.concatenate(features)
+        return Objects(labels, raw_scores(table), table, extra={"dims": 2 if flat else 3})
+
+    def _decode_part(self, maps: FloatArray, spacing: tuple[float, ...]) -> LabelArray:
+        settings = self.settings
+        foreground = maps[FOREGROUND] > settings.foreground
+        distance = maps[DISTANCE] * (1 - maps[BORDER])
+        seeds, height = seeds_of(distance, foreground, spacing, settings.smoothing, settings.seed * 0.7)
+        labels = grow(seeds, height, foreground)
+        return fill_holes(relabel_large(labels, settings.minimum_size))
+
+    def uncertainty(self, maps: FloatArray) -> FloatArray:
+        """Return how unsure the foreground is, and within it the border between objects."""
+        foreground = maps[FOREGROUND]
+        inside = 1 - np.abs(2 * foreground - 1)
+        rim = foreground * (1 - np.abs(2 * maps[BORDER] - 1))
+        return np.maximum(inside, rim).astype(np.float32)
+
+    def metrics(self, objects: Objects, truth: LabelArray, known: BoolArray) -> dict[str, float]:
+        """Average precision and more; ``score`` is the mean average precision at IoU 0.5 to 0.9."""
+        if objects.extra.get("dims") == 2:
+            truth = unique_over_slices(truth)
+        return instance_scores(*judge(objects.labels, truth, known))
+

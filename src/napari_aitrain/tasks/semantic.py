@@ -1,0 +1,105 @@
+"""Semantic classes: every voxel belongs to one of a few classes, in 2-D and 3-D."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from ..errors import GroundTruthError
+from .matching import Confusion
+from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
+
+if TYPE_CHECKING:
+    import torch
+
+
+class SemanticSettings(TaskSettings):
+    """Settings of the semantic task."""
+
+    dice_weight: Annotated[
+        float, Field(ge=0, le=10, description="How much the overlap of small classes counts beside every voxel.")
+    ] = 1.0
+
+
+class SemanticTask:
+    """A class for every voxel, with its probability.
+
+    Parameters
+    ----------
+    settings : SemanticSettings
+        What the loss looks at.
+    classes : tuple of int
+        Ids of the classes in the ground truth, background first.
+    """
+
+    name: ClassVar[str] = "semantic"
+    title: ClassVar[str] = "Classes"
+    description: ClassVar[str] = "A class for every voxel, such as membrane or cytoplasm, without separate objects."
+    Settings: ClassVar[type[TaskSettings]] = SemanticSettings
+    feature_names: ClassVar[tuple[str, ...]] = ()
+    instances: ClassVar[bool] = False
+
+    def __init__(self, settings: SemanticSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
+        if len(classes) < 2:
+            raise GroundTruthError(
+                f"the ground truth has only the class {', '.join(map(str, classes)) or '(none)'}",
+                "at least two classes, of which the first is the background",
+                "paint some background too, with an id of its own",
+            )
+        self.settings: SemanticSettings = settings or SemanticSettings()
+        self.classes: tuple[int, ...] = tuple(classes)
+
+    @property
+    def heads(self) -> int:
+        """Channels the network must give: one per class."""
+        return len(self.classes)
+
+    def prepare(self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int) -> Targets:
+        """Return the channel of each voxel's class; a voxel of an unlisted class counts as unlabelled."""
+        channel = np.zeros(labels.shape, np.float32)
+        listed = np.zeros(labels.shape, bool)
+        for number, identity in enumerate(self.classes):
+            where = labels == identity
+            channel[where] = number
+            listed |= where
+        return Targets(channel[None], (known & listed).astype(np.float32), (True,))
+
+    def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Cross entropy with rare classes raised, and soft Dice averaged over the classes."""
+        from torch.nn.functional import one_hot
+
+        from .losses import cross_entropy_classes, soft_dice
+
+        output, weight = output.float(), weight[:, 0].float()
+        target = values[:, 0].round().long().clamp(0, self.heads - 1)
+        loss = cross_entropy_classes(output, target, weight)
+        if self.settings.dice_weight > 0:
+            probability, wanted = output.softmax(1), one_hot(target, self.heads).float()
+            each = [soft_dice(probability[:, c], wanted[..., c], weight) for c in range(self.heads)]
+            loss = loss + self.settings.dice_weight * sum(each) / self.heads
+        return loss
+
+    def activate(self, output: torch.Tensor) -> torch.Tensor:
+        """Return the softmax over classes."""
+        return output.softmax(1)
+
+    def decode(self, maps: FloatArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
+        """Return the most probable class of every voxel, and all probabilities."""
+        ids = np.asarray(self.classes, np.int32)
+        none = np.zeros(0, np.float32)
+        probability = np.asarray(maps, np.float32)
+        return Objects(
+            ids[probability.argmax(axis=0)], none, none.reshape(0, 0), probability=probability, class_ids=self.classes
+        )
+
+    def uncertainty(self, maps: FloatArray) -> FloatArray:
+        """Return one minus the margin between the two most probable classes."""
+        second, first = np.partition(maps, -2, axis=0)[-2:]
+        return np.clip(1 - (first - second), 0, 1).astype(np.float32)
+
+    def metrics(self, objects: Objects, truth: LabelArray, known: BoolArray) -> dict[str, float]:
+        """Dice and IoU per class; ``score`` is the mean IoU of the classes other than the background."""
+        metrics = Confusion.count(objects.labels, truth, self.classes, ignore=~known).metrics()
+        return {"score": metrics["iou"], **metrics}
