@@ -14,7 +14,8 @@ from pydantic import Field
 from .maps import border, known_with_ring, normalised_distance, outline_spacing, split_by_slice, unique_over_slices
 from .objects import fill_holes, grow, relabel_large, seeds_of
 from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
-from .scoring import FEATURE_NAMES, instance_scores, judge, object_features, raw_scores
+from .scoring import FEATURE_NAMES, judge, object_features, raw_scores
+from .tally import InstanceTally
 
 if TYPE_CHECKING:
     import torch
@@ -136,5 +137,7 @@ class InstancesTask:
         """Average precision and more; ``score`` is the mean average precision at IoU 0.5 to 0.9."""
         if objects.extra.get("dims") == 2:
             truth = unique_over_slices(truth)
-        return instance_scores(*judge(objects.labels, truth, known))
+        prediction, truth, known = judge(objects.labels, truth, known)
+        metrics = InstanceTally.count(prediction, truth, ignore=~known).metrics()
+        return {"score": metrics["ap_mean"], **metrics}
 

@@ -6,10 +6,10 @@ images lay side by side in one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import fastremap
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
@@ -47,15 +47,20 @@ class Overlap:
     @classmethod
     def count(cls, prediction: AnyLabels, truth: AnyLabels, ignore: BoolArray | None = None) -> Overlap:
         """Count shared voxels of two arrays of one shape, without those where `ignore` is True."""
-        if ignore is not None:
+        if ignore is not None and ignore.any():
             prediction, truth = prediction[~ignore], truth[~ignore]
-        truth_ids, row = np.unique(truth.ravel(), return_inverse=True)
-        prediction_ids, column = np.unique(prediction.ravel(), return_inverse=True)
-        width = max(1, len(prediction_ids))
-        pairs, counts = np.unique(row.astype(np.int64) * width + column, return_counts=True)
-        return cls(
-            truth_ids.astype(np.int64), prediction_ids.astype(np.int64), pairs // width, pairs % width, counts
-        )
+        truth, truth_table = _compact(truth)
+        prediction, prediction_table = _compact(prediction)
+        width = int(prediction.max(initial=0)) + 1
+        combined = truth.astype(np.int64).ravel() * width + prediction.ravel().astype(np.int64)
+        pairs, counts = fastremap.unique(combined, return_counts=True)
+        truth_ids, rows = np.unique(pairs // width, return_inverse=True)
+        prediction_ids, columns = np.unique(pairs % width, return_inverse=True)
+        if truth_table is not None:
+            truth_ids = truth_table[truth_ids]
+        if prediction_table is not None:
+            prediction_ids = prediction_table[prediction_ids]
+        return cls(*(a.astype(np.int64) for a in (truth_ids, prediction_ids, rows, columns, counts)))
 
     @cached_property
     def truth_sizes(self) -> IntArray:
@@ -111,6 +116,14 @@ class Overlap:
         return self.truth_ids[rows[chosen]], self.prediction_ids[columns[chosen]], ious[chosen]
 
 
+def _compact(labels: AnyLabels) -> tuple[AnyLabels, AnyLabels | None]:
+    """Return labels whose products fit 64 bits, and the ids they stand for if they had to be numbered anew."""
+    if not labels.size or (0 <= int(labels.min()) and int(labels.max()) < 2**31):
+        return labels, None
+    ids, position = np.unique(labels.ravel(), return_inverse=True)
+    return position, ids
+
+
 def _assign(rows: IntArray, columns: IntArray, ious: Float64Array) -> IntArray:
     """Return positions of the best pairs: as many as possible, then of the largest total IoU."""
     row_ids, row = np.unique(rows, return_inverse=True)
@@ -130,59 +143,3 @@ def _assign(rows: IntArray, columns: IntArray, ious: Float64Array) -> IntArray:
         found = position[linear_sum_assignment(gain, maximize=True)]
         chosen.extend(int(p) for p in found if p >= 0)
     return np.asarray(sorted(chosen), np.int64)
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Voxels per class of the truth and class of the prediction.
-
-    Parameters
-    ----------
-    classes : tuple of int
-        Ids of the classes, background first.
-    table : ndarray of int64, shape (c, c)
-        Rows are the truth, columns the prediction.
-    """
-
-    classes: tuple[int, ...]
-    table: IntArray
-
-    @classmethod
-    def count(
-        cls, prediction: AnyLabels, truth: AnyLabels, classes: Sequence[int], ignore: BoolArray | None = None
-    ) -> Confusion:
-        """Count two arrays of one shape, without voxels where `ignore` is True or the truth has no listed class.
-
-        A predicted id that is no listed class counts as background.
-        """
-        overlap = Overlap.count(prediction, truth, ignore)
-        channel = {identity: number for number, identity in enumerate(classes)}
-        table = np.zeros((len(classes), len(classes)), np.int64)
-        for t, p, n in zip(
-            overlap.truth_ids[overlap.rows], overlap.prediction_ids[overlap.columns], overlap.counts, strict=True
-        ):
-            if int(t) in channel:
-                table[channel[int(t)], channel.get(int(p), 0)] += n
-        return cls(tuple(int(c) for c in classes), table)
-
-    def __add__(self, other: Confusion) -> Confusion:
-        """Return the counts of both; they must have the same classes."""
-        return Confusion(self.classes, self.table + other.table)
-
-    def metrics(self) -> dict[str, float]:
-        """Return ``dice_ID`` and ``iou_ID`` per class, and ``dice`` and ``iou``, their mean over the foreground.
-
-        A class that is in neither truth nor prediction has no figure and is left out of the mean; with none left the
-        mean is 1, as nothing is wrong.
-        """
-        metrics: dict[str, float] = {}
-        for number, identity in enumerate(self.classes):
-            both = int(self.table[number, number])
-            total = int(self.table[number].sum() + self.table[:, number].sum())
-            if total:
-                metrics[f"dice_{identity}"] = 2 * both / total
-                metrics[f"iou_{identity}"] = both / (total - both)
-        for name in ("iou", "dice"):
-            each = [metrics[f"{name}_{c}"] for c in self.classes[1:] if f"{name}_{c}" in metrics]
-            metrics = {name: float(np.mean(each)) if each else 1.0, **metrics}
-        return metrics

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from .maps import border, known_with_ring
-from .matching import Overlap
 from .protocol import BoolArray, FloatArray, LabelArray
 
 FEATURE_NAMES = (
@@ -19,7 +18,6 @@ FEATURE_NAMES = (
     "rim_foreground",
     "rim_share",
 )
-IOUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 
 
 def object_features(labels: LabelArray, maps: FloatArray) -> FloatArray:
@@ -103,32 +101,3 @@ def judge(prediction: LabelArray, truth: LabelArray, known: BoolArray) -> tuple[
     counted[0] = False
     shown = np.where(counted[prediction], prediction, 0)
     return shown, painted, around | (shown > 0)
-
-
-def instance_scores(prediction: LabelArray, truth: LabelArray, known: BoolArray) -> dict[str, float]:
-    """Return average precision, F1, panoptic quality and Dice of the foreground of one crop."""
-    overlap = Overlap.count(prediction, truth, ~known)
-    n_truth, n_prediction = overlap.n_truth, overlap.n_prediction
-    precisions = {}
-    for iou in IOUS:
-        hits = len(overlap.match(iou)[0])
-        precisions[iou] = _share(hits, n_truth + n_prediction - hits)
-    ious = overlap.match()[2]
-    hits = len(ious)
-    inside = known & (truth > 0), known & (prediction > 0)
-    both = np.count_nonzero(inside[0] & inside[1])
-    return {
-        "score": float(np.mean(list(precisions.values()))),
-        "ap50": precisions[0.5],
-        "ap75": precisions[0.75],
-        "f1_50": _share(2 * hits, n_truth + n_prediction),
-        "pq": _share(2 * float(ious.sum()), n_truth + n_prediction),
-        "dice": _share(2 * both, np.count_nonzero(inside[0]) + np.count_nonzero(inside[1])),
-        "n_truth": float(n_truth),
-        "n_prediction": float(n_prediction),
-    }
-
-
-def _share(part: float, whole: float) -> float:
-    """Return the share; 1 where there was nothing to find and nothing was found."""
-    return float(part) / whole if whole else 1.0

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from ..errors import GroundTruthError
-from .matching import Confusion
+from .confusion import Confusion
 from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
 
 if TYPE_CHECKING:
