@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from ..atomic import explain_storage, write_atomic
 from ..errors import ConfigError, ModelError, OutputExistsError
+from ..volumes.atomic import atomic_write_bytes, atomic_write_text, beside, move_into_place, storage_errors
 from .card import FORMAT_VERSION, ModelCard
 
 if TYPE_CHECKING:
@@ -129,15 +127,15 @@ def save_model(
     card = card.model_copy(
         update={"weights_sha256": hashlib.sha256(weights).hexdigest(), "format_version": FORMAT_VERSION}
     )
-    beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
-    with explain_storage(folder):
+    temporary = beside(folder)
+    with storage_errors(folder):
         try:
-            beside.mkdir(parents=True)
-            write_atomic(beside / WEIGHTS, weights)
-            write_atomic(beside / CARD, card.model_dump_json(indent=2))
-            _move_into_place(beside, folder)
+            temporary.mkdir(parents=True)
+            atomic_write_bytes(temporary / WEIGHTS, weights)
+            atomic_write_text(temporary / CARD, card.model_dump_json(indent=2))
+            _replace(folder, temporary)
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
     return Model(folder, card)
 
 
@@ -145,12 +143,12 @@ def _replaced(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.replaced")
 
 
-def _move_into_place(beside: Path, folder: Path) -> None:
+def _replace(folder: Path, by: Path) -> None:
     old = _replaced(folder)
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
-        os.rename(folder, old)
-    os.rename(beside, folder)
+        move_into_place(folder, old)
+    move_into_place(by, folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..atomic import explain_storage
 from ..errors import ModelError
 from ..home import home
+from ..volumes.atomic import atomic_folder, storage_errors
 from .folder import CARD, Model, load_model
 
 _VERSION = re.compile(r"v([1-9]\d*)")
@@ -56,12 +56,10 @@ def import_model(path: Path, name: str | None = None) -> Model:
     name = safe_name(name or model.card.name)
     number = max((n for n, _ in _versions(store_folder() / name)), default=0) + 1
     target = store_folder() / name / f"v{number}"
-    beside = target.with_name(f".{target.name}.part")
-    with explain_storage(target):
+    with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.copytree(model.folder, beside)
-        beside.rename(target)
+        with atomic_folder(target) as temporary:
+            shutil.copytree(model.folder, temporary, dirs_exist_ok=True)
     return load_model(target)
 
 
@@ -80,7 +78,7 @@ def remove_model(reference: str) -> Path:
         raise ModelError(
             f"the model store has no {reference!r}", "a NAME or NAME/vN", "see `napari-aitrain models list`"
         )
-    with explain_storage(folder):
+    with storage_errors(folder):
         shutil.rmtree(folder)
         if folder.parent != store_folder() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()

@@ -1,0 +1,177 @@
+"""The job folder: everything there is to know about a job, on disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import JobError, OutputExistsError
+from ..training.config import TrainConfig, config_to_yaml, read_config
+from ..volumes.atomic import atomic_write_text, storage_errors
+from . import registry
+from .events import ACTIVE, ENDED, EVENTS, Event, EventLog, EventTail, State, read_events, told_state
+from .lines import append_line
+from .lock import LOCK, Lock, living_owner
+
+CONFIG = "job.yaml"
+CONTROL = "control.jsonl"
+LOG = "worker.log"
+_POLL = 0.05
+_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK)
+_OWN_FOLDERS = ("crops", "checkpoints", "previews", "model")
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """A job on disk.
+
+    Parameters
+    ----------
+    path : Path
+        Holds ``job.yaml``; beside it ``events.jsonl``, ``crops/``, ``checkpoints/``, ``previews/`` and ``model/``.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, config: TrainConfig, folder: Path) -> JobFolder:
+        """Write a job that can be run, and note it so that it is found again.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder exists and is not empty.
+        StorageError
+            If it cannot be written.
+        """
+        folder = Path(folder).absolute()
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputExistsError(
+                f"{folder} exists and is not empty",
+                "a new or an empty folder",
+                f"choose another --out, or go on with `napari-aitrain jobs resume {folder}`",
+            )
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        atomic_write_text(folder / CONFIG, config_to_yaml(config))
+        job = cls(folder)
+        job.enqueue()
+        registry.add(folder)
+        return job
+
+    @classmethod
+    def open(cls, folder: Path) -> JobFolder:
+        """Return the job in a folder.
+
+        Raises
+        ------
+        JobError
+            If the folder is not that of a job.
+        """
+        folder = Path(folder).absolute()
+        if not (folder / CONFIG).is_file():
+            raise JobError(
+                f"{folder} is not the folder of a job" if folder.exists() else f"{folder} does not exist",
+                f"a folder with {CONFIG}",
+                "see `napari-aitrain jobs list`",
+            )
+        return cls(folder)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def model(self) -> Path:
+        """Where the model is, once there is one."""
+        return self.path / "model"
+
+    @property
+    def log(self) -> Path:
+        """What the worker printed, and the traceback of a failure."""
+        return self.path / LOG
+
+    def config(self) -> TrainConfig:
+        """Read the config.
+
+        Raises
+        ------
+        ConfigError
+            If it was changed to something that cannot be run.
+        """
+        return read_config(self.path / CONFIG)
+
+    def events(self) -> list[Event]:
+        """Return every event so far."""
+        return read_events(self.path)
+
+    def state(self) -> State:
+        """Return the state, from the events and from whether the worker lives."""
+        told = told_state(self.events()) or "queued"
+        if told in ACTIVE and living_owner(self.path) is None:
+            # Between reading the two the worker may have ended well.
+            told = told_state(self.events()) or "queued"
+            return "interrupted" if told in ACTIVE else told
+        return told
+
+    def enqueue(self) -> None:
+        """Mark the job as to be run (again).
+
+        Raises
+        ------
+        JobError
+            If a process is running it.
+        """
+        with Lock(self.path):
+            EventLog(self.path).emit("state", state="queued")
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Leave a control message for the worker, from whichever process."""
+        append_line(self.path / CONTROL, message, durable=True)
+
+    def follow(self, since: int = 0, alive: Callable[[], bool] | None = None) -> Iterator[Event]:
+        """Yield events as they come, until the job has ended.
+
+        Parameters
+        ----------
+        since : int
+            Yield only events with a higher number.
+        alive : callable, optional
+            Whether a worker that was just started, and may not hold the job yet, still lives.
+        """
+        tail = EventTail(self.path)
+        told: State | None = None
+        while True:
+            held = living_owner(self.path) is not None
+            starting = alive is not None and alive()
+            new = tail.read()
+            told = told_state(new, told)
+            yield from (event for event in new if event.seq > since)
+            if not held and (told in ENDED or not starting):
+                return
+            if not new:
+                time.sleep(_POLL)
+
+    def remove(self) -> None:
+        """Delete what the job wrote, its model too; files of another origin stay, and so does their folder.
+
+        Raises
+        ------
+        JobError
+            If it is running.
+        """
+        with Lock(self.path), storage_errors(self.path):
+            for name in _OWN_FOLDERS:
+                if (self.path / name).exists():
+                    shutil.rmtree(self.path / name)
+        with storage_errors(self.path):
+            for name in _OWN_FILES:
+                (self.path / name).unlink(missing_ok=True)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+        registry.discard(self.path)
