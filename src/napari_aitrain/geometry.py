@@ -144,7 +144,7 @@ def parse_magnification(text: str) -> Triple:
     (1, 4, 4)
     """
     parts = str(text).strip().split("-")
-    if len(parts) not in (1, 3) or not all(p.isdigit() and int(p) > 0 for p in parts):
+    if len(parts) not in (1, 3) or not all(p.isdecimal() and int(p) > 0 for p in parts):
         raise ConfigError(
             f"magnification {text!r} is not known",
             "one whole number such as 1 or 2, or three in x-y-z order such as 2-2-1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -31,8 +32,8 @@ class Box(BaseModel):
         Rejected boxes are never used.
     tags : tuple of str
         Free words to choose boxes by.
-    sparse : bool
-        Whether 0 means *unlabelled*; otherwise 0 means background.
+    sparse : bool, optional
+        Whether 0 means *unlabelled*; otherwise 0 means background. None: as the training source says.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,7 +44,7 @@ class Box(BaseModel):
     role: Role = "train"
     status: Status = "done"
     tags: tuple[str, ...] = Field(default=())
-    sparse: bool = False
+    sparse: bool | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Box:
@@ -98,9 +99,14 @@ def _read_box(row: Any, number: int, path: Path) -> Box:
 
 
 def write_boxes(path: Path, boxes: Sequence[Box]) -> None:
-    """Write boxes to a JSON file that `read_boxes` reads."""
+    """Write boxes to a JSON file that `read_boxes` reads; a file of that name is replaced in one step."""
     rows = [box.model_dump(mode="json") for box in boxes]
-    Path(path).write_text(json.dumps({"boxes": rows}, indent=2, ensure_ascii=False), encoding="utf-8")
+    part = Path(path).with_name(Path(path).name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        json.dump({"boxes": rows}, file, indent=2, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 _EXAMPLE = 'write for example [{"start": [0, 0, 0], "stop": [32, 128, 128], "role": "train"}]'

@@ -1,0 +1,313 @@
+"""Who learns, who is looked at while learning, who is kept out: the roles of boxes.
+
+Where no box has the role of validation, whole boxes are set aside by a seeded choice; a single box is cut in two.
+What is labelled decides the balance, not the mere extent, so that no part ends up with nothing to look at.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..geometry import FINEST, Region, Triple, align_inwards, to_finest
+from .boxes import Role
+from .cut import Cut, find_cut
+from .findings import Finding, error, warning
+
+Profiles = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A box that is to get a role.
+
+    Parameters
+    ----------
+    region : Region
+        In voxels of `magnification`.
+    role : {'train', 'validation', 'test'}
+        The role a person gave it.
+    image : str
+        What identifies the image; only boxes of one image can overlap.
+    name : str
+        What people call it.
+    magnification : tuple of int
+        In z, y, x order.
+    profiles : tuple of three ndarray of int, optional
+        Labelled voxels per plane along z, y and x; none means that every voxel is labelled.
+    """
+
+    region: Region
+    role: Role
+    image: str
+    name: str = ""
+    magnification: Triple = FINEST
+    profiles: Profiles | None = None
+
+    @property
+    def weight(self) -> int:
+        """Labelled voxels."""
+        return self.region.size if self.profiles is None else int(self.profiles[0].sum())
+
+    @property
+    def finest(self) -> Region:
+        """The region in voxels of the finest level."""
+        return to_finest(self.region, self.magnification)
+
+    def profile(self, axis: int) -> npt.NDArray[np.int64]:
+        """Labelled voxels per plane along an axis."""
+        if self.profiles is not None:
+            return self.profiles[axis]
+        extent = self.region.shape[axis]
+        return np.full(extent, self.region.size // max(1, extent), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A box, or a part of one, with its role.
+
+    Parameters
+    ----------
+    of : int
+        Index of the candidate it comes from.
+    region : Region
+        In voxels of the candidate's magnification.
+    role : {'train', 'validation', 'test'}
+        What its voxels are used for.
+    """
+
+    of: int
+    region: Region
+    role: Role
+
+
+@dataclass(frozen=True)
+class Split:
+    """The roles, and what was done to get them.
+
+    Parameters
+    ----------
+    parts : tuple of Part
+        In the order of the candidates.
+    sentence : str
+        What was done, for people, before the start.
+    findings : tuple of Finding
+        Errors and warnings about the roles.
+    """
+
+    parts: tuple[Part, ...]
+    sentence: str
+    findings: tuple[Finding, ...] = ()
+
+
+def assign_roles(
+    candidates: Sequence[Candidate], fraction: float = 0.2, seed: int = 0, receptive_field: Triple = (0, 16, 16)
+) -> Split:
+    """Give every box a role, and validation its share where no box has that role.
+
+    Boxes that overlap stay together. Two or more (groups of) boxes are split whole, at least one on each side, so
+    that the labelled voxels of validation come near `fraction`. A single one is cut along its longest axis with a
+    gap as wide as the receptive field, whose voxels belong to nothing; see `cut.find_cut` for boxes too small for
+    that. Test boxes are left alone.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        The boxes to use, with the roles that people gave.
+    fraction : float
+        Share of the labelled voxels for validation, between 0 and 1.
+    seed : int
+        Seed of the choice of boxes.
+    receptive_field : tuple of int
+        Half width of what the network sees around a voxel, in z, y, x order, in voxels of the training
+        magnification.
+
+    Returns
+    -------
+    Split
+        The parts, a sentence and findings.
+    """
+    parts = [Part(i, c.region, c.role) for i, c in enumerate(candidates)]
+    train = [i for i, c in enumerate(candidates) if c.role == "train"]
+    if not train:
+        found = error(
+            "no-training-boxes",
+            "No box has the role train.",
+            "Give at least one box with labels in it the role train.",
+        )
+        return Split(tuple(parts), "Nothing to train on.", (found,))
+    chosen = sum(c.role == "validation" for c in candidates)
+    if chosen:
+        findings = _check_roles(candidates, parts, receptive_field, by_choice=True)
+        return Split(tuple(parts), f"Validation uses the {_boxes(chosen)} chosen for it.", tuple(findings))
+    groups = [g for g in _groups(candidates, train) if sum(candidates[i].weight for i in g)]
+    if len(groups) >= 2:
+        parts, sentence, findings = _split_by_box(candidates, parts, groups, fraction, seed)
+    else:
+        parts, sentence, findings = _split_inside(
+            candidates, parts, groups[0] if groups else train, fraction, receptive_field
+        )
+    findings = findings + _check_roles(candidates, parts, receptive_field, by_choice=False)
+    return Split(tuple(parts), sentence, tuple(findings))
+
+
+def _split_by_box(
+    candidates: Sequence[Candidate], parts: list[Part], groups: list[list[int]], fraction: float, seed: int
+) -> tuple[list[Part], str, list[Finding]]:
+    weights = [sum(candidates[i].weight for i in group) for group in groups]
+    total, target = sum(weights), fraction * sum(weights)
+    order = list(range(len(groups)))
+    random.Random(seed).shuffle(order)
+    # Never all of them, and never none: the last one left stays for training.
+    picked: list[int] = []
+    held = 0
+    for index in order:
+        nearer = abs(held + weights[index] - target) < abs(held - target)
+        if nearer and len(picked) < len(groups) - 1:
+            picked.append(index)
+            held += weights[index]
+    if not picked:
+        picked = [min(order, key=weights.__getitem__)]
+        held = weights[picked[0]]
+    validation = {i for index in picked for i in groups[index]}
+    parts = [Part(p.of, p.region, "validation" if p.of in validation else p.role) for p in parts]
+    count = sum(c.role == "train" for c in candidates)
+    sentence = (
+        f"Validation: no box was chosen for it, so {len(validation)} of {count} boxes were set aside with "
+        f"{held / total:.0%} of the labelled voxels (seed {seed}): {_names(candidates, sorted(validation))}."
+    )
+    return parts, sentence, []
+
+
+def _split_inside(
+    candidates: Sequence[Candidate], parts: list[Part], group: list[int], fraction: float, receptive_field: Triple
+) -> tuple[list[Part], str, list[Finding]]:
+    base = max(group, key=lambda i: candidates[i].weight)
+    cut = find_cut([candidates[base].profile(axis) for axis in range(3)], fraction, receptive_field)
+    if cut is None:
+        return _look_at_training(candidates, parts, group)
+    kept = [part for part in parts if part.of not in group]
+    for index in group:
+        kept += _cut_parts(candidates[index], index, candidates[base], cut)
+    end = f"{'end' if cut.training_first else 'beginning'} of {'zyx'[cut.axis]}"
+    sentence = (
+        f"Validation: there is only {candidates[base].name or 'one box'}, so {cut.share:.0%} of its labelled voxels "
+        f"were set aside at the {end}, with a gap of {cut.gap} voxels that is not used."
+    )
+    findings = []
+    if cut.gap < cut.wanted_gap:
+        findings.append(
+            warning(
+                "small-split",
+                f"The box is too small to keep training and validation {cut.wanted_gap} voxels apart; "
+                f"the gap is {cut.gap}, so figures for validation look a little better than they are.",
+                "Draw a second box, best in another part of the image.",
+                candidates[base].name,
+            )
+        )
+    return sorted(kept, key=lambda part: part.of), sentence, findings
+
+
+def _cut_parts(candidate: Candidate, index: int, base: Candidate, cut: Cut) -> Iterator[Part]:
+    spans: tuple[tuple[Role, tuple[int, int]], ...] = (("train", cut.train), ("validation", cut.validation))
+    for role, (low, high) in spans:
+        start, stop = list(base.region.start), list(base.region.stop)
+        first = base.region.start[cut.axis]
+        start[cut.axis], stop[cut.axis] = first + low, first + high
+        kept = to_finest(Region((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])), base.magnification)
+        kept = _open_ended(kept, candidate.finest, cut, role)
+        region = align_inwards(candidate.finest.intersect(kept), candidate.magnification)
+        if not region.empty:
+            yield Part(index, region, role)
+
+
+def _open_ended(kept: Region, other: Region, cut: Cut, role: Role) -> Region:
+    """Stretch one side of a cut over everything of another box that lies on that side."""
+    start, stop = list(other.start), list(other.stop)
+    if cut.training_first == (role == "train"):
+        stop[cut.axis] = kept.stop[cut.axis]
+    else:
+        start[cut.axis] = kept.start[cut.axis]
+    return Region((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
+def _look_at_training(
+    candidates: Sequence[Candidate], parts: list[Part], group: list[int]
+) -> tuple[list[Part], str, list[Finding]]:
+    base = max(group, key=lambda i: candidates[i].weight)
+    sentence = (
+        f"Validation: {candidates[base].name or 'the only box'} is too small to be cut in two, so validation looks at "
+        "the same voxels as training."
+    )
+    found = warning(
+        "no-split",
+        "Validation looks at the voxels of training: its figures say how well the labels were learned by heart, not "
+        "how well the model does elsewhere.",
+        "Draw a second box, or label more of this image.",
+        candidates[base].name,
+    )
+    return [*parts, Part(base, candidates[base].region, "validation")], sentence, [found]
+
+
+def _check_roles(
+    candidates: Sequence[Candidate], parts: Sequence[Part], receptive_field: Triple, by_choice: bool
+) -> list[Finding]:
+    findings = []
+    for a, b in combinations(parts, 2):
+        first, second = candidates[a.of], candidates[b.of]
+        if a.role == b.role or first.image != second.image:
+            continue
+        cut_by_us = not by_choice and {a.role, b.role} == {"train", "validation"} and _overlap(first, second)
+        if cut_by_us:
+            continue
+        one, other = to_finest(a.region, first.magnification), to_finest(b.region, second.magnification)
+        reach = [r * m for r, m in zip(receptive_field, first.magnification, strict=True)]
+        names = f"{first.name or 'A box'} ({a.role}) and {second.name or 'another box'} ({b.role})"
+        if one.overlaps(other):
+            findings.append(
+                error(
+                    "roles-overlap",
+                    f"{names} share {one.intersect(other).size:,} voxels.",
+                    "Move one of them, or give both the same role.",
+                    first.name,
+                )
+            )
+        elif one.grow(reach).overlaps(other):
+            findings.append(
+                warning(
+                    "roles-near",
+                    f"{names} are closer than the network sees ({max(reach)} voxels).",
+                    "Leave more room between them, so that the figures are honest.",
+                    first.name,
+                )
+            )
+    return findings
+
+
+def _groups(candidates: Sequence[Candidate], indices: Sequence[int]) -> list[list[int]]:
+    """Put boxes that overlap, directly or through others, into one group."""
+    groups: list[list[int]] = []
+    for index in indices:
+        touching = [g for g in groups if any(_overlap(candidates[index], candidates[i]) for i in g)]
+        groups = [g for g in groups if g not in touching]
+        groups.append([*(i for g in touching for i in g), index])
+    return groups
+
+
+def _overlap(a: Candidate, b: Candidate) -> bool:
+    return a.image == b.image and a.finest.overlaps(b.finest)
+
+
+def _boxes(count: int) -> str:
+    return "1 box" if count == 1 else f"{count} boxes"
+
+
+def _names(candidates: Sequence[Candidate], indices: Sequence[int], most: int = 4) -> str:
+    names = [candidates[i].name or f"box {i + 1}" for i in indices]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
