@@ -1,0 +1,73 @@
+"""A network made ready for prediction: folded norms, channels last, low precision."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..geometry import Triple
+from .unet import ConvBlock, UNet
+
+
+class InferenceNetwork:
+    """A frozen copy of a network that only predicts.
+
+    Parameters
+    ----------
+    module : UNet
+        Left as it is; a copy is folded and converted.
+    device : torch.device
+        Where to compute.
+    precision : torch.dtype
+        ``torch.bfloat16`` or ``torch.float32``.
+    """
+
+    def __init__(
+        self, module: UNet, device: torch.device | None = None, precision: torch.dtype = torch.float32
+    ) -> None:
+        self.device = device if device is not None else torch.device("cpu")
+        self.precision = precision
+        self.config = module.config
+        self.memory_format = torch.channels_last if module.config.dims == 2 else torch.channels_last_3d
+        frozen = _folded(copy.deepcopy(module).eval())
+        self._module = frozen.to(device=self.device, dtype=precision).to(memory_format=self.memory_format)  # type: ignore[call-overload]
+
+    @property
+    def receptive_field(self) -> Triple:
+        """Half width in voxels, z, y, x."""
+        return self.config.receptive_field
+
+    @property
+    def multiple(self) -> Triple:
+        """What the z, y, x extents of an input must be divisible by."""
+        return self.config.multiple
+
+    @torch.inference_mode()
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Predict a batch.
+
+        Parameters
+        ----------
+        batch : Tensor, shape (b, c, y, x) or (b, c, z, y, x)
+            float32, on any device.
+
+        Returns
+        -------
+        Tensor, shape (b, heads, *space)
+            Raw output in float32, on the network's device.
+        """
+        batch = batch.to(self.device, self.precision, non_blocking=True).contiguous(memory_format=self.memory_format)
+        output: Tensor = self._module(batch)
+        return output.float()
+
+
+def _folded(module: UNet) -> UNet:
+    for part in module.modules():
+        if isinstance(part, ConvBlock):
+            part.conv1 = fuse_conv_bn_eval(part.conv1, part.norm1)
+            part.conv2 = fuse_conv_bn_eval(part.conv2, part.norm2)
+            part.norm1 = part.norm2 = nn.Identity()  # type: ignore[assignment]
+    return module
