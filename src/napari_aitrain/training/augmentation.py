@@ -200,9 +200,10 @@ class Augmenter:
             image[chosen] = coarsen(image[chosen], 2, axes)
         if chosen := self._pick(n, ranges.tone):
             m = len(chosen)
-            parameters = [self._ratio(most, m).to(device) for most in (ranges.gamma, ranges.contrast, ranges.contrast)]
+            gamma, contrast = self._ratio(ranges.gamma, m).to(device), self._ratio(ranges.contrast, m).to(device)
+            gain = self._ratio(ranges.contrast, m).to(device)
             offset = self._uniform(-ranges.offset, ranges.offset, m).to(device)
-            image[chosen] = tone(image[chosen], *parameters, offset)
+            image[chosen] = tone(image[chosen], gamma, contrast, gain, offset)
         if self._sections:
             size = (n, image.shape[2])
             gain = self._ratio(1 + 0.3 * (ranges.contrast - 1), *size)

@@ -82,16 +82,19 @@ def resample(
     soft = [i for i, flag in enumerate(nearest) if not flag]
     channels, keep, new_weight = [image], inside, weight
     known = weight > 0
+    dense = bool(known.all())
     if soft:
-        channels += [torch.where(known, values[:, soft], 0.0), weight, known.to(image.dtype)]
+        maps = values[:, soft] if classes else values
+        channels += [maps, weight] if dense else [torch.where(known, maps, 0.0), weight, known.to(image.dtype)]
     smooth = functional.grid_sample(torch.cat(channels, 1), grid, "bilinear", "reflection", align_corners=False)
     new_values = torch.empty((len(values), len(nearest), *smooth.shape[2:]), device=values.device)
     if soft:
-        share = smooth[:, -1:]
-        keep = keep & (share > 0.5)
-        share = share.clamp_min(0.5)
-        new_values[:, soft] = smooth[:, image.shape[1] : -2] / share
-        new_weight = smooth[:, -2:-1] / share
+        sampled = smooth[:, image.shape[1] : image.shape[1] + len(soft) + 1]
+        if not dense:
+            share = smooth[:, -1:]
+            keep = keep & (share > 0.5)
+            sampled = sampled / share.clamp_min(0.5)
+        new_values[:, soft], new_weight = sampled[:, :-1], sampled[:, -1:]
     if classes:
         packed = torch.cat([values[:, classes], weight], 1)
         exact = functional.grid_sample(packed, grid, "nearest", "zeros", align_corners=False)
