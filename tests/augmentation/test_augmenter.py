@@ -178,3 +178,16 @@ def test_in_plane_turns_are_rigid_in_physical_units(monkeypatch):
     steps_y = (physical[:, 1:] - physical[:, :-1]).norm(dim=-1)
     assert torch.allclose(steps_x, torch.ones_like(steps_x), atol=1e-3)
     assert torch.allclose(steps_y, torch.full_like(steps_y, 2.0), atol=1e-3)
+
+
+def test_a_teacher_on_unlabelled_voxels_keeps_thin_strokes_apart():
+    """Soft maps everywhere with a small weight, strokes with a large one: neither blurs into the other."""
+    teacher = smooth_field(64, 64).sigmoid().repeat(8, 1, 1, 1)
+    stroke = torch.zeros_like(teacher)
+    stroke[..., 30, 5:60] = 1
+    values, weight = torch.cat([stroke, teacher], 1), torch.where(stroke > 0, 1.0, 0.25)
+    out, mixed, kept = augmenter()(teacher, values, weight, (True, False))
+    assert set(kept.unique().tolist()) <= {0.0, 0.25, 1.0}
+    assert torch.equal(mixed[:, :1] == 1, kept == 1)
+    assert 20 * 8 < int((kept == 1).sum()) < 120 * 8
+    assert out.shape == teacher.shape

@@ -61,7 +61,7 @@ def resample(
 
     Soft maps are interpolated among labelled voxels only, so that what stands in unlabelled voxels reaches no
     target. An output voxel weighs nothing where less than half of what it is made of is labelled, or where it lies
-    outside the input; the image is mirrored there.
+    outside the input; the image is mirrored there. Beside class maps the weight is read without interpolation, too.
 
     Parameters
     ----------
@@ -99,8 +99,8 @@ def resample(
         packed = torch.cat([values[:, classes], weight], 1)
         exact = functional.grid_sample(packed, grid, "nearest", "zeros", align_corners=False)
         new_values[:, classes] = exact[:, :-1]
-        keep = keep & (exact[:, -1:] > 0)
-        new_weight = new_weight if soft else exact[:, -1:]
+        new_weight = exact[:, -1:]
+        keep = keep & (new_weight > 0)
     return smooth[:, : image.shape[1]], new_values, torch.where(keep, new_weight, 0.0)
 
 
