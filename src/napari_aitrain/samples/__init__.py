@@ -1,0 +1,10 @@
+"""Made-up microscopy with exact truth: what the demo trains on and what napari offers as sample data.
+
+No package that is installed anyway ships real microscopy together with labels, so the images are computed.
+"""
+
+from .em import em_volume_3d
+from .nuclei import nuclei_2d
+from .sample import Sample
+
+__all__ = ["Sample", "em_volume_3d", "nuclei_2d"]
