@@ -1,0 +1,141 @@
+"""One resolution of a volume: an n-dimensional lazy array, and how to read a region of it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import VolumeError
+from ..geometry import FINEST, Region, Triple, triple
+from .axes import Layout
+
+READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError, KeyError, IndexError, struct.error, zlib.error)
+"""What readers and codecs raise on a damaged file."""
+
+
+class LazyArray(Protocol):
+    """What a level needs of an array: numpy, memmap, zarr and dask arrays all have it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extent per axis."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """Type of a voxel."""
+        ...
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Read by integers and slices."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """An array with named axes at one magnification.
+
+    Parameters
+    ----------
+    array : LazyArray
+        The voxels; nothing is read before `read`.
+    layout : Layout
+        What its axes are.
+    magnification : tuple of int
+        Downsampling in z, y, x order, relative to the finest level of the file.
+    """
+
+    array: LazyArray
+    layout: Layout
+    magnification: Triple = FINEST
+
+    @property
+    def shape(self) -> Triple:
+        """Extent in z, y, x."""
+        return triple([self.layout.extent(self.array.shape, axis) for axis in "zyx"])
+
+    @property
+    def channel_count(self) -> int:
+        """Number of channels; 1 where there is no such axis."""
+        return 1 if "c" in self.layout.fixed else self.layout.extent(self.array.shape, "c")
+
+    def read(self, region: Region, channels: Sequence[int], name: str) -> npt.NDArray[Any]:
+        """Read voxels that lie inside the level.
+
+        Parameters
+        ----------
+        region : Region
+            In voxels of this level.
+        channels : sequence of int
+            Indices of the channels to return, in this order.
+        name : str
+            What an error names.
+
+        Returns
+        -------
+        ndarray, shape (c, z, y, x)
+            In native byte order; booleans as uint8.
+
+        Raises
+        ------
+        VolumeError
+            If the file is damaged there.
+        """
+        try:
+            array = self._read(region, channels)
+        except READ_ERRORS as error:
+            raise VolumeError(
+                f"{name} cannot be read at {describe(region)}: {error or type(error).__name__}",
+                "a complete, undamaged file",
+                "copy the file again from where it came from, or leave this region out",
+            ) from error
+        return native(array)
+
+    def _read(self, region: Region, channels: Sequence[int]) -> npt.NDArray[Any]:
+        axes, spans = self.layout.axes, dict(zip("zyx", region.slices, strict=True))
+        key: list[int | slice] = [self.layout.fixed[a] if a in self.layout.fixed else spans.get(a, slice(None)) for a in axes]
+        used = self.layout.used
+        if "c" not in used:
+            return _to_czyx(np.asarray(self.array[tuple(key)]), used)
+        c = axes.index("c")
+        first, last = min(channels), max(channels)
+        # Interleaved channels share their chunks, so reading them one by one would decode each chunk again.
+        if last - first + 1 <= 2 * len(set(channels)) or axes.endswith("c"):
+            key[c] = slice(first, last + 1)
+            block = _to_czyx(np.asarray(self.array[tuple(key)]), used)
+            return block[[i - first for i in channels]]
+        parts = []
+        for index in channels:
+            key[c] = index
+            parts.append(_to_czyx(np.asarray(self.array[tuple(key)]), used.replace("c", "")))
+        return np.concatenate(parts)
+
+
+def _to_czyx(array: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
+    order = [axes.index(a) for a in "czyx" if a in axes]
+    missing = tuple(i for i, a in enumerate("czyx") if a not in axes)
+    return np.expand_dims(array.transpose(order), missing)
+
+
+def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array in native byte order, booleans as uint8, as a plain ndarray."""
+    plain = np.asarray(array)
+    return plain.astype(native_dtype(plain.dtype), copy=False)
+
+
+def native_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return the dtype that reading gives."""
+    kind = np.dtype(dtype)
+    return np.dtype(np.uint8) if kind.kind == "b" else kind.newbyteorder("=")
+
+
+def describe(region: Region) -> str:
+    """Return a region in words, in the x, y, z order in which people read it."""
+    (z, y, x), (z1, y1, x1) = region.start, region.stop
+    return f"x {x}–{x1 - 1}, y {y}–{y1 - 1}, z {z}–{z1 - 1}"

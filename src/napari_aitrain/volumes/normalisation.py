@@ -1,0 +1,180 @@
+"""Normalisation by percentiles of a bounded sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from ..errors import VolumeError
+from ..geometry import Region, triple
+from .volume import Volume
+
+FloatArray = npt.NDArray[np.float32]
+LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
+CLIP = (-1.0, 3.0)
+_PIECE = (1, 128, 128)
+
+
+class Normalisation(BaseModel):
+    """Maps intensities of each channel linearly so that `low` becomes 0 and `high` becomes 1.
+
+    Parameters
+    ----------
+    low, high : tuple of float
+        One number per channel. Where both are equal the channel is constant, and becomes 0 everywhere.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _paired(self) -> Normalisation:
+        if not self.low or len(self.low) != len(self.high):
+            raise ValueError("low and high need one number per channel")
+        if not all(np.isfinite(v) for v in (*self.low, *self.high)):
+            raise ValueError("low and high must be finite")
+        if any(a > b for a, b in zip(self.low, self.high, strict=True)):
+            raise ValueError("low must not be above high")
+        return self
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """Which channels had one value only."""
+        return tuple(a == b for a, b in zip(self.low, self.high, strict=True))
+
+    @classmethod
+    def estimate(cls, samples: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> Normalisation:
+        """Take the percentiles 1 and 99.8 of each channel.
+
+        Where these are equal although the values are not (a dark image with few bright spots), the smallest and the
+        largest value are taken. Values that are not finite are left out.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (c, ...) or sequence of such
+            Intensities, such as `sample_voxels` gives.
+
+        Raises
+        ------
+        VolumeError
+            If a channel has no finite value, or the samples differ in their number of channels.
+        """
+        parts = [samples] if isinstance(samples, np.ndarray) else list(samples)
+        counts = sorted({len(part) for part in parts})
+        if len(counts) != 1:
+            raise VolumeError(
+                f"the images have {' and '.join(map(str, counts)) or 'no'} channels",
+                "images of one data set with the same number of channels",
+                "choose the same channels of every image",
+            )
+        flat = np.concatenate([part.reshape(counts[0], -1) for part in parts], axis=1)
+        ranges = [_range(values, number) for number, values in enumerate(flat)]
+        return cls(low=tuple(low for low, _ in ranges), high=tuple(high for _, high in ranges))
+
+    def apply(self, image: npt.NDArray[Any]) -> FloatArray:
+        """Normalise an image; results are clipped to −1 … 3, and NaN becomes 0.
+
+        Parameters
+        ----------
+        image : ndarray, shape (c, ...)
+            Any numeric dtype.
+
+        Returns
+        -------
+        ndarray of float32, of the same shape
+
+        Raises
+        ------
+        VolumeError
+            If the number of channels is another one.
+        """
+        if image.shape[0] != len(self.low):
+            raise VolumeError(
+                f"the image has {image.shape[0]} channels",
+                f"{len(self.low)}, as in training",
+                "choose the channels that the model was trained on",
+            )
+        out = np.empty(image.shape, np.float32)
+        for target, source, low, high in zip(out, image, self.low, self.high, strict=True):
+            if low == high:
+                target[...] = 0
+                continue
+            # Intensities of 32 and 64 bits lose their small differences in float32 before the offset is taken off.
+            exact = np.float64 if source.dtype.itemsize >= 4 else np.float32
+            scaled = (source.astype(exact) - exact(low)) * exact(1 / (high - low))
+            np.clip(np.nan_to_num(scaled, nan=0.0, posinf=CLIP[1], neginf=CLIP[0]), *CLIP, out=target)
+        return out
+
+
+def _range(values: npt.NDArray[Any], channel: int) -> tuple[float, float]:
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if finite.size == 0:
+        raise VolumeError(
+            f"channel {channel} of the image has no finite value to normalise by",
+            "an image with numbers",
+            "replace NaN and infinite voxels, or leave this image out",
+        )
+    low, high = np.percentile(finite, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    return (float(low), float(high)) if high > low else (float(finite.min()), float(finite.max()))
+
+
+def sample_voxels(
+    volume: Volume, regions: Sequence[Region], max_voxels: int = 1_000_000, seed: int = 0
+) -> FloatArray:
+    """Read a bounded, evenly spread random sample of voxels from inside regions, and nothing outside them.
+
+    Parameters
+    ----------
+    volume : Volume
+        Where to read.
+    regions : sequence of Region
+        In voxels of the volume; parts outside the volume are cut off.
+    max_voxels : int
+        At most this many voxels are read; small regions are read whole.
+    seed : int
+        Of the places chosen in large regions.
+
+    Returns
+    -------
+    ndarray of float32, shape (c, n)
+        float64 for images whose numbers float32 does not hold.
+
+    Raises
+    ------
+    VolumeError
+        If no region holds a voxel of the volume.
+    """
+    inside = [part for region in regions if not (part := region.intersect(volume.region)).empty]
+    total = sum(part.size for part in inside)
+    if not total or max_voxels < 1:
+        raise VolumeError(
+            f"there is no voxel of {volume.name} to normalise by", "a region inside the image", "check the boxes"
+        )
+    generator = np.random.default_rng(seed)
+    pieces: list[npt.NDArray[Any]] = []
+    for part in inside:
+        quota = max(1, max_voxels * part.size // total)
+        for piece in _pieces(part, quota, generator):
+            pieces.append(volume.read(piece).reshape(len(volume.channels), -1))
+    exact = np.float64 if volume.dtype.itemsize >= 4 and volume.dtype != np.float32 else np.float32
+    sample = np.concatenate(pieces, axis=1).astype(exact)
+    return sample[:, :max_voxels]
+
+
+def _pieces(region: Region, quota: int, generator: np.random.Generator) -> list[Region]:
+    """Return small pieces of a region of at most `quota` voxels in all."""
+    if region.size <= quota:
+        return [region]
+    side = max(1, min(_PIECE[1], int(quota**0.5)))
+    shape = triple([min(n, p) for n, p in zip(region.shape, (1, side, side), strict=True)])
+    pieces = []
+    for _ in range(max(1, quota // (shape[0] * shape[1] * shape[2]))):
+        offset = [int(generator.integers(0, n - p + 1)) for n, p in zip(region.shape, shape, strict=True)]
+        pieces.append(Region.from_shape(shape, triple([a + b for a, b in zip(region.start, offset, strict=True)])))
+    return pieces

@@ -1,0 +1,119 @@
+"""Open a volume, whatever the file format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ..errors import VolumeError
+from .axes import Kind
+from .labels import check_labels
+from .numpy_files import open_npy, open_npz
+from .opened import Opened
+from .raster import SUFFIXES as RASTER_SUFFIXES
+from .raster import open_raster
+from .tiff import open_tiff
+from .units import VoxelSize
+from .volume import Volume, build_volume
+from .zarr_files import is_zarr, open_zarr
+
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".lsm")
+FILE_SUFFIXES = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, ".npy", ".npz")
+SUPPORTED = "TIFF (.tif, .tiff), PNG, JPEG, NumPy (.npy, .npz), zarr and OME-Zarr (.zarr, .ome.zarr)"
+
+
+def open_volume(
+    path: str | Path,
+    *,
+    kind: Kind = "image",
+    channels: Sequence[str | int] | None = None,
+    axes: str | None = None,
+    voxel_size: VoxelSize | None = None,
+    at: Mapping[str, int] | None = None,
+) -> Volume:
+    """Open an image or labels without reading the voxels.
+
+    Parameters
+    ----------
+    path : str or Path
+        TIFF, PNG, JPEG, NPY, NPZ (``file.npz:key`` names the array), zarr or OME-Zarr.
+    kind : {'image', 'labels'}
+        Labels hold whole numbers, one per voxel.
+    channels : sequence of str or int, optional
+        Channels to use, by name or number from 0; None means all.
+    axes : str, optional
+        One letter per axis of the file, to correct what it says or what is guessed (see `axes.guess_axes`).
+    voxel_size : tuple of float, optional
+        Nanometres in z, y, x order at the finest level, to correct what the file says.
+    at : mapping, optional
+        Index to take of other axes, such as ``{"t": 0}``; axes of length 1 need none.
+
+    Returns
+    -------
+    Volume
+        Of the finest level.
+
+    Raises
+    ------
+    VolumeError
+        If there is no such file, it is damaged or of no known kind, or its axes are not clear.
+    GroundTruthError
+        If labels are floating-point or a first look finds a negative one.
+    ConfigError
+        If there is no such channel.
+    """
+    place, key = _split_key(Path(path))
+    opened = _open(place, kind, key)
+    volume = build_volume(
+        opened.arrays,
+        place.name,
+        place,
+        kind,
+        known=opened.axes,
+        asked=axes,
+        at=at,
+        stack=opened.stack,
+        names=opened.channels,
+        voxel_size=voxel_size or opened.voxel_size,
+    )
+    if opened.alpha and len(volume.channels) == 4:
+        volume = volume.select([0, 1, 2])
+    if kind == "labels":
+        check_labels(volume)
+    return volume.select(channels)
+
+
+def is_volume_path(path: Path) -> bool:
+    """Whether `open_volume` takes a path, judged by its name or, for a folder, by what marks it as zarr."""
+    return is_zarr(path) if path.is_dir() else path.suffix.lower() in FILE_SUFFIXES
+
+
+def _split_key(path: Path) -> tuple[Path, str | None]:
+    base, colon, key = path.name.rpartition(":")
+    if colon and base.lower().endswith(".npz"):
+        return path.with_name(base), key
+    return path, None
+
+
+def _open(path: Path, kind: Kind, key: str | None) -> Opened:
+    if not path.exists():
+        raise VolumeError(f"{path} does not exist", "a file or a zarr folder", "check the path")
+    if path.is_dir():
+        if is_zarr(path):
+            return open_zarr(path, kind)
+        raise VolumeError(
+            f"{path} is a folder, but no zarr array or group",
+            "a file or a zarr folder",
+            "give one file of it; a training or evaluation takes a folder of images with a folder of labels",
+        )
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return open_npz(path, kind, key)
+    readers: dict[str, Callable[[Path], Opened]] = {
+        **dict.fromkeys(TIFF_SUFFIXES, open_tiff),
+        **dict.fromkeys(RASTER_SUFFIXES, lambda p: open_raster(p, kind)),
+        ".npy": open_npy,
+    }
+    if suffix not in readers:
+        raise VolumeError(f"{path} is of no known kind", SUPPORTED, "convert it, for example with Fiji, to TIFF or OME-Zarr")
+    return readers[suffix](path)

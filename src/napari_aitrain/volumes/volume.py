@@ -1,0 +1,305 @@
+"""The volume: a lazy, possibly multiscale array with axes and voxel size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError, VolumeError
+from ..geometry import FINEST, Region, Triple, magnified_shape, to_finest, triple
+from .axes import Kind, resolve_layout
+from .downsample import downsample_mean, downsample_mode
+from .level import LazyArray, Level, describe, native_dtype
+from .units import VoxelSize
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A lazy image or labels array with named channels and a voxel size.
+
+    Parameters
+    ----------
+    name : str
+        What people call it.
+    path : Path or None
+        Where it lies; None for an array in memory.
+    kind : {'image', 'labels'}
+        Images are averaged when downsampled; of labels the most frequent id is taken.
+    levels : tuple of Level
+        The finest first; all of one layout.
+    channel_indices : tuple of int
+        The channels of the file that `read` gives.
+    channels : tuple of str
+        Their names; numbers from 0 where the file has none.
+    finest_voxel_size : tuple of float or None
+        Nanometres in z, y, x order at the finest level of the file; None when unknown.
+    magnification : tuple of int
+        Of this volume relative to the finest level of the file, in z, y, x order.
+    """
+
+    name: str
+    path: Path | None
+    kind: Kind
+    levels: tuple[Level, ...]
+    channel_indices: tuple[int, ...]
+    channels: tuple[str, ...]
+    finest_voxel_size: VoxelSize | None = None
+    magnification: Triple = FINEST
+
+    @classmethod
+    def from_array(
+        cls,
+        array: LazyArray,
+        *,
+        name: str = "array",
+        kind: Kind = "image",
+        axes: str | None = None,
+        channels: Sequence[str] | None = None,
+        voxel_size: VoxelSize | None = None,
+    ) -> Volume:
+        """Return a volume of an array in memory, or of anything that is indexed like one.
+
+        Parameters
+        ----------
+        array : array-like
+            Two to four axes.
+        name : str
+            What people call it.
+        kind : {'image', 'labels'}
+            Labels have no channels.
+        axes : str, optional
+            One letter per axis; None guesses as `axes.guess_axes` does.
+        channels : sequence of str, optional
+            Names of all channels.
+        voxel_size : tuple of float, optional
+            Nanometres in z, y, x order.
+
+        Raises
+        ------
+        VolumeError
+            If the axes or the dtype cannot be used.
+        """
+        return build_volume([(array, FINEST)], name, None, kind, asked=axes, names=channels, voxel_size=voxel_size)
+
+    @property
+    def axes(self) -> str:
+        """The axes of the file that are read, in its order, such as ``zyx``, ``yx`` or ``yxc``."""
+        return self.levels[0].layout.used
+
+    @property
+    def axes_guessed(self) -> bool:
+        """Whether the axes are a guess from the shape alone."""
+        return self.levels[0].layout.guessed
+
+    @property
+    def shape(self) -> Triple:
+        """Extent in z, y, x, in voxels of this volume's magnification."""
+        return magnified_shape(self.levels[0].shape, self.magnification)
+
+    @property
+    def region(self) -> Region:
+        """The whole volume."""
+        return Region.from_shape(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type that `read` gives, in native byte order."""
+        return native_dtype(self.levels[0].array.dtype)
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """Nanometres in z, y, x order at this magnification; None when unknown."""
+        if self.finest_voxel_size is None:
+            return None
+        z, y, x = (s * m for s, m in zip(self.finest_voxel_size, self.magnification, strict=True))
+        return z, y, x
+
+    @property
+    def magnifications(self) -> tuple[Triple, ...]:
+        """Magnifications that are stored, relative to this volume; `at` computes any other."""
+        found = [FINEST]
+        for level in self.levels:
+            pairs = list(zip(level.magnification, self.magnification, strict=True))
+            if all(stored % own == 0 for stored, own in pairs):
+                found.append(triple([stored // own for stored, own in pairs]))
+        return tuple(sorted(set(found)))
+
+    def at(self, magnification: Sequence[int]) -> Volume:
+        """Return the volume seen at a magnification of this one; nothing is read or computed yet.
+
+        A stored level of just that magnification is used. Otherwise an image is averaged from the coarsest level
+        that divides it, and labels take the most frequent id of the finest level.
+
+        Parameters
+        ----------
+        magnification : tuple of int
+            Downsampling in z, y, x order.
+
+        Raises
+        ------
+        ConfigError
+            If a number is below 1.
+        """
+        m = triple(magnification)
+        if min(m) < 1:
+            raise ConfigError(f"magnification {m} is below 1", "whole numbers from 1", "choose 1 or more per axis")
+        return replace(self, magnification=triple([a * b for a, b in zip(self.magnification, m, strict=True)]))
+
+    def select(self, channels: Sequence[str | int] | None) -> Volume:
+        """Return the volume with only some channels, by name or number from 0; None keeps all.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such channel; those that exist are listed.
+        """
+        if channels is None:
+            return self
+        places = [self._find_channel(channel) for channel in channels]
+        if not places:
+            raise ConfigError(f"no channel of {self.name} is chosen", "at least one channel", self._channel_remedy)
+        return replace(
+            self,
+            channel_indices=tuple(self.channel_indices[i] for i in places),
+            channels=tuple(self.channels[i] for i in places),
+        )
+
+    @property
+    def _channel_remedy(self) -> str:
+        return "choose from " + ", ".join(f"{i} ({name})" for i, name in enumerate(self.channels))
+
+    def _find_channel(self, channel: str | int) -> int:
+        if isinstance(channel, str) and self.channels.count(channel) == 1:
+            return self.channels.index(channel)
+        text = str(channel)
+        if text.isdigit() and int(text) < len(self.channels) and text not in self.channels:
+            return int(text)
+        if isinstance(channel, int) and 0 <= channel < len(self.channels):
+            return channel
+        raise ConfigError(f"{self.name} has no channel {channel!r}", "a channel of the image", self._channel_remedy)
+
+    def read(self, region: Region) -> npt.NDArray[Any]:
+        """Read voxels; only the pages, tiles or chunks that hold them are touched.
+
+        Parameters
+        ----------
+        region : Region
+            In voxels of this volume's magnification, inside the volume.
+
+        Returns
+        -------
+        ndarray, shape (c, z, y, x)
+            In native byte order.
+
+        Raises
+        ------
+        VolumeError
+            If the region is not inside the volume, or the file is damaged there.
+        """
+        if not self.region.contains(region):
+            raise VolumeError(
+                f"the region {describe(region)} is not inside {self.name}",
+                f"a region inside {describe(self.region)}",
+                "move the region into the volume or cut it off at the border",
+            )
+        level, factor = self._source
+        if region.empty:
+            return np.zeros((len(self.channels), *region.shape), self.dtype)
+        wanted = to_finest(region, factor)
+        inside = wanted.intersect(Region.from_shape(level.shape))
+        array = level.read(inside, self.channel_indices, self.name)
+        if factor != FINEST:
+            array = (downsample_mode if self.kind == "labels" else downsample_mean)(array, factor)
+        missing = [n - have for n, have in zip(region.shape, array.shape[1:], strict=True)]
+        if any(missing):
+            array = np.pad(array, [(0, 0), *((0, n) for n in missing)], mode="edge")
+        return array
+
+    @cached_property
+    def _source(self) -> tuple[Level, Triple]:
+        """The level to read from, and what is left to downsample."""
+        exact = [level for level in self.levels if level.magnification == self.magnification]
+        if exact:
+            return exact[0], FINEST
+        fitting = [
+            level
+            for level in (self.levels if self.kind == "image" else self.levels[:1])
+            if all(m % own == 0 for m, own in zip(self.magnification, level.magnification, strict=True))
+        ]
+        level = max(fitting, key=lambda fit: sum(fit.magnification))
+        return level, triple([m // own for m, own in zip(self.magnification, level.magnification, strict=True)])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short text that changes when the voxels do: shape, dtype, file size and time, and a bounded sample."""
+        digest = hashlib.sha256(repr((self.shape, str(self.dtype), self.channel_indices)).encode())
+        for file in _metadata_files(self.path):
+            stat = file.stat()
+            digest.update(f"{stat.st_size} {stat.st_mtime_ns}".encode())
+        for place in range(3):
+            start = [place * max(0, n - 32) // 2 for n in self.shape]
+            corner = Region.from_shape((4, 32, 32), start).intersect(self.region)
+            digest.update(np.ascontiguousarray(self.read(corner)).tobytes())
+        return digest.hexdigest()[:32]
+
+
+def _metadata_files(path: Path | None) -> list[Path]:
+    if path is None:
+        return []
+    if path.is_file():
+        return [path]
+    names = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
+    return [path / name for name in names if (path / name).is_file()]
+
+
+def build_volume(
+    arrays: Sequence[tuple[LazyArray, Triple]],
+    name: str,
+    path: Path | None,
+    kind: Kind,
+    *,
+    known: str | None = None,
+    asked: str | None = None,
+    at: dict[str, int] | None = None,
+    stack: bool = False,
+    names: Sequence[str] | None = None,
+    voxel_size: VoxelSize | None = None,
+) -> Volume:
+    """Put levels together to a volume; a level that does not fit its magnification is left out.
+
+    Raises
+    ------
+    VolumeError
+        If the axes, the dtype or the channel names cannot be used, or there are no voxels.
+    """
+    finest = arrays[0][0]
+    shape = tuple(int(n) for n in finest.shape)
+    dtype = np.dtype(finest.dtype)
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise VolumeError(
+            f"{name} holds values of type {dtype}",
+            "whole numbers of 8 to 64 bits, or floating-point numbers of 16 to 64",
+            "save the real-valued intensity, for example as uint16 or float32",
+        )
+    layout = resolve_layout(shape, known, asked, kind, at=at, stack=stack, name=name)
+    if 0 in shape:
+        raise VolumeError(f"{name} of shape {shape} holds no voxels", "at least one voxel", "save the image again")
+    base = Level(finest, layout)
+    levels = [base]
+    for array, magnification in arrays[1:]:
+        level = Level(array, layout, magnification)
+        wanted = magnified_shape(base.shape, magnification)
+        if all(0 <= n - have <= 1 for n, have in zip(wanted, level.shape, strict=True)):
+            levels.append(level)
+    count = base.channel_count
+    if names is not None and len(names) != count:
+        names = None
+    channels = tuple(str(n) for n in names) if names else tuple(str(i) for i in range(count))
+    return Volume(name, path, kind, tuple(levels), tuple(range(count)), channels, voxel_size)
