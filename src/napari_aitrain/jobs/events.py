@@ -12,9 +12,7 @@ from typing import Any, Literal, get_args
 from .lines import Tail, append_line, end_line
 
 EVENTS = "events.jsonl"
-State = Literal[
-    "queued", "starting", "running", "paused", "stopping", "done", "stopped", "failed", "interrupted"
-]
+State = Literal["queued", "starting", "running", "paused", "stopping", "done", "stopped", "failed", "interrupted"]
 ACTIVE: frozenset[State] = frozenset({"starting", "running", "paused", "stopping"})
 ENDED: frozenset[State] = frozenset({"done", "stopped", "failed", "interrupted"})
 _LASTING = frozenset({"state", "done", "failed", "checkpoint"})

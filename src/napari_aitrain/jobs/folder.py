@@ -111,7 +111,14 @@ class JobFolder:
         return read_events(self.path)
 
     def state(self) -> State:
-        """Return the state, from the events and from whether the worker lives."""
+        """Return the state, from the events and from whether the worker lives.
+
+        Raises
+        ------
+        JobError
+            If the folder has gone.
+        """
+        self.open(self.path)
         told = told_state(self.events()) or "queued"
         if told in ACTIVE and living_owner(self.path) is None:
             # Between reading the two the worker may have ended well.

@@ -1,0 +1,39 @@
+"""What went wrong, in words a person can use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import AitrainError
+from ..volumes.atomic import storage_error
+
+
+def describe(error: BaseException, log: Path | None = None) -> dict[str, str]:
+    """Return any error as ``error``, ``what``, ``expected`` and ``remedy``.
+
+    Parameters
+    ----------
+    error : BaseException
+        An `AitrainError` says all this itself.
+    log : Path, optional
+        Where its traceback is.
+    """
+    if isinstance(error, AitrainError):
+        return error.as_dict()
+    if isinstance(error, OSError) and error.filename is not None:
+        return storage_error(Path(str(error.filename)), error).as_dict()
+    name = type(error).__name__
+    if isinstance(error, MemoryError) or name == "OutOfMemoryError":
+        return {
+            "error": name,
+            "what": "there was too little memory",
+            "expected": "enough free memory for one step of training",
+            "remedy": "close other programs, or set a smaller patch_shape, batch_size or network",
+        }
+    where = f"; please report it with {log}" if log else ""
+    return {
+        "error": name,
+        "what": f"an error that should not happen: {name}: {error}",
+        "expected": "",
+        "remedy": f"this is a fault of napari-aitrain{where}",
+    }

@@ -1,0 +1,175 @@
+"""Starting a worker process, talking to it, and ending it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import psutil
+
+from ..errors import JobError
+from ..home import home
+from ..volumes.atomic import storage_errors
+from .environment import set_threads
+from .events import ENDED, EventLog, EventTail, State, told_state
+from .folder import JobFolder
+from .inbox import STOP, Message
+from .lock import Lock, living_owner
+
+GRACE = 5.0
+_POLL = 0.05
+
+
+class Worker:
+    """A worker process of this program.
+
+    Parameters
+    ----------
+    job : JobFolder, optional
+        What to run; without one the worker is warm: it imports torch and waits for `run`.
+    at_once : bool
+        Whether to run beside other jobs instead of waiting for them.
+    beside_window : bool
+        Whether to leave a core to a window.
+    """
+
+    def __init__(self, job: JobFolder | None = None, *, at_once: bool = False, beside_window: bool = False) -> None:
+        self.job = job
+        command = [sys.executable, "-m", "napari_aitrain.jobs.worker"]
+        command += ["--warm"] if job is None else [str(job.path)]
+        command += ["--at-once"] * at_once + ["--beside-window"] * beside_window
+        environment = dict(os.environ)
+        set_threads(environment, beside_window=beside_window)
+        output = home() / "worker.log" if job is None else job.log
+        with storage_errors(output):
+            output.parent.mkdir(parents=True, exist_ok=True)
+            with open(output, "ab") as file:
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=file, stderr=file, env=environment, **_own_session()
+                )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process lives."""
+        return self.process.poll() is None
+
+    @property
+    def idle(self) -> bool:
+        """Whether the worker can take a job."""
+        return self.alive and (self.job is None or not self.working())
+
+    def working(self) -> bool:
+        """Whether the worker has not yet ended its job; also true before it has taken it up."""
+        if self.job is None or not self.alive:
+            return False
+        return living_owner(self.job.path) is not None or told_state(self.job.events()) not in ENDED
+
+    def run(self, job: JobFolder, *, at_once: bool = False) -> None:
+        """Give a job to a warm worker.
+
+        Raises
+        ------
+        JobError
+            If it has gone or has another job.
+        """
+        if not self.idle:
+            raise JobError("the worker has a job", "an idle worker", "start another worker")
+        self.job = job
+        self.send({"run": str(job.path), "at_once": at_once})
+
+    def send(self, message: Message) -> None:
+        """Send a control message.
+
+        Raises
+        ------
+        JobError
+            If the process has gone.
+        """
+        try:
+            assert self.process.stdin is not None
+            self.process.stdin.write(json.dumps(message).encode("utf-8") + b"\n")
+            self.process.stdin.flush()
+        except (BrokenPipeError, ValueError, OSError) as error:
+            raise JobError("the worker has gone", "a running worker", "resume the job") from error
+
+    def stop(self, grace: float = GRACE) -> State | None:
+        """Ask for a checkpoint and an end; kill the process if it gives no sign of life for `grace` seconds.
+
+        Returns
+        -------
+        str or None
+            The state of its job.
+        """
+        with contextlib.suppress(JobError):
+            self.send(STOP)
+        if self.job is None:
+            self.close()
+            return None
+        _await_end(self.job, grace)
+        return self.job.state()
+
+    def close(self) -> None:
+        """End the process and collect it; a job it may have is interrupted."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        if self.job is None or self.working():
+            self.process.kill()
+        self.process.wait()
+
+
+def stop_job(job: JobFolder, grace: float = GRACE) -> State:
+    """Stop a job from any process: its model and a checkpoint are kept.
+
+    Parameters
+    ----------
+    job : JobFolder
+        One that nothing runs is only marked as stopped if it was queued.
+    grace : float
+        Seconds without a sign of life after which the worker is killed.
+
+    Raises
+    ------
+    JobError
+        If it runs on another machine and does not answer.
+    """
+    if living_owner(job.path) is None:
+        if job.state() == "queued":
+            with Lock(job.path):
+                EventLog(job.path).emit("state", state="stopped")
+        return job.state()
+    job.send(STOP)
+    _await_end(job, grace)
+    return job.state()
+
+
+def _await_end(job: JobFolder, grace: float) -> None:
+    tail, deadline = EventTail(job.path), time.monotonic() + grace
+    while (owner := living_owner(job.path)) is not None:
+        if tail.read():
+            deadline = time.monotonic() + grace
+        if time.monotonic() > deadline:
+            process = owner.process()
+            if process is None and not owner.here:
+                raise JobError(
+                    f"{job.name} runs on {owner.host} and does not answer",
+                    "a job on this machine",
+                    f"stop it on {owner.host}",
+                )
+            with contextlib.suppress(psutil.Error):
+                if process is not None:
+                    process.kill()
+                    process.wait(grace)
+        time.sleep(_POLL)
+
+
+def _own_session() -> dict[str, Any]:
+    # Ctrl-C in a terminal reaches every process of its group; the worker is to be told in words.
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}

@@ -1,0 +1,198 @@
+"""The worker: a process that runs one job folder at a time.
+
+``python -m napari_aitrain.jobs.worker FOLDER`` runs a job and ends. With ``--warm`` it imports torch ahead of need
+and waits for ``{"run": FOLDER}`` on its standard input; it takes the next one only when it is idle again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import gc
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..errors import AitrainError, StorageError
+from .environment import set_threads
+from .events import ENDED, EventLog, told_state
+from .failure import describe
+from .folder import CONTROL, JobFolder
+from .inbox import STOP, Inbox, Message
+from .lock import HEARTBEAT, Lock
+from .queue import wait_for_turn
+
+_RESERVE = ".reserve"
+_RESERVE_BYTES = 65536
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the worker; return 0 when the job ended well or was stopped, 1 when it failed."""
+    parser = argparse.ArgumentParser(prog="python -m napari_aitrain.jobs.worker", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="the job to run")
+    parser.add_argument("--warm", action="store_true", help="import torch and wait for jobs on standard input")
+    parser.add_argument("--at-once", action="store_true", help="do not wait until other jobs have ended")
+    parser.add_argument("--beside-window", action="store_true", help="leave a core to the window")
+    options = parser.parse_args(arguments)
+    if (options.folder is None) != options.warm:
+        parser.error("give a job folder, or --warm")
+    set_threads(os.environ, beside_window=options.beside_window)
+    faulthandler.enable()
+    inbox = Inbox()
+    _stop_on_signals(inbox)
+    if options.warm:
+        return _serve(inbox)
+    try:
+        return run_job(JobFolder.open(options.folder), inbox, wait=not options.at_once)
+    except AitrainError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _stop_on_signals(inbox: Inbox) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        inbox.put(STOP)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _serve(inbox: Inbox) -> int:
+    import torch
+
+    while not inbox.closed.is_set():
+        message = inbox.wait(1.0)
+        if message is not None and message.get("kind") == "stop":
+            return 0
+        if message is None or "run" not in message:
+            continue
+        # After a failure memory and device may be in any state: a new process is safer.
+        if run_job(JobFolder.open(Path(message["run"])), inbox, wait=not message.get("at_once", False)):
+            return 1
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    return 0
+
+
+def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True) -> int:
+    """Hold the folder, wait for the job's turn, run it, and tell how it ended.
+
+    Raises
+    ------
+    JobError
+        If another process holds the folder.
+    StorageError
+        If not even its lock or first event can be written.
+    """
+    with Lock(job.path) as lock, _heartbeat(lock), _output_to(job.log):
+        (job.path / CONTROL).unlink(missing_ok=True)
+        inbox.watch(job.path / CONTROL)
+        log = EventLog(job.path)
+        if wait and not _wait(job, lock, inbox, log):
+            return 0
+        log.emit("state", state="starting", pid=os.getpid())
+        with _reserve(job.path):
+            return _run(job, inbox, log)
+
+
+def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
+    stopping = False
+
+    def control() -> list[Message]:
+        nonlocal stopping
+        messages = inbox.messages()
+        if not stopping and any(message.get("kind") == "stop" for message in messages):
+            stopping = True
+            log.emit("state", state="stopping")
+        return messages
+
+    def emit(kind: str, **data: Any) -> None:
+        log.emit(kind, **data)
+
+    try:
+        config = job.config()
+        from ..training.loop import run_training
+
+        run_training(job.path, config, emit, control)
+        if told_state(job.events()) not in ENDED:
+            log.emit("state", state="stopped" if stopping else "done")
+    except Exception as error:  # the worker's edge: whatever went wrong becomes an event
+        (job.path / _RESERVE).unlink(missing_ok=True)
+        with contextlib.suppress(StorageError):
+            log.emit("failed", **describe(error, job.log))
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        return 1
+    return 0
+
+
+def _wait(job: JobFolder, lock: Lock, inbox: Inbox, log: EventLog) -> bool:
+    for news in wait_for_turn(job, lock.owner, inbox):
+        if isinstance(news, list):
+            names = ", ".join(other.name for other in news)
+            log.emit("log", message=f"Waiting for {names} to end.")
+        elif news.get("kind") == "stop":
+            log.emit("state", state="stopped")
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _heartbeat(lock: Lock) -> Iterator[None]:
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT):
+            with contextlib.suppress(StorageError):
+                lock.beat()
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Send what is printed, by native code too, to a file while a job runs."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with open(path, "ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, descriptor in enumerate(kept, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _reserve(folder: Path) -> Iterator[None]:
+    """Hold some room, so that a failure for want of it can still be written down."""
+    path = folder / _RESERVE
+    with contextlib.suppress(OSError):
+        path.write_bytes(os.urandom(_RESERVE_BYTES))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
