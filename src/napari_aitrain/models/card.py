@@ -13,7 +13,7 @@ FORMAT_VERSION = 1
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SourceCard(_Part):
