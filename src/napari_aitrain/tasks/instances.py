@@ -14,7 +14,7 @@ from pydantic import Field
 from .maps import border, known_with_ring, normalised_distance, outline_spacing, split_by_slice, unique_over_slices
 from .objects import fill_holes, grow, relabel_large, seeds_of
 from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
-from .scoring import FEATURE_NAMES, judge, object_features, raw_scores
+from .scoring import FEATURE_NAMES, judge, object_features
 from .tally import InstanceTally
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class InstancesTask:
     Settings: ClassVar[type[TaskSettings]] = InstancesSettings
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
     instances: ClassVar[bool] = True
+    nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
 
     def __init__(self, settings: InstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         self.settings: InstancesSettings = settings or InstancesSettings()
@@ -83,7 +84,7 @@ class InstancesTask:
             values[FOREGROUND, index] = part > 0
             values[DISTANCE, index] = normalised_distance(part, around)
             values[BORDER, index] = border(part)
-        return Targets(values, known.astype(np.float32), (False, False, False))
+        return Targets(values, known.astype(np.float32))
 
     def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Cross entropy of every map and soft Dice of the foreground; distance counts mostly inside objects."""
@@ -116,7 +117,7 @@ class InstancesTask:
             labels[index] = np.where(found > 0, found + count, 0)
             count += len(features[-1])
         table = np.concatenate(features)
-        return Objects(labels, raw_scores(table), table, extra={"dims": 2 if flat else 3})
+        return Objects(labels, table[:, 0].copy(), table, extra={"dims": 2 if flat else 3})
 
     def _decode_part(self, maps: FloatArray, spacing: tuple[float, ...]) -> LabelArray:
         settings = self.settings

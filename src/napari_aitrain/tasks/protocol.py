@@ -35,13 +35,10 @@ class Targets:
         Scalar maps that stay valid when a crop is flipped, rotated, scaled or bent.
     weight : ndarray of float32, shape (z, y, x)
         How much each voxel counts; exactly 0 where the voxel is unlabelled.
-    nearest : tuple of bool
-        Per map of `values`, whether it holds class numbers, to be sampled without interpolation.
     """
 
     values: FloatArray
     weight: FloatArray
-    nearest: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -85,6 +82,8 @@ class Task(Protocol):
     feature_names: ClassVar[tuple[str, ...]]
     instances: ClassVar[bool]
     """Whether labels are ids of objects (True) or of classes (False)."""
+    nearest: ClassVar[tuple[bool, ...]]
+    """Per target map, whether it holds class numbers, to be sampled without interpolation."""
 
     settings: TaskSettings
     classes: tuple[int, ...]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .maps import border, known_with_ring
-from .protocol import BoolArray, FloatArray, LabelArray
+from .maps import border, known_with_ring, unique_over_slices
+from .matching import IntArray, Overlap
+from .protocol import BoolArray, FloatArray, LabelArray, Objects
 
 FEATURE_NAMES = (
+    "raw",
     "log_size",
     "mean_foreground",
     "margin",
@@ -50,11 +54,13 @@ def object_features(labels: LabelArray, maps: FloatArray) -> FloatArray:
     np.maximum.at(height, ids, distance)
     size = np.bincount(ids, minlength=count)
     border_inside, border_rim = mean(edge, ~rim), mean(edge, rim)
+    margin = mean(np.abs(2 * foreground - 1))
     table = np.stack(
         [
+            raw_score(margin, height),
             np.log1p(size).astype(np.float32),
             mean(foreground),
-            mean(np.abs(2 * foreground - 1)),
+            margin,
             height,
             mean(distance),
             border_inside,
@@ -68,13 +74,12 @@ def object_features(labels: LabelArray, maps: FloatArray) -> FloatArray:
     return table
 
 
-def raw_scores(features: FloatArray) -> FloatArray:
-    """Return a score per object that rises with how sure its voxels are and how clear its middle is.
+def raw_score(margin: FloatArray, seed_height: FloatArray) -> FloatArray:
+    """Return a score that rises with how sure an object's voxels are and how clear its middle is.
 
     It orders objects; only a calibration makes a probability of it.
     """
-    column = {name: features[:, number] for number, name in enumerate(FEATURE_NAMES)}
-    return np.clip(column["margin"] * np.sqrt(np.clip(column["seed_height"], 0, 1)), 0, 1).astype(np.float32)
+    return np.clip(margin * np.sqrt(np.clip(seed_height, 0, 1)), 0, 1).astype(np.float32)
 
 
 def judge(prediction: LabelArray, truth: LabelArray, known: BoolArray) -> tuple[LabelArray, LabelArray, BoolArray]:
@@ -101,3 +106,33 @@ def judge(prediction: LabelArray, truth: LabelArray, known: BoolArray) -> tuple[
     counted[0] = False
     shown = np.where(counted[prediction], prediction, 0)
     return shown, painted, around | (shown > 0)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Which of the objects that ground truth can judge are right.
+
+    Parameters
+    ----------
+    ids : ndarray of int64, shape (n,)
+        Ids of the judged objects, ascending.
+    correct : ndarray of bool, shape (n,)
+        Whether each is the partner of an object of the truth at an IoU of at least `CORRECT_IOU`.
+    n_truth : int
+        Objects in the truth.
+    """
+
+    ids: IntArray
+    correct: BoolArray
+    n_truth: int
+
+
+def correct_objects(objects: Objects, truth: LabelArray, known: BoolArray | None = None) -> Judged:
+    """Return which objects are right; `known` is False where the truth is unlabelled."""
+    known = np.ones(truth.shape, bool) if known is None else known
+    if objects.extra.get("dims") == 2:
+        truth = unique_over_slices(truth)
+    prediction, truth, known = judge(objects.labels, truth, known)
+    overlap = Overlap.count(prediction, truth, ~known)
+    ids = overlap.prediction_ids[overlap.prediction_ids > 0]
+    return Judged(ids, np.isin(ids, overlap.match()[1]), overlap.n_truth)

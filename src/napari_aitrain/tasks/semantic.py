@@ -40,6 +40,7 @@ class SemanticTask:
     Settings: ClassVar[type[TaskSettings]] = SemanticSettings
     feature_names: ClassVar[tuple[str, ...]] = ()
     instances: ClassVar[bool] = False
+    nearest: ClassVar[tuple[bool, ...]] = (True,)
 
     def __init__(self, settings: SemanticSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         if len(classes) < 2:
@@ -64,7 +65,7 @@ class SemanticTask:
             where = labels == identity
             channel[where] = number
             listed |= where
-        return Targets(channel[None], (known & listed).astype(np.float32), (True,))
+        return Targets(channel[None], (known & listed).astype(np.float32))
 
     def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Cross entropy with rare classes raised, and soft Dice averaged over the classes."""

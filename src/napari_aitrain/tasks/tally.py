@@ -17,7 +17,8 @@ IOUS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 class InstanceTally:
     """Counts of one or more images.
 
-    Adding two gives the tally of both, as if the images lay side by side and no id occurred in both.
+    Adding two gives the tally of both, as if the images lay side by side and no id (nor the predicted background
+    on objects of the truth) were shared.
 
     Parameters
     ----------

@@ -1,0 +1,101 @@
+"""Precision, recall and F1 over the threshold, without decoding again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..tasks.protocol import BoolArray, FloatArray, LabelArray, Objects
+from ..tasks.scoring import correct_objects
+
+Float64Array = npt.NDArray[np.float64]
+THRESHOLDS: Float64Array = np.linspace(0, 1, 101)
+
+
+@dataclass(frozen=True)
+class ThresholdCurve:
+    """What is found and how much of it is right, at thresholds 0, 0.01 … 1.
+
+    Parameters
+    ----------
+    thresholds, precision, recall, f1 : ndarray of float64, shape (101,)
+        Precision is 1 where nothing is left.
+    best : float
+        The threshold of the highest F1; the middle of the range where several thresholds share it.
+    """
+
+    thresholds: Float64Array
+    precision: Float64Array
+    recall: Float64Array
+    f1: Float64Array
+    best: float
+
+    @property
+    def best_f1(self) -> float:
+        """The highest F1."""
+        return float(self.f1.max())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the curve as plain data."""
+        rows = {name: getattr(self, name).round(6).tolist() for name in ("thresholds", "precision", "recall", "f1")}
+        return {"best": self.best, **rows}
+
+
+def curve_from_scores(scores: FloatArray, correct: BoolArray, n_truth: int) -> ThresholdCurve:
+    """Return the curve of objects (or voxels) with scores, pooled over any number of images.
+
+    Parameters
+    ----------
+    scores : ndarray of float32, shape (n,)
+        What the threshold acts on: kept where the score is at least the threshold.
+    correct : ndarray of bool, shape (n,)
+        Whether each is right.
+    n_truth : int
+        How many there are to find.
+    """
+    # As in `apply_threshold`, in the precision of the scores.
+    edges = THRESHOLDS.astype(np.float32)
+    kept = _at_least(scores, edges)
+    right = _at_least(scores[correct], edges)
+    precision = np.divide(right, kept, out=np.ones(len(edges)), where=kept > 0)
+    recall = right / n_truth if n_truth else np.ones(len(edges))
+    whole = kept + n_truth
+    f1 = np.divide(2 * right, whole, out=np.ones(len(edges)), where=whole > 0)
+    first = int(f1.argmax())
+    last = first + int(np.argmin(np.append(f1[first:] == f1[first], False))) - 1
+    return ThresholdCurve(THRESHOLDS, precision, recall, f1, float(round((THRESHOLDS[first] + THRESHOLDS[last]) / 2, 3)))
+
+
+def threshold_curve(objects: Objects, truth: LabelArray, known: BoolArray | None = None) -> ThresholdCurve:
+    """Return the curve of one prediction.
+
+    For instances it counts objects. Each overlaps the truth in the same way whatever the threshold, so all are matched
+    once. For class maps it counts voxels of the classes other than the background.
+
+    Parameters
+    ----------
+    objects : Objects
+        With scores, or with probabilities.
+    truth : ndarray of int32, shape (z, y, x)
+        Ground truth.
+    known : ndarray of bool, optional
+        False where the truth is unlabelled.
+    """
+    if objects.probability is None:
+        judged = correct_objects(objects, truth, known)
+        return curve_from_scores(objects.scores[judged.ids], judged.correct, judged.n_truth)
+    counted = np.ones(truth.shape, bool) if known is None else known
+    background = objects.class_ids[0]
+    found = counted & (objects.labels != background)
+    score = objects.probability.max(axis=0)[found]
+    return curve_from_scores(
+        score, objects.labels[found] == truth[found], int(np.count_nonzero(counted & (truth != background)))
+    )
+
+
+def _at_least(scores: FloatArray, edges: FloatArray) -> Float64Array:
+    ordered = np.sort(scores)
+    return (len(ordered) - np.searchsorted(ordered, edges, side="left")).astype(np.float64)
