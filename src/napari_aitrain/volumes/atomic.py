@@ -10,6 +10,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import OutputExistsError, StorageError
 
@@ -67,17 +71,23 @@ def beside(path: Path) -> Path:
     return path.with_name(f".{path.name[:40]}-{uuid.uuid4().hex[:8]}.part")
 
 
-def atomic_write_bytes(path: Path, data: bytes, *, overwrite: bool = True) -> None:
-    """Write a whole file so that readers see the old content or the new, never a part.
+@contextlib.contextmanager
+def atomic_file(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
+    """Fill a file beside `path`, and give it that name once the block has ended without an error.
+
+    Readers see the old content or the new, never a part.
 
     Parameters
     ----------
     path : Path
         Its folder must exist.
-    data : bytes
-        The whole content.
     overwrite : bool
         Whether a file at `path` may be replaced.
+
+    Yields
+    ------
+    file
+        Open for writing bytes; it is removed if the block raises.
 
     Raises
     ------
@@ -93,7 +103,7 @@ def atomic_write_bytes(path: Path, data: bytes, *, overwrite: bool = True) -> No
     with storage_errors(path):
         try:
             with open(temporary, "xb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             move_into_place(temporary, path)
@@ -103,8 +113,20 @@ def atomic_write_bytes(path: Path, data: bytes, *, overwrite: bool = True) -> No
             raise
 
 
+def atomic_write_bytes(path: Path, data: bytes, *, overwrite: bool = True) -> None:
+    """Write a whole file as `atomic_file` does."""
+    with atomic_file(path, overwrite=overwrite) as file:
+        file.write(data)
+
+
+def atomic_write_array(path: Path, array: npt.NDArray[Any], *, overwrite: bool = True) -> None:
+    """Write an array as a NPY file as `atomic_file` does."""
+    with atomic_file(path, overwrite=overwrite) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+
+
 def atomic_write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
-    """Write a whole UTF-8 text file as `atomic_write_bytes` does; line ends are kept as given."""
+    """Write a whole UTF-8 text file as `atomic_file` does; line ends are kept as given."""
     atomic_write_bytes(path, text.encode("utf-8"), overwrite=overwrite)
 
 

@@ -122,7 +122,8 @@ def resolve_layout(
         is chosen.
     """
     guessed = not (asked or known)
-    axes = _fit(asked.strip().lower(), shape, name) if asked else known or guess_axes(shape, kind, stack=stack, name=name)
+    axes = _fit(asked.strip().lower(), shape, name) if asked else known
+    axes = axes or guess_axes(shape, kind, stack=stack, name=name)
     if "y" not in axes or "x" not in axes or len(set(axes)) != len(axes):
         raise VolumeError(
             f"the axes {axes!r} of {name} cannot be used",

@@ -41,7 +41,7 @@ def downsample_mode(array: Array, factor: Sequence[int]) -> Array:
 
 
 def _mean(blocks: Array) -> Array:
-    mean = blocks.mean(axis=(2, 4, 6), dtype=np.float64)
+    mean: Array = blocks.mean(axis=(2, 4, 6), dtype=np.float64)
     return np.rint(mean) if blocks.dtype.kind in "iu" else mean
 
 

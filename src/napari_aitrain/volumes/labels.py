@@ -48,7 +48,8 @@ def read_labels(volume: Volume, region: Region) -> npt.NDArray[np.int32]:
         )
     array = volume.read(region)[0]
     check_values(array, volume.name, region)
-    return array.astype(np.int32, copy=False)
+    ids: npt.NDArray[np.int32] = array.astype(np.int32, copy=False)
+    return ids
 
 
 def check_values(array: npt.NDArray[Any], name: str, region: Region) -> None:

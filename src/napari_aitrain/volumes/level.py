@@ -91,7 +91,7 @@ class Level:
             array = self._read(region, channels)
         except READ_ERRORS as error:
             raise VolumeError(
-                f"{name} cannot be read at {describe(region)}: {error or type(error).__name__}",
+                f"{name} cannot be read at {describe(region)}: {str(error) or type(error).__name__}",
                 "a complete, undamaged file",
                 "copy the file again from where it came from, or leave this region out",
             ) from error
@@ -99,8 +99,8 @@ class Level:
 
     def _read(self, region: Region, channels: Sequence[int]) -> npt.NDArray[Any]:
         axes, spans = self.layout.axes, dict(zip("zyx", region.slices, strict=True))
-        key: list[int | slice] = [self.layout.fixed[a] if a in self.layout.fixed else spans.get(a, slice(None)) for a in axes]
-        used = self.layout.used
+        fixed, used = self.layout.fixed, self.layout.used
+        key: list[int | slice] = [fixed[a] if a in fixed else spans.get(a, slice(None)) for a in axes]
         if "c" not in used:
             return _to_czyx(np.asarray(self.array[tuple(key)]), used)
         c = axes.index("c")

@@ -126,7 +126,7 @@ def _range(values: npt.NDArray[Any], channel: int) -> tuple[float, float]:
 
 def sample_voxels(
     volume: Volume, regions: Sequence[Region], max_voxels: int = 1_000_000, seed: int = 0
-) -> FloatArray:
+) -> npt.NDArray[Any]:
     """Read a bounded, evenly spread random sample of voxels from inside regions, and nothing outside them.
 
     Parameters
@@ -142,8 +142,8 @@ def sample_voxels(
 
     Returns
     -------
-    ndarray of float32, shape (c, n)
-        float64 for images whose numbers float32 does not hold.
+    ndarray, shape (c, n)
+        Of the dtype of the volume.
 
     Raises
     ------
@@ -162,9 +162,7 @@ def sample_voxels(
         quota = max(1, max_voxels * part.size // total)
         for piece in _pieces(part, quota, generator):
             pieces.append(volume.read(piece).reshape(len(volume.channels), -1))
-    exact = np.float64 if volume.dtype.itemsize >= 4 and volume.dtype != np.float32 else np.float32
-    sample = np.concatenate(pieces, axis=1).astype(exact)
-    return sample[:, :max_voxels]
+    return np.concatenate(pieces, axis=1)[:, :max_voxels]
 
 
 def _pieces(region: Region, quota: int, generator: np.random.Generator) -> list[Region]:

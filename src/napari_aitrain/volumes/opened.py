@@ -39,10 +39,10 @@ class Opened:
     alpha: bool = False
 
 
-def damaged(path: object, error: object) -> VolumeError:
+def damaged(path: object, error: Exception) -> VolumeError:
     """Return the error for a file that its reader cannot make sense of."""
     return VolumeError(
-        f"{path} cannot be read: {error or type(error).__name__}",
+        f"{path} cannot be read: {str(error) or type(error).__name__}",
         "a complete, undamaged file of the kind that its ending says",
         "copy the file again from where it came from, or open it in the program that made it and save it again",
     )

@@ -115,5 +115,6 @@ def _open(path: Path, kind: Kind, key: str | None) -> Opened:
         ".npy": open_npy,
     }
     if suffix not in readers:
-        raise VolumeError(f"{path} is of no known kind", SUPPORTED, "convert it, for example with Fiji, to TIFF or OME-Zarr")
+        remedy = "convert it, for example with Fiji, to TIFF or OME-Zarr"
+        raise VolumeError(f"{path} is of no known kind", SUPPORTED, remedy)
     return readers[suffix](path)

@@ -13,10 +13,11 @@ from .opening import SUPPORTED, is_volume_path
 from .zarr_files import is_zarr
 
 _log = logging.getLogger(__name__)
-_IMAGE_WORDS = frozenset("image images img imgs im raw input inputs photo em".split())
-_LABEL_WORDS = frozenset(
-    "label labels lbl lbls mask masks gt seg segs segmentation segmentations truth groundtruth ground annotation"
-    " annotations annotated target targets instance instances painted manual auto cp".split()
+_IMAGE_WORD = re.compile("(image|img|im|raw|input|photo|em)s?", re.IGNORECASE)
+_LABEL_WORD = re.compile(
+    "(label|lbl|mask|gt|seg|segmentation|truth|groundtruth|ground|annotation|annotated|target|instance)s?"
+    "|painted|manual|auto|cp",
+    re.IGNORECASE,
 )
 _SPLIT = re.compile(r"[\s_.\-]+")
 
@@ -85,7 +86,8 @@ def match_files(images: str | Path, labels: str | Path) -> Matching:
     """Pair files as `pair_files` does, and say which files were left over.
 
     Names are compared without words such as *image*, *labels*, *mask* or *seg* at their beginning and end; if that
-    is not enough, also without the words that all remaining files of a folder begin or end with.
+    is not enough, also without the words that all remaining files of a folder begin or end with. A single image and
+    a single labels file pair whatever their names.
 
     Parameters and errors are those of `pair_files`.
     """
@@ -113,9 +115,11 @@ def match_files(images: str | Path, labels: str | Path) -> Matching:
 def _match(
     images: Sequence[Path], labels: Sequence[Path], ignored: list[Path], image_folder: Path, label_folder: Path
 ) -> Matching:
+    if len(images) == len(labels) == 1:
+        return Matching([Pair(images[0], labels[0], _stem(images[0]))], ignored=ignored)
     pairs: list[Pair] = []
     for deep in (False, True):
-        image_keys, label_keys = _keys(images, deep, _IMAGE_WORDS), _keys(labels, deep, _LABEL_WORDS)
+        image_keys, label_keys = _keys(images, deep, _IMAGE_WORD), _keys(labels, deep, _LABEL_WORD)
         for key in sorted(image_keys.keys() & label_keys.keys()):
             image, label = _only(image_keys[key]), _only(label_keys[key])
             pairs.append(Pair(image, label, key or _stem(image)))
@@ -132,8 +136,8 @@ def _match(
     return Matching(sorted(pairs, key=lambda pair: pair.name), list(images), list(labels), ignored)
 
 
-def _keys(files: Sequence[Path], deep: bool, words: frozenset[str]) -> dict[str, list[Path]]:
-    stripped = [_strip(_words(path), words) for path in files]
+def _keys(files: Sequence[Path], deep: bool, word: re.Pattern[str]) -> dict[str, list[Path]]:
+    stripped = [_strip(_words(path), word) for path in files]
     if deep and len(stripped) > 1:
         first, last = _common(stripped), _common([part[::-1] for part in stripped])
         stripped = [part[first : len(part) - last] for part in stripped]
@@ -143,11 +147,11 @@ def _keys(files: Sequence[Path], deep: bool, words: frozenset[str]) -> dict[str,
     return keys
 
 
-def _strip(words: list[str], known: frozenset[str]) -> list[str]:
+def _strip(words: list[str], known: re.Pattern[str]) -> list[str]:
     words = list(words)
-    while words and words[0].casefold() in known:
+    while words and known.fullmatch(words[0]):
         words.pop(0)
-    while words and words[-1].casefold() in known:
+    while words and known.fullmatch(words[-1]):
         words.pop()
     return words
 
@@ -185,8 +189,8 @@ def _is_folder(path: Path) -> bool:
 
 
 def _says_labels(path: Path) -> bool:
-    words = [word.casefold() for word in _words(path)]
-    return bool(words) and (words[0] in _LABEL_WORDS or words[-1] in _LABEL_WORDS)
+    words = _words(path)
+    return any(_LABEL_WORD.fullmatch(word) for word in (words[:1] + words[-1:]))
 
 
 def _stem(path: Path) -> str:

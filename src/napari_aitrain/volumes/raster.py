@@ -16,6 +16,7 @@ from .opened import Opened, damaged
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _ERRORS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_DTYPES = {"1": "bool", "I;16": "uint16", "I;16B": "uint16", "I": "int32", "F": "float32"}
 
 
 class RasterArray:
@@ -26,16 +27,11 @@ class RasterArray:
         self._stamp = path.stat().st_mtime_ns
         try:
             with Image.open(path) as image:
-                size, mode, dtype = image.size, target_mode(image, kind), np.dtype(np.uint8)
+                size, mode = image.size, target_mode(image, kind)
         except _ERRORS as error:
             raise damaged(path, error) from error
-        if mode == "RGB" and _is_deep(path):
-            dtype = np.dtype(np.uint16)
-        elif mode in ("I;16", "I;16B"):
-            dtype = np.dtype(np.uint16)
-        elif mode in ("I", "F"):
-            dtype = np.dtype(np.int32 if mode == "I" else np.float32)
-        self.dtype = dtype
+        deep = mode == "RGB" and _is_deep(path)
+        self.dtype = np.dtype("uint16" if deep else _DTYPES.get(mode, "uint8"))
         self.shape: tuple[int, ...] = (size[1], size[0], 3) if mode == "RGB" else (size[1], size[0])
         if kind == "labels" and mode == "RGB" and self._is_grey():
             self.shape = self.shape[:2]

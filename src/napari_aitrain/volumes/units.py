@@ -23,8 +23,8 @@ def nanometres_per(unit: object) -> float | None:
 
     Examples
     --------
-    >>> nanometres_per("µm"), nanometres_per("\\\\u00B5m"), nanometres_per("pixel")
-    (1000.0, 1000.0, None)
+    >>> nanometres_per("µm"), nanometres_per("Nanometers"), nanometres_per("pixel")
+    (1000.0, 1.0, None)
     """
     name = str(unit).strip().replace("\\u00B5", "μ").replace("µ", "μ").casefold()
     return _NANOMETRES.get(name, _NANOMETRES.get(name.removesuffix("s")))

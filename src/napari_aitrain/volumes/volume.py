@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -267,7 +267,7 @@ def build_volume(
     *,
     known: str | None = None,
     asked: str | None = None,
-    at: dict[str, int] | None = None,
+    at: Mapping[str, int] | None = None,
     stack: bool = False,
     names: Sequence[str] | None = None,
     voxel_size: VoxelSize | None = None,

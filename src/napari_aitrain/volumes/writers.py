@@ -104,9 +104,7 @@ class LabelsWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             make = ZarrTarget if self.path.suffix.lower() == ".zarr" else TiffTarget
             try:
-                self._target = make(
-                    self._temporary, self.shape, self.dtype, self._axes, self._voxel_size, self._chunks
-                )
+                self._target = make(self._temporary, self.shape, self.dtype, self._axes, self._voxel_size, self._chunks)
             except BaseException:
                 self._remove()
                 raise
