@@ -1,0 +1,48 @@
+"""What is promised about the package holds together."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import napari_aitrain
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def constraints():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    rows = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(row.name): row for row in rows}
+
+
+def requirements(project):
+    rows = project["dependencies"] + [row for rows in project["optional-dependencies"].values() for row in rows]
+    return [Requirement(row) for row in rows]
+
+
+def test_only_lower_bounds(project):
+    for row in requirements(project):
+        assert [s.operator for s in row.specifier] == [">="], f"{row} is not a lower bound"
+
+
+def test_tested_versions_are_exact_and_complete(project, constraints):
+    for row in constraints.values():
+        (pin,) = row.specifier
+        assert pin.operator == "==" and Version(pin.version).local is None, str(row)
+    for row in requirements(project):
+        (pin,) = constraints[canonicalize_name(row.name)].specifier
+        assert row.specifier.contains(pin.version), f"{row} does not allow the tested {pin.version}"
+
+
+def test_version_is_in_the_changelog():
+    assert f"## {napari_aitrain.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
