@@ -11,10 +11,24 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = (
-    "xvfb libegl1 libgl1 libgl1-mesa-dri libxkbcommon-x11-0 libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-image0 "
-    "libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xfixes0 libfontconfig1"
-).split()  # noqa: SIM905 (a list of sixteen lines reads worse)
+PACKAGES = [
+    "xvfb",
+    "libegl1",
+    "libgl1",
+    "libgl1-mesa-dri",
+    "libxkbcommon-x11-0",
+    "libdbus-1-3",
+    "libxcb-cursor0",
+    "libxcb-icccm4",
+    "libxcb-image0",
+    "libxcb-keysyms1",
+    "libxcb-randr0",
+    "libxcb-render-util0",
+    "libxcb-shape0",
+    "libxcb-xinerama0",
+    "libxcb-xfixes0",
+    "libfontconfig1",
+]
 
 
 def missing_packages() -> list[str]:
