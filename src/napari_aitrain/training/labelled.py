@@ -1,0 +1,115 @@
+"""What is labelled in a box: ids, how much, where, and whether it goes on from slice to slice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import fastremap
+import numpy as np
+import numpy.typing as npt
+
+from ..annotation.split import Profiles
+from ..geometry import Region, tiles
+from ..volumes import Volume
+from ..volumes.labels import read_labels
+
+UNLABELLED = -1
+TILE = (32, 512, 512)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What was found in a box.
+
+    Parameters
+    ----------
+    voxels : dict of int to int
+        Labelled voxels per id, as training sees ids: 0 is background, unlabelled voxels are not counted.
+    profiles : tuple of three ndarray of int
+        Per plane along z, y and x, the voxels that are not 0 in the file.
+    continued, foreground : int
+        Voxels of a foreground id whose neighbour in the next slice has the same id, and all of them that have a
+        next slice.
+    """
+
+    voxels: dict[int, int]
+    profiles: Profiles
+    continued: int = 0
+    foreground: int = 0
+
+    @property
+    def labelled(self) -> int:
+        """Number of voxels that are labelled, background included."""
+        return sum(self.voxels.values())
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Ids other than background."""
+        return tuple(sorted(label for label in self.voxels if label > 0))
+
+    @property
+    def painted(self) -> int:
+        """Voxels that are not 0 in the file."""
+        return int(self.profiles[0].sum())
+
+
+def to_training_ids(labels: npt.NDArray[np.int32], sparse: bool, background_id: int | None) -> npt.NDArray[np.int32]:
+    """Map ids of a file to those of training: −1 is unlabelled, 0 background.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (z, y, x)
+        As in the file.
+    sparse : bool
+        Whether 0 is unlabelled in the file; otherwise it is background.
+    background_id : int, optional
+        The id that was painted as background.
+
+    Examples
+    --------
+    >>> to_training_ids(np.array([[[0, 1, 2]]], np.int32), sparse=True, background_id=1).tolist()
+    [[[-1, 0, 2]]]
+    """
+    out = labels.copy()
+    if sparse:
+        out[labels == 0] = UNLABELLED
+    if background_id is not None:
+        out[labels == background_id] = 0
+    return out
+
+
+def scan_labels(volume: Volume, region: Region, sparse: bool, background_id: int | None) -> Labelled:
+    """Read a box of ground truth tile by tile and count what is in it.
+
+    Parameters
+    ----------
+    volume : Volume
+        Labels at the training magnification.
+    region : Region
+        In voxels of that magnification.
+    sparse, background_id
+        As for `to_training_ids`.
+
+    Raises
+    ------
+    GroundTruthError, VolumeError
+        If a label is none, or the file is damaged.
+    """
+    counts: Counter[int] = Counter()
+    z, y, x = (np.zeros(n, dtype=np.int64) for n in region.shape)
+    continued = foreground = 0
+    for tile in tiles(region, TILE):
+        raw = read_labels(volume, tile.core)
+        painted = raw != 0
+        at = tile.core.relative_to(region.start).slices
+        for total, span, others in zip((z, y, x), at, ((1, 2), (0, 2), (0, 1)), strict=True):
+            total[span] += np.count_nonzero(painted, axis=others)
+        labels = to_training_ids(raw, sparse, background_id)
+        found, number = fastremap.unique(labels, return_counts=True)
+        counts.update(dict(zip(found.tolist(), number.tolist(), strict=True)))
+        inside = labels[:-1] > 0
+        foreground += int(np.count_nonzero(inside))
+        continued += int(np.count_nonzero(inside & (labels[:-1] == labels[1:])))
+    counts.pop(UNLABELLED, None)
+    return Labelled(dict(sorted(counts.items())), (z, y, x), continued, foreground)

@@ -1,0 +1,195 @@
+"""The images of a training set: which files belong together, and what they say of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..annotation.boxes import Box
+from ..errors import AitrainError, BoxError, GroundTruthError
+from ..geometry import Region, Triple, align_inwards
+from ..volumes import Volume, match_files, open_volume
+from ..volumes.units import VoxelSize
+from .config import Source, TrainConfig
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One image with its ground truth. Files are opened when needed, so that thousands of them can be named.
+
+    Parameters
+    ----------
+    source : Source
+        The training source of the config that names it.
+    image, labels : Path
+        The two files.
+    name : str
+        What people call it: the name of the image file.
+    shape : tuple of int
+        In z, y, x order, in voxels of the finest level.
+    channels : tuple of str
+        Names of the channels used.
+    dtype : dtype
+        Of the image.
+    voxel_size : tuple of float or None
+        Nanometres in z, y, x order at the training magnification; None when unknown.
+    image_magnifications, labels_magnifications : tuple of tuple of int
+        What is stored; any other is computed.
+    boxes : tuple of Box
+        The boxes of the config that are to be used; the whole image where the source has none.
+    """
+
+    source: Source
+    image: Path
+    labels: Path
+    name: str
+    shape: Triple
+    channels: tuple[str, ...]
+    dtype: np.dtype[Any]
+    voxel_size: VoxelSize | None
+    image_magnifications: tuple[Triple, ...]
+    labels_magnifications: tuple[Triple, ...]
+    boxes: tuple[Box, ...]
+
+    @property
+    def magnification(self) -> Triple:
+        """The training magnification in z, y, x order."""
+        return self.source.magnification_zyx
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a person drew the boxes."""
+        return bool(self.source.boxes)
+
+    def is_sparse(self, box: Box) -> bool:
+        """Whether 0 means unlabelled in a box."""
+        return self.source.sparse if box.sparse is None else box.sparse
+
+    def aligned(self, box: Box) -> Region:
+        """Return the part of a box inside the image, in whole voxels of the training magnification."""
+        return align_inwards(box.region.intersect(Region.from_shape(self.shape)), self.magnification)
+
+    def open_image(self) -> Volume:
+        """Open the image at the training magnification."""
+        return _open_image(self.source, self.image).at(self.magnification)
+
+    def open_labels(self) -> Volume:
+        """Open the ground truth at the training magnification."""
+        return open_volume(self.labels, kind="labels").at(self.magnification)
+
+
+@dataclass(frozen=True)
+class OpenedSources:
+    """What `open_sources` found.
+
+    Parameters
+    ----------
+    images : tuple of SourceImage
+        Those that can be used.
+    problems : tuple of AitrainError
+        One per file or source that cannot.
+    strays : tuple of Path
+        Files of folders that have no partner and are left out.
+    """
+
+    images: tuple[SourceImage, ...]
+    problems: tuple[AitrainError, ...] = ()
+    strays: tuple[Path, ...] = ()
+
+
+def open_sources(config: TrainConfig) -> OpenedSources:
+    """Open every file of a training set once; what cannot be used is told instead of raised.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        Whose sources are meant; a folder of images becomes one entry per image.
+    """
+    images: list[SourceImage] = []
+    problems: list[AitrainError] = []
+    strays: list[Path] = []
+    for source in config.sources:
+        try:
+            found = match_files(source.image, source.labels)
+            _one_image_per_box(source, len(found.pairs))
+        except AitrainError as error:
+            problems.append(error)
+            continue
+        strays += [*found.images_alone, *found.labels_alone]
+        for pair in found.pairs:
+            try:
+                images.append(_open_pair(config, source, pair.image, pair.labels))
+            except AitrainError as error:
+                problems.append(error)
+    return OpenedSources(tuple(images), tuple(problems), tuple(strays))
+
+
+def _one_image_per_box(source: Source, count: int) -> None:
+    if source.boxes and count > 1:
+        raise BoxError(
+            f"{source.image} holds {count} images, but boxes belong to one",
+            "boxes beside a single image",
+            "write one source per image that has boxes",
+        )
+
+
+def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -> SourceImage:
+    raw = _open_image(source, image)
+    truth = open_volume(labels, kind="labels")
+    if len(truth.channels) != 1:
+        raise GroundTruthError(
+            f"the labels in {labels} have {len(truth.channels)} channels",
+            "one number per voxel",
+            "save the ground truth as one channel of whole numbers",
+        )
+    if raw.shape != truth.shape:
+        raise _other_shape(raw, truth)
+    return SourceImage(
+        source=source,
+        image=image,
+        labels=labels,
+        name=image.name,
+        shape=raw.shape,
+        channels=raw.channels,
+        dtype=raw.dtype,
+        voxel_size=raw.at(source.magnification_zyx).voxel_size,
+        image_magnifications=raw.magnifications,
+        labels_magnifications=truth.magnifications,
+        boxes=_used_boxes(config, source) if source.boxes else (_whole(raw, source),),
+    )
+
+
+def _open_image(source: Source, path: Path) -> Volume:
+    return open_volume(path, kind="image", channels=source.channels, axes=source.axes, voxel_size=source.voxel_size)
+
+
+def _used_boxes(config: TrainConfig, source: Source) -> tuple[Box, ...]:
+    tags = set(config.tags)
+    return tuple(
+        box
+        for box in source.boxes
+        if box.status in config.statuses and box.status != "rejected" and (not tags or tags & set(box.tags))
+    )
+
+
+def _whole(image: Volume, source: Source) -> Box:
+    return Box(start=(0, 0, 0), stop=image.shape, name=image.name, sparse=source.sparse)
+
+
+def _other_shape(image: Volume, labels: Volume) -> GroundTruthError:
+    sizes = [
+        ", ".join(f"{a} {n}" for a, n in zip("xyz", volume.shape[::-1], strict=True)) for volume in (image, labels)
+    ]
+    remedy = "choose the ground truth that was made on this image"
+    if sorted(image.shape) == sorted(labels.shape):
+        remedy = "the axes seem to be in another order: set axes, for example to zyx, or save one of them again"
+    elif all(max(a, b) % min(a, b) == 0 for a, b in zip(image.shape, labels.shape, strict=True)):
+        remedy = "they seem to be of different magnifications: save both at the same one"
+    return GroundTruthError(
+        f"{labels.name} ({sizes[1]}) has another shape than {image.name} ({sizes[0]})",
+        "labels of the same shape as their image",
+        remedy,
+    )

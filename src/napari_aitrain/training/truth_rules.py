@@ -1,0 +1,126 @@
+"""Rules for what is labelled in the boxes: enough of it, on both sides, and fit for the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..annotation.findings import Finding, error, warning
+from ..annotation.rules import check_annotations
+
+if TYPE_CHECKING:
+    from .plan import PlannedCrop
+
+MANY_CLASSES = 32
+COMPLETED = ("done", "reviewed")
+
+
+def check_truth(crops: Sequence[PlannedCrop], classes: Sequence[int], instances: bool) -> list[Finding]:
+    """Check the ground truth of a training set.
+
+    Parameters
+    ----------
+    crops : sequence of PlannedCrop
+        With the roles they will have.
+    classes : sequence of int
+        The classes of the training crops.
+    instances : bool
+        Whether labels are ids of objects, otherwise of classes.
+    """
+    train = [crop for crop in crops if crop.role == "train"]
+    if not train:
+        return []
+    findings = list(_check_empty(crops))
+    if any(finding.level == "error" for finding in findings):
+        return findings
+    findings += _check_instances(crops) if instances else _check_classes(crops, classes)
+    return findings
+
+
+def _check_empty(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
+    if not any(crop.labelled.painted for crop in crops if crop.role == "train"):
+        yield error(
+            "no-labels",
+            "The ground truth is empty: every label in the boxes for training is 0.",
+            "Paint some objects or classes in these boxes, or choose the labels that you painted.",
+            ", ".join(sorted({crop.image.labels.name for crop in crops})[:4]),
+        )
+        return
+    empty = [crop.name for crop in crops if not crop.labelled.painted]
+    if empty:
+        more = f" and {len(empty) - 4} more" if len(empty) > 4 else ""
+        sparse = all(crop.sparse for crop in crops if not crop.labelled.painted)
+        meaning = "nothing is learned from them" if sparse else "all of it counts as background"
+        yield warning(
+            "box-without-labels",
+            f"{len(empty)} of {len(crops)} boxes hold no labels, so {meaning}: {', '.join(empty[:4])}{more}.",
+            "If objects there are not labelled yet, label them, reject the box, or mark it as sparse.",
+            empty[0],
+        )
+    for role in ("validation", "test"):
+        chosen = [crop for crop in crops if crop.role == role]
+        if chosen and not any(crop.labelled.painted for crop in chosen):
+            yield error(
+                f"no-{role}-labels",
+                f"The boxes for {role} hold no labels.",
+                f"Label something in them, or choose other boxes for {role}.",
+                chosen[0].name,
+            )
+
+
+def _check_classes(crops: Sequence[PlannedCrop], classes: Sequence[int]) -> Iterator[Finding]:
+    train = [crop for crop in crops if crop.role == "train"]
+    if len(classes) < 2:
+        sparse = all(crop.sparse for crop in train)
+        yield error(
+            "one-class",
+            f"Only one class ({classes[0]}) is {'painted' if sparse else 'there'}, so there is nothing to tell apart.",
+            "Paint some of a second class or of the background." if sparse else "Label at least two classes.",
+        )
+        return
+    if len(classes) > MANY_CLASSES:
+        yield warning(
+            "many-classes",
+            f"There are {len(classes)} classes; these look like ids of objects.",
+            "For objects choose the task instances.",
+        )
+    seen = {label for crop in crops if crop.role != "train" for label in crop.labelled.voxels}
+    unknown = sorted(seen - set(classes))
+    if unknown:
+        yield warning(
+            "class-never-trained",
+            f"Classes {_ids(unknown)} are labelled for validation or test alone, so the model cannot know them.",
+            "Label them in a box for training too.",
+        )
+    validated = {label for crop in crops if crop.role == "validation" for label in crop.labelled.voxels}
+    missing = sorted(set(classes) - validated)
+    if missing and validated:
+        yield warning(
+            "class-not-validated",
+            f"Classes {_ids(missing)} are not labelled in any box for validation, so their quality is not measured.",
+            "Label them in a box for validation too.",
+        )
+
+
+def _check_instances(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
+    train = [crop for crop in crops if crop.role == "train"]
+    if any(crop.sparse and crop.labelled.ids and 0 not in crop.labelled.voxels for crop in train):
+        yield warning(
+            "no-background",
+            "No background is painted in sparse boxes, so a thin ring around each painted object is taken for it.",
+            "Paint some background with an id of its own and name it as the background id.",
+        )
+    ids = {label for crop in train for label in crop.labelled.ids}
+    if len(ids) == 1:
+        yield warning(
+            "one-object",
+            f"All labelled voxels have the same id ({min(ids)}), so they count as one object.",
+            "If there are several objects, give each its own id, or choose the task semantic.",
+        )
+    dense = any(not crop.sparse for crop in train)
+    completed = sum(len(crop.labelled.ids) for crop in crops if crop.status in COMPLETED)
+    yield from check_annotations(completed, any(crop.role == "test" for crop in crops), dense)
+
+
+def _ids(ids: Sequence[int], most: int = 8) -> str:
+    return ", ".join(map(str, ids[:most])) + (" …" if len(ids) > most else "")
