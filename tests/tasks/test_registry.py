@@ -17,6 +17,7 @@ def test_every_task_keeps_the_protocol(name: str) -> None:
     assert type(task) is get_task(name)
     assert task.name == name
     assert task.title and task.description
+    assert len(task.nearest) == (3 if task.instances else 1)
     for setting, field in task.Settings.model_fields.items():
         assert field.description, setting
 

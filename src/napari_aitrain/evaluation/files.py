@@ -11,10 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import GroundTruthError, VolumeError
-from ..geometry import Region
 from ..tasks.protocol import BoolArray, FloatArray, LabelArray, Objects
 from ..tasks.scoring import correct_objects
-from ..volumes import open_volume, pair_files
+from ..volumes import open_volume, pair_files, read_labels
 from .calibration import calibration_bins, expected_calibration_error
 from .compare import Comparison, compare_instances, compare_semantic, guess_dims, guess_task
 from .curve import ThresholdCurve, curve_from_scores
@@ -94,7 +93,7 @@ def evaluate_files(
     task : {'auto', 'instances', 'semantic'}
         What the labels are; ``'auto'`` guesses, and ``how`` of the result says why.
     sparse : bool
-        Whether 0 in the truth means unlabelled. Negative truth always does.
+        Whether 0 in the truth means unlabelled.
 
     Returns
     -------
@@ -139,7 +138,7 @@ def _pairs(prediction: Path, truth: Path) -> dict[str, tuple[Path, Path]]:
 def _read(prediction: Path, truth: Path, name: str, sparse: bool) -> tuple[LabelArray, LabelArray, BoolArray]:
     found, true = (_read_labels(path) for path in (prediction, truth))
     check_shapes(found, true, name)
-    known = true > 0 if sparse else true >= 0
+    known = true > 0 if sparse else np.ones(true.shape, bool)
     if not known.any():
         raise GroundTruthError(f"{truth} is unlabelled everywhere", "some labelled voxels", "label something first")
     return found, true, known
@@ -147,7 +146,7 @@ def _read(prediction: Path, truth: Path, name: str, sparse: bool) -> tuple[Label
 
 def _read_labels(path: Path) -> LabelArray:
     volume = open_volume(path, kind="labels")
-    return np.ascontiguousarray(volume.read(Region.from_shape(volume.shape))[0], np.int32)
+    return read_labels(volume, volume.region)
 
 
 def scores_path(prediction: Path) -> Path:

@@ -58,6 +58,7 @@ class InstancesTask:
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
     instances: ClassVar[bool] = True
     nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
+    nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
 
     def __init__(self, settings: InstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         self.settings: InstancesSettings = settings or InstancesSettings()
@@ -111,7 +112,7 @@ class InstancesTask:
         count = 0
         flat = dims == 2 or labels.shape[0] == 1
         for index, _ in split_by_slice(labels, 2 if flat else 3):
-            part = maps[(slice(None), *index)]
+            part = maps[:, index]
             found = self._decode_part(part, spacing[4 - part.ndim :])
             features.append(object_features(found, part)[1:])
             labels[index] = np.where(found > 0, found + count, 0)

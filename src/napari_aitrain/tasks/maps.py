@@ -13,8 +13,6 @@ from .protocol import BoolArray, FloatArray, LabelArray, VoxelSize
 RING = 3
 """Width in voxels of the finest axis of the background that is taken for granted around painted objects."""
 
-Index = tuple[slice | int, ...]
-
 
 def outline_spacing(voxel_size: VoxelSize | None) -> VoxelSize:
     """Return the spacing of the axes relative to the finest one; all 1 where the voxel size is unknown.
@@ -31,13 +29,13 @@ def outline_spacing(voxel_size: VoxelSize | None) -> VoxelSize:
     return z, y, x
 
 
-def split_by_slice(labels: LabelArray, dims: int) -> Iterator[tuple[Index, LabelArray]]:
+def split_by_slice(labels: LabelArray, dims: int) -> Iterator[tuple[int | slice, LabelArray]]:
     """Yield what is to be treated on its own, with its index: every slice for 2 dims, else the whole."""
     if dims == 2:
         for z in range(labels.shape[0]):
-            yield (z,), labels[z]
+            yield z, labels[z]
     else:
-        yield (slice(None),), labels
+        yield slice(None), labels
 
 
 def unique_over_slices(labels: LabelArray) -> LabelArray:

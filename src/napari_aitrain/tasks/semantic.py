@@ -41,6 +41,7 @@ class SemanticTask:
     feature_names: ClassVar[tuple[str, ...]] = ()
     instances: ClassVar[bool] = False
     nearest: ClassVar[tuple[bool, ...]] = (True,)
+    nearest: ClassVar[tuple[bool, ...]] = (True,)
 
     def __init__(self, settings: SemanticSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         if len(classes) < 2:
