@@ -1,0 +1,104 @@
+"""Previews: what the model makes of a region while it trains."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..geometry import Region
+from ..inference.predictor import predict_array
+from ..nets.runner import InferenceNetwork
+from ..tasks.protocol import FloatArray, Task
+from ..volumes.atomic import atomic_write_bytes
+from .crops import Crop
+
+MAX_VOXELS = 2**25
+EXTENT = {2: (1, 512, 512), 3: (32, 160, 160)}
+
+
+@dataclass(frozen=True)
+class PreviewRegion:
+    """A part of a crop that is predicted again and again.
+
+    Parameters
+    ----------
+    crop : Crop
+        Where the image comes from.
+    region : Region
+        In voxels of the crop.
+    """
+
+    crop: Crop
+    region: Region
+
+    @classmethod
+    def middle_of(cls, crop: Crop, dims: int) -> PreviewRegion:
+        """Return the middle of a crop, as large as can be predicted within a fraction of a second."""
+        shape = [min(a, b) for a, b in zip(crop.shape, EXTENT[dims], strict=True)]
+        return cls(crop, Region.from_shape(shape, [(a - b) // 2 for a, b in zip(crop.shape, shape, strict=True)]))
+
+    @classmethod
+    def whole_of(cls, crop: Crop) -> PreviewRegion:
+        """Return a whole crop; of one that is too large for memory, the middle."""
+        shape = list(crop.shape)
+        while math.prod(shape) > MAX_VOXELS:
+            axis = shape.index(max(shape))
+            shape[axis] = -(-shape[axis] // 2)
+        return cls(crop, Region.from_shape(shape, [(a - b) // 2 for a, b in zip(crop.shape, shape, strict=True)]))
+
+    def image(self) -> FloatArray:
+        """Return the normalised image, shape (c, z, y, x)."""
+        z, y, x = self.region.slices
+        return self.crop.normalisation.apply(np.asarray(self.crop.image[:, z, y, x]))
+
+    def labels(self) -> npt.NDArray[np.int32]:
+        """Return the ground truth, −1 where unlabelled, shape (z, y, x)."""
+        return np.asarray(self.crop.labels[self.region.slices])
+
+
+def predict_preview(network: InferenceNetwork, task: Task, preview: PreviewRegion, dims: int) -> dict[str, Any]:
+    """Predict a preview region.
+
+    Returns
+    -------
+    dict
+        ``labels`` (int32), ``uncertainty`` (uint8, × 255) and ``scores``.
+    """
+    return describe(predict_preview_maps(network, task, preview, dims), task, preview, dims)
+
+
+def predict_preview_maps(network: InferenceNetwork, task: Task, preview: PreviewRegion, dims: int) -> FloatArray:
+    """Return the activated maps of a preview region, shape (heads, z, y, x)."""
+    return predict_array(network, task.activate, preview.image(), dims)
+
+
+def describe(maps: FloatArray, task: Task, preview: PreviewRegion, dims: int) -> dict[str, Any]:
+    """Return what a preview shows of activated maps."""
+    objects = task.decode(maps, preview.crop.voxel_size, dims)
+    uncertainty = np.round(task.uncertainty(maps) * 255).astype(np.uint8)
+    return {"labels": objects.labels, "uncertainty": uncertainty, "scores": objects.scores}
+
+
+def write_preview(folder: Path, preview: PreviewRegion, shown: dict[str, Any], step: int, seconds: float) -> Path:
+    """Write a preview as ``NNNNNN.npz``: image, truth, labels, uncertainty, scores, start, step and seconds."""
+    folder.mkdir(exist_ok=True)
+    z, y, x = preview.region.slices
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        image=np.asarray(preview.crop.image[:, z, y, x]),
+        truth=preview.labels(),
+        start=np.asarray(preview.region.start),
+        step=np.asarray(step),
+        seconds=np.asarray(seconds),
+        **shown,
+    )
+    path = folder / f"{step:06d}.npz"
+    atomic_write_bytes(path, buffer.getvalue())
+    return path

@@ -1,0 +1,99 @@
+"""Random batches of patches from the training crops."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import GroundTruthError
+from ..geometry import Triple
+from ..tasks.protocol import Task
+from .augmentation import Augmenter
+from .crops import Crop
+from .prepared import PreparedCrop
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class PatchSampler:
+    """Draws batches; every random choice comes from one generator, so that a resumed training goes on alike.
+
+    Parameters
+    ----------
+    crops : list of Crop
+        The training crops.
+    task : Task
+        Makes targets from labels.
+    dims : {2, 3}
+        With 2, a patch is one slice.
+    patch_shape : tuple of int
+        z, y, x extent of what the network gets; z is 1 when `dims` is 2.
+    augmenter : Augmenter
+        Varies the batches; shares `generator`.
+    generator : torch.Generator
+        On the CPU.
+    folder : Path
+        Where targets are kept.
+    seed : int
+        Seed of the training.
+    """
+
+    def __init__(
+        self,
+        crops: list[Crop],
+        task: Task,
+        dims: int,
+        patch_shape: Triple,
+        augmenter: Augmenter,
+        generator: torch.Generator,
+        folder: Path,
+        seed: int,
+    ) -> None:
+        self.crops, self.task, self.dims = crops, task, dims
+        self.patch_shape, self.augmenter, self.generator = patch_shape, augmenter, generator
+        self.folder, self.seed = folder, seed
+        self._prepared: dict[int, PreparedCrop] = {}
+        # Large crops come more often, but not in proportion: they hold more of the same.
+        share = torch.tensor([math.sqrt(max(1, crop.labelled)) for crop in crops], dtype=torch.float64)
+        self._share = share / share.sum()
+        self.nearest: tuple[bool, ...] = ()
+
+    def prepared(self, index: int) -> PreparedCrop:
+        """Return a crop with its targets, which are made on first use."""
+        if index not in self._prepared:
+            crop = PreparedCrop(self.crops[index], self.task, self.dims, self.folder, index, self.seed)
+            if not len(crop.centres):
+                raise GroundTruthError(
+                    f"{self.crops[index].name} holds nothing to learn from",
+                    "at least one labelled voxel of a known class",
+                    "paint in this box, or reject it",
+                )
+            self._prepared[index] = crop
+        return self._prepared[index]
+
+    def batch(self, size: int, device: torch.device) -> Batch:
+        """Return image, values and weight of `size` patches, augmented, on a device.
+
+        Returns
+        -------
+        tuple of Tensor of float32
+            (b, c, *space), (b, k, *space) and (b, 1, *space).
+        """
+        space = self.patch_shape[3 - self.dims :]
+        cut = self.augmenter.input_shape(space)
+        shape: Triple = (1, cut[0], cut[1]) if self.dims == 2 else (cut[0], cut[1], cut[2])
+        chosen = torch.multinomial(self._share, size, replacement=True, generator=self.generator).tolist()
+        patches = []
+        for index in chosen:
+            crop = self.prepared(index)
+            centre = int(torch.randint(len(crop.centres), (), generator=self.generator))
+            patches.append(crop.patch(centre, shape))
+        image, values, weight = (torch.from_numpy(np.stack(part)) for part in zip(*patches, strict=True))
+        if self.dims == 2:
+            image, values, weight = image[:, :, 0], values[:, :, 0], weight[:, :, 0]
+        parts = (part.to(device, non_blocking=True) for part in (image, values, weight))
+        return self.augmenter(*parts, nearest=self.task.nearest, out_shape=space)

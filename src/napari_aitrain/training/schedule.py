@@ -1,0 +1,49 @@
+"""When a training ends, and its learning rate until then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WARM_UP_STEPS = 20
+DECAY_FROM = 0.5
+LOWEST = 0.02
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train; with neither, until somebody stops it.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Number of steps.
+    seconds : float, optional
+        Seconds of training.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
+
+    def spent(self, step: int, seconds: float) -> float:
+        """Return the share that is used up, 0 … 1; always 0 where there is no end."""
+        shares = [0.0]
+        if self.steps is not None:
+            shares.append(step / self.steps)
+        if self.seconds is not None:
+            shares.append(seconds / self.seconds)
+        return min(1.0, max(shares))
+
+    def finished(self, step: int, seconds: float) -> bool:
+        """Whether nothing is left."""
+        return self.spent(step, seconds) >= 1
+
+
+def learning_rate_factor(step: int, spent: float) -> float:
+    """Return the share of the peak learning rate to use.
+
+    It rises over the first steps, stays, and falls linearly over the second half of the budget. Without an end it
+    stays: the averaged weights then do what the decay would (as in schedule-free training, Defazio et al. 2024).
+    """
+    rise = min(1.0, (step + 1) / WARM_UP_STEPS)
+    fall = 1.0 if spent < DECAY_FROM else max(LOWEST, (1 - spent) / (1 - DECAY_FROM))
+    return rise * fall

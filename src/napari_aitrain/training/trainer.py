@@ -1,0 +1,107 @@
+"""One step of learning, and everything that must be kept to go on later."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..nets.unet import UNet
+from ..tasks.protocol import Task
+from .sampling import Batch
+
+LEARNING_RATE = 3e-3
+WEIGHT_DECAY = 1e-2
+AVERAGE_DECAY = 0.99
+NORM_MOMENTUM = 0.05
+
+
+class Trainer:
+    """A network with its optimiser and a running average of its weights.
+
+    Parameters
+    ----------
+    network : UNet
+        Changed in place.
+    task : Task
+        Gives the loss.
+    device : torch.device
+        Where to compute.
+    precision : torch.dtype
+        Type to compute in; weights stay float32.
+    learning_rate : float
+        Peak learning rate.
+    """
+
+    def __init__(
+        self, network: UNet, task: Task, device: torch.device, precision: torch.dtype, learning_rate: float
+    ) -> None:
+        self.memory_format = torch.channels_last if network.config.dims == 2 else torch.channels_last_3d
+        self.network = network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.average: UNet = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.task, self.device, self.precision = task, device, precision
+        self.learning_rate = learning_rate
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY, fused=device.type != "mps"
+        )
+        self.steps = 0
+        self._norms = [m for m in self.network.modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
+
+    def step(self, batch: Batch, factor: float) -> float:
+        """Learn from a batch with a share `factor` of the peak learning rate; return the loss.
+
+        A loss that is not finite changes nothing; the caller decides what to do.
+        """
+        image, values, weight = batch
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * factor
+        for norm in self._norms:
+            # Statistics of the first steps count evenly, so that early previews are not blind.
+            norm.momentum = max(NORM_MOMENTUM, 1 / (self.steps + 1))
+        self.network.train()
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            output = self.network(image.contiguous(memory_format=self.memory_format))
+        loss = self.task.loss(output, values, weight)
+        value = loss.item()
+        if math.isfinite(value):
+            loss.backward()
+            self.optimiser.step()
+            self.steps += 1
+            self._update_average()
+        self.optimiser.zero_grad(set_to_none=True)
+        return value
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        share = 1 - min(AVERAGE_DECAY, self.steps / (self.steps + 10))
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), share)
+        for old, new in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            old.copy_(new)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return everything needed to go on: tensors by name, and plain data."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
+        return tensors, {"steps": self.steps, "learning_rate": self.learning_rate}
+
+    def restore(self, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+        """Take up a state that `state` gave."""
+        self.network.load_state_dict(_part(tensors, "network."))
+        self.average.load_state_dict(_part(tensors, "average."))
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _part(tensors, "optimiser.").items():
+            index, _, key = name.partition(".")
+            states.setdefault(int(index), {})[key] = tensor.clone()
+        whole = self.optimiser.state_dict()
+        self.optimiser.load_state_dict({"state": states, "param_groups": whole["param_groups"]})
+        self.steps = int(plain["steps"])
+        self.learning_rate = float(plain["learning_rate"])
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}

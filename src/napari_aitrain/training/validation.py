@@ -1,0 +1,96 @@
+"""How good a network is on crops that it does not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..evaluation.calibration import Calibration, calibrate, rescore
+from ..evaluation.curve import curve_from_scores
+from ..nets.runner import InferenceNetwork
+from ..tasks.protocol import Objects, Task
+from ..tasks.scoring import correct_objects
+from .previews import PreviewRegion, predict_preview_maps
+
+QUICK_VOXELS = {2: 600_000, 3: 1_500_000}
+
+Judgement = tuple[Objects, npt.NDArray[np.int32], npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Validator:
+    """Compares predictions with the ground truth of some crops.
+
+    Parameters
+    ----------
+    regions : sequence of PreviewRegion
+        What to predict.
+    task : Task
+        Decodes and compares.
+    dims : {2, 3}
+        Slices or volumes.
+    """
+
+    regions: Sequence[PreviewRegion]
+    task: Task
+    dims: int
+
+    def quick(self) -> Validator:
+        """Return one for a bounded number of voxels, spread over the crops, to be asked often."""
+        left, chosen = QUICK_VOXELS[self.dims], []
+        for region in self.regions:
+            part = PreviewRegion.middle_of(region.crop, self.dims)
+            if chosen and part.region.size > left:
+                break
+            left -= part.region.size
+            chosen.append(part)
+        return Validator(chosen, self.task, self.dims)
+
+    def predictions(self, network: InferenceNetwork) -> Iterator[Judgement]:
+        """Yield objects, ground truth and where that is known, a region at a time."""
+        for region in self.regions:
+            maps = predict_preview_maps(network, self.task, region, self.dims)
+            truth = region.labels()
+            yield self.task.decode(maps, region.crop.voxel_size, self.dims), truth, truth >= 0
+
+    def metrics(self, network: InferenceNetwork) -> dict[str, float]:
+        """Return the mean over regions of the task's metrics."""
+        return mean_metrics([self.task.metrics(*judged) for judged in self.predictions(network)])
+
+
+def mean_metrics(rows: Iterable[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over the rows that have it as a number."""
+    columns: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if np.isfinite(value):
+                columns.setdefault(name, []).append(value)
+    return {name: float(np.mean(values)) for name, values in columns.items()}
+
+
+def fit_scores(judged: Sequence[Judgement], task: Task, seed: int) -> tuple[Calibration | None, float]:
+    """Fit the scores of objects, and choose the threshold with the best F1, on validation predictions.
+
+    Returns
+    -------
+    calibration : Calibration or None
+        None for tasks without scored objects.
+    threshold : float
+        Never above one half: objects that are more likely right than wrong are shown.
+    """
+    if not task.instances:
+        return None, 0.0
+    calibration = calibrate(judged, task.feature_names, seed)
+    scores, correct, n_truth = [np.zeros(0, np.float32)], [np.zeros(0, bool)], 0
+    for objects, truth, known in judged:
+        found = correct_objects(objects, truth, known)
+        scores.append(rescore(objects, calibration).scores[found.ids])
+        correct.append(found.correct)
+        n_truth += found.n_truth
+    if calibration.kind == "raw":
+        return calibration, 0.0
+    curve = curve_from_scores(np.concatenate(scores), np.concatenate(correct), n_truth)
+    return calibration, min(0.5, curve.best)
