@@ -61,6 +61,11 @@ def freeze_crops(config: TrainConfig, folder: Path, receptive_field: Triple | No
     """
     plan = plan_crops(config, receptive_field)
     plan.raise_errors()
+    return freeze_plan(plan, folder)
+
+
+def freeze_plan(plan: Plan, folder: Path) -> CropSet:
+    """Write the crops of a plan as `freeze_crops` does; the plan's findings are not looked at."""
     folder = Path(folder)
     _check_room(plan, folder)
     shared: dict[tuple[Path, tuple[str, ...], Triple], Normalisation] = {}
@@ -98,7 +103,14 @@ def _normalisation(plan: Plan, crop: PlannedCrop) -> Normalisation:
     same = [other for other in plan.of_role("train") if other.image.image == crop.image.image]
     regions = [other.region for other in same if other.image.magnification == crop.image.magnification]
     image = crop.image.open_image()
-    return Normalisation.estimate(sample_voxels(image, regions or [image.region]))
+    found = Normalisation.estimate(sample_voxels(image, regions or [image.region]))
+    if regions and all(found.constant):
+        raise VolumeError(
+            f"{image.name} has the same value, {found.low[0]:g}, in every voxel of its boxes",
+            "an image in which something can be seen",
+            "choose another channel or file, or other boxes",
+        )
+    return found
 
 
 def _write(crop: PlannedCrop, place: Path, number: int) -> None:

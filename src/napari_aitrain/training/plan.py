@@ -16,6 +16,7 @@ from ..volumes.units import VoxelSize
 from .config import TrainConfig
 from .dims import Depth, Dims, resolve_dims
 from .labelled import Labelled, scan_labels
+from .set_rules import check_consistency
 from .sources import SourceImage, open_sources
 from .truth_rules import check_truth
 
@@ -145,6 +146,7 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     split = _split(config, candidates, _reach(receptive_field, dims.dims, candidates))
     crops = tuple(_parts(candidates, split))
     classes = _classes(crops, instances)
+    found += check_consistency(candidates, dims.dims)
     found += check_truth(crops, classes, instances)
     found += split.findings if candidates else ()
     found.sort(key=lambda finding: finding.level != "error")

@@ -11,7 +11,7 @@ import numpy as np
 from ..annotation.boxes import Box
 from ..errors import AitrainError, BoxError, GroundTruthError
 from ..geometry import Region, Triple, align_inwards
-from ..volumes import Volume, match_files, open_volume
+from ..volumes import Volume, check_not_swapped, explain_shape_mismatch, match_files, open_volume
 from ..volumes.units import VoxelSize
 from .config import Source, TrainConfig
 
@@ -146,7 +146,8 @@ def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -
             "save the ground truth as one channel of whole numbers",
         )
     if raw.shape != truth.shape:
-        raise _other_shape(raw, truth)
+        raise explain_shape_mismatch(raw, truth)
+    check_not_swapped(raw, truth)
     return SourceImage(
         source=source,
         image=image,
@@ -177,19 +178,3 @@ def _used_boxes(config: TrainConfig, source: Source) -> tuple[Box, ...]:
 
 def _whole(image: Volume, source: Source) -> Box:
     return Box(start=(0, 0, 0), stop=image.shape, name=image.name, sparse=source.sparse)
-
-
-def _other_shape(image: Volume, labels: Volume) -> GroundTruthError:
-    sizes = [
-        ", ".join(f"{a} {n}" for a, n in zip("xyz", volume.shape[::-1], strict=True)) for volume in (image, labels)
-    ]
-    remedy = "choose the ground truth that was made on this image"
-    if sorted(image.shape) == sorted(labels.shape):
-        remedy = "the axes seem to be in another order: set axes, for example to zyx, or save one of them again"
-    elif all(max(a, b) % min(a, b) == 0 for a, b in zip(image.shape, labels.shape, strict=True)):
-        remedy = "they seem to be of different magnifications: save both at the same one"
-    return GroundTruthError(
-        f"{labels.name} ({sizes[1]}) has another shape than {image.name} ({sizes[0]})",
-        "labels of the same shape as their image",
-        remedy,
-    )
