@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ import zarr
 
 from ..annotation.findings import Finding, error, warning
 from ..errors import VolumeError
-from ..geometry import Region, tiles, triple
+from ..geometry import FINEST, Region, tiles
 from .level import describe
+from .pieces import random_pieces
 from .volume import Volume
 
 _PIECE = (8, 128, 128)
@@ -30,7 +32,7 @@ class MissingChunks:
     count : int
         How many of `total` are not stored.
     total : int
-        Chunks that the region touches.
+        Chunks that were looked for.
     first : str
         Path of the first one that is not stored, inside the array; empty if there is none.
     """
@@ -88,7 +90,7 @@ def check_image_values(volume: Volume, regions: Sequence[Region], max_voxels: in
     return findings
 
 
-def missing_chunks(volume: Volume, region: Region) -> MissingChunks:
+def missing_chunks(volume: Volume, region: Region, limit: int = 10_000) -> MissingChunks:
     """Count the chunks of a region that a zarr does not store.
 
     That is legal, and they read as the fill value: zarr leaves out chunks that hold nothing else. A copy that was
@@ -100,6 +102,8 @@ def missing_chunks(volume: Volume, region: Region) -> MissingChunks:
         Anything; what is no zarr has no chunks.
     region : Region
         In voxels of the finest level.
+    limit : int
+        Of more chunks than this only some are looked for, evenly spread.
     """
     level = volume.levels[0]
     array, layout = level.array, level.layout
@@ -115,7 +119,9 @@ def missing_chunks(volume: Volume, region: Region) -> MissingChunks:
         index = layout.fixed.get(axis)
         span = slice(index, index + 1) if index is not None else spans.get(axis, slice(0, length))
         ranges.append(range(span.start // size, -(-span.stop // size)))
-    keys = [array.metadata.encode_chunk_key(place) for place in itertools.product(*ranges)]
+    step = math.prod(map(len, ranges)) // limit + 1
+    places = itertools.islice(itertools.product(*ranges), 0, None, step)
+    keys = [array.metadata.encode_chunk_key(place) for place in places]
     missing = [key for key in keys if not (folder / key).exists()]
     return MissingChunks(len(missing), len(keys), missing[0] if missing else "")
 
@@ -127,7 +133,7 @@ def _inner_path(array: zarr.Array[Any], path: Path) -> str:
 
 
 def _check_chunks(volume: Volume, region: Region) -> list[Finding]:
-    if volume.magnification != (1, 1, 1):
+    if volume.magnification != FINEST:
         return []
     missing = missing_chunks(volume, region)
     where = describe(region)
@@ -173,11 +179,4 @@ def _spread(region: Region, max_voxels: int) -> list[Region]:
     """Return pieces of a region, evenly spread, of at most about `max_voxels` in all; all of it if it is small."""
     if region.size <= max_voxels:
         return [tile.core for tile in tiles(region, (32, 512, 512))]
-    shape = triple([min(n, p) for n, p in zip(region.shape, _PIECE, strict=True)])
-    count = max(1, max_voxels // (shape[0] * shape[1] * shape[2]))
-    generator = np.random.default_rng(0)
-    pieces = []
-    for _ in range(count):
-        offset = [int(generator.integers(0, n - p + 1)) for n, p in zip(region.shape, shape, strict=True)]
-        pieces.append(Region.from_shape(shape, triple([a + b for a, b in zip(region.start, offset, strict=True)])))
-    return pieces
+    return random_pieces(region, _PIECE, max_voxels)

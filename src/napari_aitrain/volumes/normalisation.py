@@ -10,13 +10,14 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from ..errors import VolumeError
-from ..geometry import Region, triple
+from ..geometry import Region
+from .pieces import random_pieces
 from .volume import Volume
 
 FloatArray = npt.NDArray[np.float32]
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 CLIP = (-1.0, 3.0)
-_PIECE = (1, 128, 128)
+_SIDE = 128
 
 
 class Normalisation(BaseModel):
@@ -156,23 +157,11 @@ def sample_voxels(
         raise VolumeError(
             f"there is no voxel of {volume.name} to normalise by", "a region inside the image", "check the boxes"
         )
-    generator = np.random.default_rng(seed)
     pieces: list[npt.NDArray[Any]] = []
-    for part in inside:
+    for number, part in enumerate(inside):
         quota = max(1, max_voxels * part.size // total)
-        for piece in _pieces(part, quota, generator):
+        side = min(_SIDE, max(1, int(quota**0.5)))
+        whole = part.size <= quota
+        for piece in [part] if whole else random_pieces(part, (1, side, side), quota, seed + number):
             pieces.append(volume.read(piece).reshape(len(volume.channels), -1))
     return np.concatenate(pieces, axis=1)[:, :max_voxels]
-
-
-def _pieces(region: Region, quota: int, generator: np.random.Generator) -> list[Region]:
-    """Return small pieces of a region of at most `quota` voxels in all."""
-    if region.size <= quota:
-        return [region]
-    side = max(1, min(_PIECE[1], int(quota**0.5)))
-    shape = triple([min(n, p) for n, p in zip(region.shape, (1, side, side), strict=True)])
-    pieces = []
-    for _ in range(max(1, quota // (shape[0] * shape[1] * shape[2]))):
-        offset = [int(generator.integers(0, n - p + 1)) for n, p in zip(region.shape, shape, strict=True)]
-        pieces.append(Region.from_shape(shape, triple([a + b for a, b in zip(region.start, offset, strict=True)])))
-    return pieces

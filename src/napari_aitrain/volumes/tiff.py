@@ -42,7 +42,6 @@ def open_tiff(path: Path) -> Opened:
     except (*READ_ERRORS, TypeError) as error:
         file.close()
         raise damaged(path, error) from error
-    weakref.finalize(arrays[0][0], file.close)
     channels, voxel_size = None, None
     if file.is_ome and file.ome_metadata:
         channels, voxel_size = ome_metadata(file.ome_metadata, "Z" in series.axes)
@@ -50,6 +49,10 @@ def open_tiff(path: Path) -> Opened:
         channels, voxel_size = imagej_metadata(file, "Z" in series.axes)
     page = series.keyframe
     alpha = page.photometric == tifffile.PHOTOMETRIC.RGB and page.samplesperpixel == 4
+    if isinstance(arrays[0][0], np.memmap):
+        file.close()
+    else:
+        weakref.finalize(arrays[0][0], file.close)
     return Opened(arrays, _axes(series), channels=channels, voxel_size=voxel_size, alpha=alpha)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +15,7 @@ from ..errors import ConfigError, VolumeError
 from ..geometry import FINEST, Region, Triple, magnified_shape, to_finest, triple
 from .axes import Kind, resolve_layout
 from .downsample import downsample_mean, downsample_mode
+from .fingerprint import fingerprint_of
 from .level import LazyArray, Level, describe, native_dtype
 from .units import VoxelSize
 
@@ -238,25 +238,8 @@ class Volume:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short text that changes when the voxels do: shape, dtype, file size and time, and a bounded sample."""
-        digest = hashlib.sha256(repr((self.shape, str(self.dtype), self.channel_indices)).encode())
-        for file in _metadata_files(self.path):
-            stat = file.stat()
-            digest.update(f"{stat.st_size} {stat.st_mtime_ns}".encode())
-        for place in range(3):
-            start = [place * max(0, n - 32) // 2 for n in self.shape]
-            corner = Region.from_shape((4, 32, 32), start).intersect(self.region)
-            digest.update(np.ascontiguousarray(self.read(corner)).tobytes())
-        return digest.hexdigest()[:32]
-
-
-def _metadata_files(path: Path | None) -> list[Path]:
-    if path is None:
-        return []
-    if path.is_file():
-        return [path]
-    names = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
-    return [path / name for name in names if (path / name).is_file()]
+        """A short text that changes when the voxels do, as `fingerprint.fingerprint_of` makes it."""
+        return fingerprint_of(self.path, self)
 
 
 def build_volume(
