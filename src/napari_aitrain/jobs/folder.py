@@ -11,7 +11,8 @@ from typing import Any
 
 from ..errors import JobError, OutputExistsError
 from ..training.config import TrainConfig, config_to_yaml, read_config
-from ..volumes.atomic import atomic_write_text, storage_errors
+from ..training.crops import freeze_crops
+from ..volumes.atomic import atomic_folder, atomic_write_text, storage_errors
 from . import registry
 from .events import ACTIVE, ENDED, EVENTS, Event, EventLog, EventTail, State, read_events, told_state
 from .lines import append_line
@@ -23,6 +24,16 @@ LOG = "worker.log"
 _POLL = 0.05
 _OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK)
 _OWN_FOLDERS = ("crops", "checkpoints", "previews", "model")
+
+
+def refuse_filled(folder: Path) -> None:
+    """Raise `OutputExistsError` if something is there that is not an empty folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputExistsError(
+            f"{folder} exists and is not empty",
+            "a new or an empty folder",
+            f"choose another --out, or go on with `napari-aitrain jobs resume {folder}`",
+        )
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,7 @@ class JobFolder:
 
     @classmethod
     def create(cls, config: TrainConfig, folder: Path) -> JobFolder:
-        """Write a job that can be run, and note it so that it is found again.
+        """Freeze the training set and write a job that can be run: the whole folder, or nothing of it.
 
         Raises
         ------
@@ -47,21 +58,21 @@ class JobFolder:
             If the folder exists and is not empty.
         StorageError
             If it cannot be written.
+        AitrainError
+            Whatever stands against the start.
         """
         folder = Path(folder).absolute()
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputExistsError(
-                f"{folder} exists and is not empty",
-                "a new or an empty folder",
-                f"choose another --out, or go on with `napari-aitrain jobs resume {folder}`",
-            )
+        refuse_filled(folder)
         with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        atomic_write_text(folder / CONFIG, config_to_yaml(config))
-        job = cls(folder)
-        job.enqueue()
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            if folder.exists():
+                folder.rmdir()
+        with atomic_folder(folder) as place:
+            atomic_write_text(place / CONFIG, config_to_yaml(config))
+            freeze_crops(config, place)
+            EventLog(place).emit("state", state="queued")
         registry.add(folder)
-        return job
+        return cls(folder)
 
     @classmethod
     def open(cls, folder: Path) -> JobFolder:

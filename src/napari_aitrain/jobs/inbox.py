@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..geometry import Triple
 from .lines import Tail
 
 Message = dict[str, Any]
@@ -20,9 +21,17 @@ _LOOK_EVERY = 0.2
 _CHUNK = 65536
 
 
-def preview(source: int, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Message:
-    """Return the message that asks for a preview of a region of a source, in finest voxels, z, y, x."""
-    return {"kind": "preview", "source": source, "start": list(start), "stop": list(stop)}
+def preview(crop: int, start: Triple, stop: Triple) -> Message:
+    """Return the message that asks for previews of a part of a frozen crop from now on.
+
+    Parameters
+    ----------
+    crop : int
+        Number of the crop.
+    start, stop : tuple of int
+        In z, y, x order, in voxels of the training magnification of the whole image.
+    """
+    return {"kind": "preview", "crop": crop, "start": list(start), "stop": list(stop)}
 
 
 class Inbox:

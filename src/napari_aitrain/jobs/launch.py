@@ -22,6 +22,7 @@ from .inbox import STOP, Message
 from .lock import Lock, living_owner
 
 GRACE = 5.0
+SAVING = 120.0
 _POLL = 0.05
 
 
@@ -149,9 +150,12 @@ def stop_job(job: JobFolder, grace: float = GRACE) -> State:
 
 
 def _await_end(job: JobFolder, grace: float) -> None:
+    # Once its last checkpoint is safe, fitting the scores and saving the model may take longer.
     tail, deadline = EventTail(job.path), time.monotonic() + grace
+    tail.read()
     while (owner := living_owner(job.path)) is not None:
-        if tail.read():
+        for event in tail.read():
+            grace = max(grace, SAVING) if event.kind == "checkpoint" else grace
             deadline = time.monotonic() + grace
         if time.monotonic() > deadline:
             process = owner.process()

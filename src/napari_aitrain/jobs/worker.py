@@ -119,8 +119,11 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
 
     try:
         config = job.config()
+        import torch
+
         from ..training.loop import run_training
 
+        torch.set_num_threads(config.threads or int(os.environ["OMP_NUM_THREADS"]))
         run_training(job.path, config, emit, control)
         if told_state(job.events()) not in ENDED:
             log.emit("state", state="stopped" if stopping else "done")

@@ -1,0 +1,54 @@
+"""The command `evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import options
+from .output import Output
+
+_WORDS = {
+    "ap50": "average precision at IoU 0.5",
+    "ap75": "average precision at IoU 0.75",
+    "f1_50": "F1 at IoU 0.5",
+    "pq": "panoptic quality",
+    "dice": "Dice",
+    "iou": "IoU",
+    "arand": "adapted Rand error (0 is best)",
+    "voi_split": "variation of information, split (0 is best)",
+    "voi_merge": "variation of information, merge (0 is best)",
+    "ece": "expected calibration error of the scores (0 is best)",
+    "n_truth": "objects in the ground truth",
+    "n_prediction": "objects in the prediction",
+}
+
+
+def evaluate(
+    prediction: Annotated[Path, typer.Argument(help="Labels that a model made: a file, or a folder of files.")],
+    truth: Annotated[Path, typer.Argument(help="Ground truth: a file, or a folder with files of the same names.")],
+    as_json: options.Json = False,
+) -> None:
+    """Compare a prediction with ground truth: a file against a file, or a folder against a folder."""
+    from ..evaluation import evaluate_files
+
+    output = Output(as_json)
+    figures = evaluate_files(prediction, truth).as_dict()
+    if not as_json:
+        _table(output, figures)
+    output.result(figures)
+
+
+def _table(output: Output, figures: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    output.say(str(figures.get("how", "")))
+    table = Table("figure", "value", box=None)
+    for key, words in _WORDS.items():
+        value = figures.get(key)
+        if isinstance(value, (int, float)):
+            whole = key.startswith("n_")
+            table.add_row(f"{words} ({key})", f"{value:.0f}" if whole else f"{value:.3f}")
+    output.console.print(table)

@@ -1,0 +1,166 @@
+"""Running a job from the terminal: start its worker, follow it, stop it well on Ctrl-C, and tell how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ..errors import JobError
+from .output import Output, spoken_time
+from .progress import Shown, show_events
+
+if TYPE_CHECKING:
+    from ..jobs import JobFolder, State
+
+# Longer than a window waits: nobody looks at a frozen window here, and a slow last step should still be saved.
+GRACE = 60.0
+RAN_BADLY = frozenset({"JobError", "TrainingDivergedError"})
+
+
+def run(job: JobFolder, output: Output, *, at_once: bool) -> None:
+    """Run a job in a worker process and follow it until it has ended.
+
+    Raises
+    ------
+    typer.Exit
+        With 1 or 2 if it failed, and 130 if it was interrupted.
+    JobError
+        If the worker does not even start.
+    """
+    from ..jobs import Worker
+
+    since = max((event.seq for event in job.events()), default=0)
+    worker = Worker(job, at_once=at_once)
+    interrupted = _follow(job, output, since, worker)
+    worker.process.wait()
+    finish(job, output, interrupted=interrupted)
+
+
+def _follow(job: JobFolder, output: Output, since: int, worker: Any) -> bool:
+    from ..jobs import STOP
+
+    shown = Shown()
+    stopping = threading.Event()
+    with _terminate_as_interrupt():
+        try:
+            show_events(job.follow(since, alive=lambda: worker.alive), output.progress_console, shown)
+            return False
+        except KeyboardInterrupt:
+            stopping.set()
+    output.progress_console.print(
+        "Stopping: the model and a checkpoint are being saved. Press Ctrl-C again to end it at once.", style="yellow"
+    )
+    try:
+        with _terminate_as_interrupt():
+            worker.stop(GRACE)
+    except KeyboardInterrupt:
+        worker.process.kill()
+    with contextlib.suppress(JobError):
+        worker.send(STOP)
+    return True
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Take the end that a batch system asks for (SIGTERM) like Ctrl-C."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def finish(job: JobFolder, output: Output, *, interrupted: bool = False) -> None:
+    """Tell how a job ended, and leave with the exit code that says so."""
+    if not job.path.is_dir():
+        raise JobError(
+            f"the folder {job.path} was deleted while the job ran", "a folder that stays", "start the training again"
+        )
+    state, summary = job.state(), summarise(job)
+    failed = summary.pop("failed", None)
+    if state == "failed" and failed is not None:
+        output.error({**failed, "job": str(job.path), "log": str(job.log)})
+        if not output.as_json:
+            output.progress_console.print(f"The log is {job.log}", markup=False, soft_wrap=True)
+        raise typer.Exit(exit_code(failed))
+    if not output.as_json:
+        _say_end(job, state, summary, output)
+    output.result(summary)
+    if interrupted:
+        raise typer.Exit(130)
+    if state not in ("done", "stopped"):
+        raise typer.Exit(1)
+
+
+def exit_code(failed: dict[str, Any]) -> int:
+    """Return 2 for what a person can mend in the input, 1 for a run that failed."""
+    from .. import errors
+
+    known = getattr(errors, str(failed.get("error")), None)
+    return 2 if known is not None and failed["error"] not in RAN_BADLY else 1
+
+
+def summarise(job: JobFolder) -> dict[str, Any]:
+    """Return a job as plain data: state, model, job, and the last word on steps, seconds and score."""
+    from ..jobs import last
+
+    events = job.events()
+    done, progress, failed = (last(events, kind) for kind in ("done", "progress", "failed"))
+    state = job.state()
+    figures: dict[str, Any] = {key: None for key in ("steps", "seconds", "best", "device", "precision")}
+    if progress is not None:
+        figures |= {"steps": progress.data.get("step"), "seconds": progress.data.get("seconds")}
+    if done is not None and state in ("done", "stopped"):
+        figures |= {key: value for key, value in done.data.items() if key != "model"}
+    if figures["best"] is None:
+        figures["best"] = best_score(job)
+    model = str(job.model) if (job.model / "model.json").is_file() else None
+    summary = {"state": state, "model": model, "job": str(job.path), **figures}
+    if failed is not None and state == "failed":
+        summary["failed"] = failed.data
+    return summary
+
+
+def best_score(job: JobFolder) -> float | None:
+    """Return the best validation score so far."""
+    shown = Shown()
+    for event in job.events():
+        shown.take(event)
+    return shown.best
+
+
+def _say_end(job: JobFolder, state: State, summary: dict[str, Any], output: Output) -> None:
+    if state == "interrupted":
+        output.say("The worker ended without a word (it was killed, or the machine went down).", "yellow")
+    else:
+        words = {"done": "Done", "stopped": "Stopped; everything learned so far is kept"}.get(state, state)
+        after = "" if summary["seconds"] is None else f" after {spoken_time(summary['seconds'])}"
+        best = "" if summary["best"] is None else f", best score {summary['best']:.3f}"
+        steps = "" if summary["steps"] is None else f" and {summary['steps']} steps"
+        output.say(f"{words}{after}{steps}{best}.", "bold green")
+    if summary["model"] is None:
+        output.say("There is no model yet.")
+    else:
+        output.say(f"Model: {summary['model']}")
+        output.say(f"Use it: napari-aitrain predict {_quoted(job.model)} IMAGE --out OUT.tif")
+    if state != "done":
+        output.say(f"Go on: napari-aitrain jobs resume {_quoted(job.path)}")
+
+
+def _quoted(path: Path) -> str:
+    text = str(path)
+    return f'"{text}"' if " " in text else text

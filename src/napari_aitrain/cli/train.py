@@ -1,0 +1,144 @@
+"""The command `train`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import ConfigError
+from . import options
+from .output import Output
+
+if TYPE_CHECKING:
+    from ..jobs import JobFolder
+    from ..training.config import TrainConfig
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="New folder for the job; its model is OUT/model.", rich_help_panel=options._LONG),
+]
+Busy = Annotated[
+    Literal["wait", "refuse", "run"],
+    typer.Option(help="If another job is running here: wait for it, refuse, or run beside it."),
+]
+
+
+def train(
+    job: options.Job = None,
+    image: options.Images = None,
+    labels: options.Labels = None,
+    boxes: options.Boxes = None,
+    magnification: options.Magnification = None,
+    voxel_size: options.Voxel = None,
+    channels: options.Channels = None,
+    axes: options.Axes = None,
+    sparse: options.Sparse = None,
+    task: options.Task = None,
+    dims: options.Dims = None,
+    model: options.Initial = None,
+    device: options.Device = None,
+    seed: options.Seed = None,
+    settings: options.Settings = None,
+    minutes: options.Minutes = None,
+    steps: options.Steps = None,
+    name: options.Name = None,
+    out: Out = None,
+    when_busy: Busy = "wait",
+    as_json: options.Json = False,
+) -> None:
+    """Train a model on images and their labels.
+
+    Every box, or every image, is used; part of it is kept aside to measure how good the model is. Press Ctrl-C when
+    you are satisfied: everything learned so far is kept, and `napari-aitrain jobs resume` goes on from there.
+    """
+    from ..jobs import refuse_if_busy
+    from . import running
+
+    output = Output(as_json)
+    if when_busy == "refuse":
+        refuse_if_busy()
+    if job is not None and job.is_dir():
+        from .jobs import run_again
+
+        given = [
+            image,
+            labels,
+            boxes,
+            magnification,
+            voxel_size,
+            channels,
+            axes,
+            sparse,
+            task,
+            dims,
+            model,
+            device,
+            seed,
+            settings,
+            minutes,
+            steps,
+            name,
+            out,
+        ]
+        if any(value is not None for value in given):
+            raise ConfigError(
+                f"{job} is the folder of a job, whose settings are written down in it",
+                "a job folder alone",
+                f"train anew from {job / 'job.yaml'} with other settings",
+            )
+        run_again(job, output, at_once=when_busy == "run")
+        return
+    config = options.make_config(
+        job,
+        image,
+        labels,
+        boxes,
+        of_source=options.source_options(magnification, voxel_size, channels, axes, sparse),
+        of_training=options.training_options(task, dims, model, device, seed, minutes, steps, name),
+        settings=settings,
+    )
+    running.run(create_job(config, out, output), output, at_once=when_busy == "run")
+
+
+def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFolder:
+    """Check the training set, say what will be done, and write the job.
+
+    Raises
+    ------
+    AitrainError
+        If anything stands against the start; then nothing is written.
+    """
+    from ..jobs import JobFolder
+    from ..jobs.folder import refuse_filled
+    from ..training.plan import plan_crops
+    from .check import say_findings
+
+    folder = default_folder(config.name) if out is None else out
+    refuse_filled(folder)
+    plan = plan_crops(config)
+    console = output.progress_console
+    say_findings([finding for finding in plan.findings if finding.level == "warning"], console)
+    plan.raise_errors()
+    for line in (plan.dims.reason, plan.sentence):
+        console.print(line, markup=False, soft_wrap=True)
+    job = JobFolder.create(config, folder)
+    console.print(f"Job: {job.path}", markup=False, soft_wrap=True)
+    if config.minutes is None and config.steps is None:
+        console.print("It trains until you press Ctrl-C; everything learned by then is kept.", style="cyan")
+    return job
+
+
+def default_folder(name: str) -> Path:
+    """Return a folder that does not exist yet, by name and time, in the user's folder."""
+    from ..home import home
+    from ..models.store import safe_name
+
+    stem = f"{safe_name(name)}-{datetime.now():%Y%m%d-%H%M%S}"
+    folder, number = home() / "jobs" / stem, 1
+    while folder.exists():
+        number += 1
+        folder = folder.with_name(f"{stem}-{number}")
+    return folder
