@@ -21,6 +21,8 @@ from .findings import Finding, error, warning
 
 Profiles = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
+_DRAWS = 32
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -161,19 +163,12 @@ def _split_by_box(
 ) -> tuple[list[Part], str, list[Finding]]:
     weights = [sum(candidates[i].weight for i in group) for group in groups]
     total, target = sum(weights), fraction * sum(weights)
-    order = list(range(len(groups)))
-    random.Random(seed).shuffle(order)
-    # Never all of them, and never none: the last one left stays for training.
-    picked: list[int] = []
-    held = 0
-    for index in order:
-        nearer = abs(held + weights[index] - target) < abs(held - target)
-        if nearer and len(picked) < len(groups) - 1:
-            picked.append(index)
-            held += weights[index]
-    if not picked:
-        picked = [min(order, key=weights.__getitem__)]
-        held = weights[picked[0]]
+    # As large a share of the boxes as of the voxels: many small boxes set aside would cost training its variety.
+    number = min(len(groups) - 1, max(1, round(fraction * len(groups))))
+    chance = random.Random(seed)
+    draws = [chance.sample(range(len(groups)), number) for _ in range(_DRAWS)]
+    picked = min(draws, key=lambda draw: abs(sum(weights[i] for i in draw) - target))
+    held = sum(weights[i] for i in picked)
     validation = {i for index in picked for i in groups[index]}
     parts = [Part(p.of, p.region, "validation" if p.of in validation else p.role) for p in parts]
     count = sum(c.role == "train" for c in candidates)
