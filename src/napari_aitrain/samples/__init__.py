@@ -4,7 +4,8 @@ No package that is installed anyway ships real microscopy together with labels, 
 """
 
 from .em import em_volume_3d
+from .files import SampleFiles, write_sample
 from .nuclei import nuclei_2d
 from .sample import Sample
 
-__all__ = ["Sample", "em_volume_3d", "nuclei_2d"]
+__all__ = ["Sample", "SampleFiles", "em_volume_3d", "nuclei_2d", "write_sample"]
