@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..errors import DeviceError
 from ..geometry import Triple
 from ..tasks.protocol import FloatArray
 from .tiles import AxisTiling, padded_shape, tile_by_shape, tile_to_fit
@@ -18,9 +19,11 @@ from .tiles import AxisTiling, padded_shape, tile_by_shape, tile_to_fit
 Activate = Callable[[torch.Tensor], torch.Tensor]
 MapArray = npt.NDArray[Any]
 
-CPU_TILE_VOXELS = 2**20
+CPU_TILE_VOXELS = 2**21
 GPU_TILE_VOXELS = 2**23
 """Voxels in one pass through the network; larger ones are no faster and need more memory."""
+
+_LEAST_VOXELS = 2**16
 
 
 class Network(Protocol):
@@ -81,21 +84,37 @@ def predict_array(
     -------
     ndarray, shape (heads, z, y, x)
         Activated maps.
+
+    Raises
+    ------
+    DeviceError
+        If the device has too little memory even for small tiles.
     """
     space = image.shape[1:]
-    halo, multiple = list(overlap or network.receptive_field), list(network.multiple)
+    halo, multiple = list(network.receptive_field if overlap is None else overlap), list(network.multiple)
     if dims == 2:
         halo[0], multiple[0] = 0, 1
-    shape = (1, *space[1:]) if dims == 2 else space
-    if tile_shape is not None:
-        tiling = tile_by_shape(shape, tile_shape, halo, multiple)
-    else:
-        tiling = tile_to_fit(shape, halo, multiple, _tile_voxels(network.device))
     padding = [(0, p - n) for n, p in zip(space, padded_shape(space, multiple), strict=True)]
     if any(after for _, after in padding):
         image = np.pad(image, [(0, 0), *padding], mode="reflect")
-    run = _Run(network, activate, image, space, tiling, dims)
-    return run.maps(np.dtype(dtype))
+    shape = (1, *space[1:]) if dims == 2 else space
+    most = tile_voxels(network.device)
+    while True:
+        if tile_shape is None:
+            tiling = tile_to_fit(shape, halo, multiple, most)
+        else:
+            tiling = tile_by_shape(shape, tile_shape, halo, multiple)
+        try:
+            return _Run(network, activate, image, space, tiling, dims, most).maps(np.dtype(dtype))
+        except torch.cuda.OutOfMemoryError as error:
+            if most < _LEAST_VOXELS or tile_shape is not None:
+                raise DeviceError(
+                    f"{network.device} has too little memory for a tile of {tuple(a.tile for a in tiling)} voxels",
+                    "more free memory on the device",
+                    "close other programs that use the GPU, or use --device cpu",
+                ) from error
+        most //= 4
+        torch.cuda.empty_cache()
 
 
 def to_bytes(maps: torch.Tensor) -> torch.Tensor:
@@ -103,7 +122,8 @@ def to_bytes(maps: torch.Tensor) -> torch.Tensor:
     return maps.mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
 
 
-def _tile_voxels(device: torch.device) -> int:
+def tile_voxels(device: torch.device) -> int:
+    """Return how many voxels one pass through the network may hold."""
     return CPU_TILE_VOXELS if device.type == "cpu" else GPU_TILE_VOXELS
 
 
@@ -118,8 +138,10 @@ class _Run:
         space: Sequence[int],
         tiling: tuple[AxisTiling, AxisTiling, AxisTiling],
         dims: int,
+        most_voxels: int,
     ) -> None:
         self.network, self.activate, self.image, self.dims = network, activate, image, dims
+        self.most_voxels = most_voxels
         self.space, self.tiling = tuple(space), tiling
         tile = tuple(a.tile for a in tiling)
         self.item_shape = tile[1:] if dims == 2 else tile
@@ -147,13 +169,13 @@ class _Run:
         return np.asarray(result.numpy())
 
     def _items(self) -> list[Triple]:
-        """Numbers of the tiles per axis; with 2-D networks the first is the slice."""
-        slices = range(self.space[0]) if self.dims == 2 else range(len(self.tiling[0].starts))
-        return list(itertools.product(slices, *(range(len(a.starts)) for a in self.tiling[1:])))
+        """Return the numbers of the tiles per axis; with 2-D networks the first is the slice."""
+        z, y, x = (range(len(a.starts)) for a in self.tiling)
+        return list(itertools.product(range(self.space[0]) if self.dims == 2 else z, y, x))
 
     def _batches(self) -> Iterator[tuple[list[Triple], torch.Tensor]]:
         items = self._items()
-        most = max(1, _tile_voxels(self.network.device) // math.prod(self.item_shape))
+        most = max(1, self.most_voxels // math.prod(self.item_shape))
         count = -(-len(items) // most)
         size = -(-len(items) // count)
         buffer = torch.empty((size, self.image.shape[0], *self.item_shape), dtype=torch.float32)

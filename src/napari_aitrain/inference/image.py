@@ -1,0 +1,159 @@
+"""How a model sees an image: which channels, at which magnification, normalised how."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..errors import ConfigError
+from ..geometry import FINEST, Region, Triple, format_magnification, parse_magnification, triple
+from ..models import Model
+from ..tasks.protocol import FloatArray
+from ..volumes import Normalisation, Volume, sample_voxels
+
+_FACTORS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+_FAR = 2.0
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """An image as a model is to see it.
+
+    Parameters
+    ----------
+    volume : Volume
+        With the model's channels, at the magnification of the prediction.
+    normalisation : Normalisation
+        Of this image.
+    magnification : tuple of int
+        z, y, x, relative to the volume that was given.
+    notes, warnings : tuple of str
+        Sentences for people.
+    """
+
+    volume: Volume
+    normalisation: Normalisation
+    magnification: Triple
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def read(self, region: Region) -> FloatArray:
+        """Return normalised voxels, float32, shape (c, z, y, x)."""
+        return self.normalisation.apply(self.volume.read(region))
+
+
+def prepare_image(model: Model, volume: Volume) -> PreparedImage:
+    """Choose channels and magnification, and estimate the normalisation on a bounded sample of the image.
+
+    The magnification is the one whose voxels are nearest in log size to those the model was trained on. A stored one
+    is taken unless another, that is computed while reading, is clearly nearer. Where a voxel size is unknown it is the
+    training's magnification.
+
+    Parameters
+    ----------
+    model : Model
+        The trained model.
+    volume : Volume
+        Any image.
+
+    Raises
+    ------
+    ConfigError
+        If the image has not the channels that the model takes.
+    """
+    view = choose_view(model, volume)
+    warnings = list(view.warnings)
+    normalisation = _normalisation(model, view.volume, warnings)
+    return PreparedImage(view.volume, normalisation, view.magnification, view.notes, tuple(warnings))
+
+
+@dataclass(frozen=True)
+class View:
+    """The channels and the magnification of an image that a model is to see, see `PreparedImage`."""
+
+    volume: Volume
+    magnification: Triple
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def choose_view(model: Model, volume: Volume) -> View:
+    """Choose channels and magnification as `prepare_image` does; nothing is read."""
+    notes: list[str] = []
+    warnings: list[str] = []
+    volume = _select_channels(model, volume, notes)
+    magnification = _choose_magnification(model, volume, notes, warnings)
+    if magnification != FINEST:
+        volume = volume.at(magnification)
+        notes.append(
+            f"The prediction is made and written at magnification {format_magnification(magnification)} (x-y-z)."
+        )
+    return View(volume, magnification, tuple(notes), tuple(warnings))
+
+
+def _select_channels(model: Model, volume: Volume, notes: list[str]) -> Volume:
+    wanted, names = int(model.card.network["in_channels"]), model.card.channels
+    if len(volume.channels) == wanted:
+        return volume
+    named = all(not name.isdigit() and volume.channels.count(name) == 1 for name in names)
+    if len(names) == wanted and named:
+        notes.append(f"Of the channels of the image those that the model knows are used: {', '.join(names)}.")
+        return volume.select(names)
+    raise ConfigError(
+        f"{volume.name} has {len(volume.channels)} channels ({', '.join(volume.channels)}), "
+        f"the model {model.card.name} takes {wanted}",
+        "as many channels as the model was trained with" + (f": {', '.join(names)}" if names else ""),
+        "name the channels to use in the order of the training, by name or number from 0",
+    )
+
+
+def _choose_magnification(model: Model, volume: Volume, notes: list[str], warnings: list[str]) -> Triple:
+    trained, here, dims = model.card.voxel_size, volume.voxel_size, model.card.dims
+    if trained is None or here is None:
+        magnification = parse_magnification(model.card.magnification)
+        if magnification != FINEST:
+            notes.append("The voxel size is not known, so the magnification of the training is used.")
+        return magnification
+    axes = range(3 - dims, 3)
+
+    def distance(magnification: Triple) -> float:
+        return sum(abs(math.log(here[a] * magnification[a] / trained[a])) for a in axes)
+
+    nearest = [_nearest_factor(t / h) for t, h in zip(trained, here, strict=True)]
+    if dims == 2:
+        nearest[0] = 1
+    stored = min(volume.magnifications, key=distance)
+    computed = triple(nearest)
+    magnification = computed if distance(computed) < distance(stored) - 0.1 else stored
+    effective = [h * m for h, m in zip(here, magnification, strict=True)]
+    size = " × ".join(f"{v:g}" for v in reversed(effective))
+    notes.append(f"The model sees voxels of {size} nm (x, y, z).")
+    worst = max(max(effective[a] / trained[a], trained[a] / effective[a]) for a in axes)
+    if worst > _FAR:
+        was = " × ".join(f"{v:g}" for v in reversed(trained))
+        warnings.append(
+            f"The model was trained on voxels of {was} nm (x, y, z) and now sees {size} nm, off by a factor of "
+            f"{worst:.1f}: expect poor results, or train on such images too."
+        )
+    return magnification
+
+
+def _nearest_factor(ratio: float) -> int:
+    return min(_FACTORS, key=lambda factor: abs(math.log(factor / ratio)))
+
+
+def _normalisation(model: Model, volume: Volume, warnings: list[str]) -> Normalisation:
+    here = Normalisation.estimate(sample_voxels(volume, [volume.region]))
+    if not any(here.constant) or not model.card.normalisation:
+        return here
+    trained = Normalisation.model_validate(model.card.normalisation)
+    which = ", ".join(name for name, flat in zip(volume.channels, here.constant, strict=True) if flat)
+    warnings.append(
+        f"{volume.name} has one value only in channel {which}, as far as was looked; "
+        "intensities are scaled there as in training."
+    )
+    pairs = list(zip(here.constant, trained.low, here.low, trained.high, here.high, strict=True))
+    return Normalisation(
+        low=tuple(was if flat else now for flat, was, now, _, _ in pairs),
+        high=tuple(was if flat else now for flat, _, _, was, now in pairs),
+    )

@@ -1,0 +1,214 @@
+"""The whole way from a model and an image, or a folder of images, to labels and scores on disk."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ConfigError, VolumeError
+from ..models import Model, load_model
+from ..volumes import Volume, open_volume
+from ..volumes.opening import is_volume_path
+from .blocks import Cancelled, Progress
+from .export import check_export, export, scores_path
+from .image import View, choose_view
+from .predictor import Network
+from .store import SUFFIX, PredictionInfo, StoredPrediction, VoxelSize, check_threshold, read_info
+from .volume import make_network, model_fingerprint, predict_volume
+
+
+@dataclass(frozen=True)
+class PredictedImage:
+    """What became of one image.
+
+    Parameters
+    ----------
+    image, out, scores, store : Path
+        The image, the labels, the table of scores, and the folder that keeps what a new threshold needs.
+    threshold : float
+        That the labels were written at.
+    objects : int
+        Objects in the labels; 0 for classes.
+    network_ran : bool
+        False where a stored prediction was used.
+    seconds : float
+        Time it took.
+    notes, warnings : tuple of str
+        Sentences for people.
+    """
+
+    image: Path
+    out: Path
+    scores: Path
+    store: Path
+    threshold: float
+    objects: int
+    network_ran: bool
+    seconds: float
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def predict(
+    model_path: Path | str,
+    image_path: Path | str,
+    out: Path | str,
+    *,
+    threshold: float | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    channels: Sequence[str | int] | None = None,
+    axes: str | None = None,
+    voxel_size: VoxelSize | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> list[PredictedImage]:
+    """Predict an image, or each image of a folder, and write labels and scores.
+
+    What a threshold acts on is kept beside each output in a folder ``<output>.prediction``. A finished one of the same
+    model and image, there or beside, is used instead of running the network.
+
+    Parameters
+    ----------
+    model_path : path-like
+        A model folder, or a job folder with a model.
+    image_path : path-like
+        An image file, a zarr, or a folder of images.
+    out : path-like
+        ``.tif`` or ``.ome.zarr``; for a folder of images a folder, made if it is not there.
+    threshold : float, optional
+        0 … 1; the model's own if not given. With it, an unchanged output of the same prediction is replaced.
+    resume : bool
+        Go on with interrupted predictions, and leave finished ones as they are.
+    device, precision : str
+        See `choose_device` and `choose_precision`.
+    channels, axes, voxel_size : optional
+        See `open_volume`.
+    progress, cancelled : callable, optional
+        See `predict_volume`.
+
+    Returns
+    -------
+    list of PredictedImage
+        One per image.
+
+    Raises
+    ------
+    AitrainError
+        See `predict_volume` and `export`.
+    """
+    if threshold is not None:
+        check_threshold(threshold)
+    model = load_model(Path(model_path))
+    jobs = list(_outputs(Path(image_path), Path(out)))
+    network = functools.cache(lambda: make_network(model, device, precision))
+    opened: Callable[[Path], Volume] = functools.partial(
+        open_volume, channels=channels, axes=axes, voxel_size=voxel_size
+    )
+    if len(jobs) > 1 and threshold is None and not resume:
+        for _, target in jobs:
+            check_export(target)
+    return [
+        _predict_one(model, image, opened(image), target, threshold, resume, network, progress, cancelled)
+        for image, target in jobs
+    ]
+
+
+def find_prediction(model: Model, view: View, out: Path) -> StoredPrediction | None:
+    """Return a finished prediction of the whole image by the model, kept for `out` or beside it."""
+    own = store_path(out)
+    for store in [own, *sorted(p for p in out.parent.glob("*" + SUFFIX) if p != own)]:
+        info = _readable(store)
+        if info is None or not info.finished:
+            continue
+        wanted = (model_fingerprint(model), view.volume.fingerprint, view.volume.shape)
+        if (info.model_fingerprint, info.image_fingerprint, info.shape) == wanted:
+            return StoredPrediction(store, info)
+    return None
+
+
+def store_path(out: Path) -> Path:
+    """Return where the prediction of an output is kept."""
+    return out.with_name(out.name + SUFFIX)
+
+
+def _readable(store: Path) -> PredictionInfo | None:
+    try:
+        return read_info(store)
+    except VolumeError:
+        return None
+
+
+def _predict_one(
+    model: Model,
+    path: Path,
+    volume: Volume,
+    out: Path,
+    threshold: float | None,
+    resume: bool,
+    network: Callable[[], Network],
+    progress: Progress | None,
+    cancelled: Cancelled | None,
+) -> PredictedImage:
+    began, ran = time.monotonic(), False
+
+    def counted() -> Network:
+        nonlocal ran
+        ran = True
+        return network()
+
+    wanted = model.card.threshold if threshold is None else threshold
+    stored = find_prediction(model, choose_view(model, volume), out)
+    done = stored is not None and resume and out.exists() and stored.wrote(out) and stored.written_at(out) == wanted
+    if not done:
+        check_export(out, stored if threshold is not None else None)
+        if stored is None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            stored = predict_volume(
+                model, volume, store_path(out), progress=progress, cancelled=cancelled, resume=resume, network=counted
+            )
+        export(stored, out, wanted)
+    assert stored is not None
+    info = stored.info
+    notes = info.notes if ran else (*info.notes, f"The network was not run: the prediction in {stored.folder} is used.")
+    count = int(np.count_nonzero(stored.scores[1:] >= wanted)) if info.instances else 0
+    seconds = time.monotonic() - began
+    return PredictedImage(
+        path, out, scores_path(out), stored.folder, wanted, count, ran, seconds, notes, info.warnings
+    )
+
+
+def _outputs(image: Path, out: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield each image with its output."""
+    if not image.is_dir() or is_volume_path(image):
+        yield image, out
+        return
+    images = sorted(p for p in image.iterdir() if not p.name.startswith(".") and is_volume_path(p))
+    if not images:
+        raise VolumeError(f"{image} holds no image", "a folder with TIFF, PNG, JPEG, NPY or zarr", "check the path")
+    if out.is_file() or out.suffix.lower() in (".tif", ".tiff", ".zarr"):
+        raise ConfigError(
+            f"{image} is a folder, and {out.name} would be one file",
+            "a folder for the outputs, one per image",
+            f"write for example --out {out.with_suffix('').name}",
+        )
+    stems = Counter(_stem(p) for p in images)
+    for path in images:
+        ending = ".ome.zarr" if path.is_dir() else ".tif"
+        yield path, out / ((_stem(path) if stems[_stem(path)] == 1 else path.name) + ending)
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    for ending in (".ome.zarr", ".ome.tiff", ".ome.tif"):
+        if name.lower().endswith(ending):
+            return name[: -len(ending)]
+    return path.stem
+
