@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_aitrain.annotation.cut import find_cut
-from napari_aitrain.annotation.split import Candidate, assign_roles
+from napari_aitrain.annotation.roles import Candidate
+from napari_aitrain.annotation.split import assign_roles
 from napari_aitrain.geometry import Region, to_finest
 
 NOWHERE = (0, 0, 0)

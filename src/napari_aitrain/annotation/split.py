@@ -9,83 +9,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-import numpy as np
-import numpy.typing as npt
-
-from ..geometry import FINEST, Region, Triple, align_inwards, to_finest
+from ..geometry import Region, Triple, align_inwards, to_finest
 from .boxes import Role
 from .cut import Cut, find_cut
 from .findings import Finding, error, warning
-
-Profiles = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+from .roles import Candidate, Part, check_roles, overlap
 
 _DRAWS = 32
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A box that is to get a role.
-
-    Parameters
-    ----------
-    region : Region
-        In voxels of `magnification`.
-    role : {'train', 'validation', 'test'}
-        The role a person gave it.
-    image : str
-        What identifies the image; only boxes of one image can overlap.
-    name : str
-        What people call it.
-    magnification : tuple of int
-        In z, y, x order.
-    profiles : tuple of three ndarray of int, optional
-        Labelled voxels per plane along z, y and x; none means that every voxel is labelled.
-    """
-
-    region: Region
-    role: Role
-    image: str
-    name: str = ""
-    magnification: Triple = FINEST
-    profiles: Profiles | None = None
-
-    @property
-    def weight(self) -> int:
-        """Labelled voxels."""
-        return self.region.size if self.profiles is None else int(self.profiles[0].sum())
-
-    @property
-    def finest(self) -> Region:
-        """The region in voxels of the finest level."""
-        return to_finest(self.region, self.magnification)
-
-    def profile(self, axis: int) -> npt.NDArray[np.int64]:
-        """Labelled voxels per plane along an axis."""
-        if self.profiles is not None:
-            return self.profiles[axis]
-        extent = self.region.shape[axis]
-        return np.full(extent, self.region.size // max(1, extent), dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A box, or a part of one, with its role.
-
-    Parameters
-    ----------
-    of : int
-        Index of the candidate it comes from.
-    region : Region
-        In voxels of the candidate's magnification.
-    role : {'train', 'validation', 'test'}
-        What its voxels are used for.
-    """
-
-    of: int
-    region: Region
-    role: Role
 
 
 @dataclass(frozen=True)
@@ -145,7 +76,7 @@ def assign_roles(
         return Split(tuple(parts), "Nothing to train on.", (found,))
     chosen = sum(c.role == "validation" for c in candidates)
     if chosen:
-        findings = _check_roles(candidates, parts, receptive_field, by_choice=True)
+        findings = check_roles(candidates, parts, receptive_field, by_choice=True)
         return Split(tuple(parts), f"Validation uses the {_boxes(chosen)} chosen for it.", tuple(findings))
     groups = [g for g in _groups(candidates, train) if sum(candidates[i].weight for i in g)]
     if len(groups) >= 2:
@@ -154,7 +85,7 @@ def assign_roles(
         parts, sentence, findings = _split_inside(
             candidates, parts, groups[0] if groups else train, fraction, receptive_field
         )
-    findings = findings + _check_roles(candidates, parts, receptive_field, by_choice=False)
+    findings = findings + check_roles(candidates, parts, receptive_field, by_choice=False)
     return Split(tuple(parts), sentence, tuple(findings))
 
 
@@ -249,53 +180,14 @@ def _look_at_training(
     return [*parts, Part(base, candidates[base].region, "validation")], sentence, [found]
 
 
-def _check_roles(
-    candidates: Sequence[Candidate], parts: Sequence[Part], receptive_field: Triple, by_choice: bool
-) -> list[Finding]:
-    findings = []
-    for a, b in combinations(parts, 2):
-        first, second = candidates[a.of], candidates[b.of]
-        if a.role == b.role or first.image != second.image:
-            continue
-        cut_by_us = not by_choice and {a.role, b.role} == {"train", "validation"} and _overlap(first, second)
-        if cut_by_us:
-            continue
-        one, other = to_finest(a.region, first.magnification), to_finest(b.region, second.magnification)
-        reach = [r * m for r, m in zip(receptive_field, first.magnification, strict=True)]
-        names = f"{first.name or 'A box'} ({a.role}) and {second.name or 'another box'} ({b.role})"
-        if one.overlaps(other):
-            findings.append(
-                error(
-                    "roles-overlap",
-                    f"{names} share {one.intersect(other).size:,} voxels.",
-                    "Move one of them, or give both the same role.",
-                    first.name,
-                )
-            )
-        elif one.grow(reach).overlaps(other):
-            findings.append(
-                warning(
-                    "roles-near",
-                    f"{names} are closer than the network sees ({max(reach)} voxels).",
-                    "Leave more room between them, so that the figures are honest.",
-                    first.name,
-                )
-            )
-    return findings
-
-
 def _groups(candidates: Sequence[Candidate], indices: Sequence[int]) -> list[list[int]]:
     """Put boxes that overlap, directly or through others, into one group."""
     groups: list[list[int]] = []
     for index in indices:
-        touching = [g for g in groups if any(_overlap(candidates[index], candidates[i]) for i in g)]
+        touching = [g for g in groups if any(overlap(candidates[index], candidates[i]) for i in g)]
         groups = [g for g in groups if g not in touching]
         groups.append([*(i for g in touching for i in g), index])
     return groups
-
-
-def _overlap(a: Candidate, b: Candidate) -> bool:
-    return a.image == b.image and a.finest.overlaps(b.finest)
 
 
 def _boxes(count: int) -> str:

@@ -9,7 +9,7 @@ import fastremap
 import numpy as np
 import numpy.typing as npt
 
-from ..annotation.split import Profiles
+from ..annotation.roles import Profiles
 from ..geometry import Region, tiles
 from ..volumes import Volume
 from ..volumes.labels import read_labels

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from ..annotation.boxes import Role, Status
 from ..annotation.findings import Finding, error, warning
+from ..annotation.roles import Candidate
 from ..annotation.rules import BoxedSource, check_boxes
-from ..annotation.split import Candidate, Split, assign_roles
+from ..annotation.split import Split, assign_roles
 from ..errors import AitrainError, NotReadyError
 from ..geometry import Region, Triple
 from ..tasks import get_task

@@ -132,6 +132,8 @@ def check(config: TrainConfig, receptive_field: Triple | None = None) -> Readine
         plan = plan_crops(config, receptive_field)
     except AitrainError as problem:
         return Readiness((error(type(problem).__name__, problem.what, problem.remedy),))
+    if not plan.crops:
+        return Readiness(plan.findings)
     findings = [*plan.findings, *_check_images(plan.crops)]
     findings.sort(key=lambda finding: finding.level != "error")
     sizes = {crop.image.voxel_size for crop in plan.crops}
@@ -142,7 +144,7 @@ def check(config: TrainConfig, receptive_field: Triple | None = None) -> Readine
         dims=plan.dims.dims,
         dims_reason=plan.dims.reason,
         classes=plan.classes,
-        channels=plan.crops[0].image.channels if plan.crops else (),
+        channels=plan.crops[0].image.channels,
         voxel_size=sizes.pop() if len(sizes) == 1 else None,
         plan=plan,
     )

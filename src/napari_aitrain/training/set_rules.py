@@ -26,7 +26,26 @@ def check_consistency(crops: Sequence[PlannedCrop], dims: int) -> list[Finding]:
     dims : {2, 3}
         Whether training goes slice by slice.
     """
-    return [*_check_channels(crops), *_check_voxel_sizes(crops), *_check_dims(crops, dims)]
+    return [*_check_axes(crops), *_check_channels(crops), *_check_voxel_sizes(crops), *_check_dims(crops, dims)]
+
+
+def _check_axes(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
+    for image in dict.fromkeys(crop.image for crop in crops):
+        z, y, x = image.shape
+        if min(y, x) == 1:
+            yield error(
+                "image-thin",
+                f"{image.name} is one voxel thick: x {x}, y {y}, z {z}.",
+                "If the axes are in another order, set axes for its source, for example to yxz.",
+                image.name,
+            )
+        elif image.axes_guessed and z > min(y, x):
+            yield warning(
+                "axes-guessed",
+                f"{image.name} does not name its axes; it is taken for {z} slices of x {x}, y {y}.",
+                "If the axes are in another order, set axes for its source, for example to yxz.",
+                image.name,
+            )
 
 
 def _check_channels(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:

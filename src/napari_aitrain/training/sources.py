@@ -38,6 +38,8 @@ class SourceImage:
         Nanometres in z, y, x order at the training magnification; None when unknown.
     image_magnifications, labels_magnifications : tuple of tuple of int
         What is stored; any other is computed.
+    axes_guessed : bool
+        Whether the axes are a guess from the shape alone.
     boxes : tuple of Box
         The boxes of the config that are to be used; the whole image where the source has none.
     """
@@ -52,6 +54,7 @@ class SourceImage:
     voxel_size: VoxelSize | None
     image_magnifications: tuple[Triple, ...]
     labels_magnifications: tuple[Triple, ...]
+    axes_guessed: bool
     boxes: tuple[Box, ...]
 
     @property
@@ -159,6 +162,7 @@ def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -
         voxel_size=raw.at(source.magnification_zyx).voxel_size,
         image_magnifications=raw.magnifications,
         labels_magnifications=truth.magnifications,
+        axes_guessed=raw.axes_guessed,
         boxes=_used_boxes(config, source) if source.boxes else (_whole(raw, source),),
     )
 
