@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from skimage.segmentation import watershed
 
 from napari_aitrain.evaluation import instance_metrics
 from napari_aitrain.tasks import apply_threshold, make_task
-from napari_aitrain.tasks.objects import fill_holes, grow, relabel_large, seeds_of
+from napari_aitrain.tasks.objects import basins_of, fill_holes, grow, merge_basins, relabel_large
 
 
 def discs(shape: tuple[int, int, int], count: int, seed: int = 0) -> np.ndarray:
@@ -108,14 +111,24 @@ def test_watershed_agrees_with_scikit_image(shape: tuple[int, ...]) -> None:
     assert (ours == theirs)[foreground].mean() > 0.97
 
 
-def test_every_piece_of_foreground_has_a_seed() -> None:
-    foreground = np.zeros((20, 20), bool)
-    foreground[2:8, 2:8] = foreground[12:18, 12:18] = True
-    distance = np.zeros((20, 20), np.float32)
-    distance[4, 4] = 1
-    seeds, _ = seeds_of(distance, foreground, (1.0, 1.0), 0, 0.5)
-    assert sorted(np.unique(seeds)) == [0, 1, 2]
-    assert seeds[4, 4] > 0 and seeds[5, 5] == 0 and (seeds[12:18, 12:18] > 0).all()
+@settings(max_examples=40, deadline=None)
+@given(arrays(np.float32, (7, 9), elements=st.integers(0, 9).map(float)), arrays(np.bool_, (7, 9)))
+def test_basins_cover_the_foreground(height: np.ndarray, foreground: np.ndarray) -> None:
+    basins = basins_of(height, foreground)
+    np.testing.assert_array_equal(basins > 0, foreground)
+    merged = merge_basins(basins, height, 1e-6)
+    pieces = ndimage.label(foreground)[0]
+    for piece in range(1, pieces.max() + 1):
+        if height[pieces == piece].min() > 0:
+            assert len(np.unique(merged[pieces == piece])) == 1
+
+
+def test_basins_join_where_the_saddle_is_high() -> None:
+    height = np.array([[1, 5, 4, 6, 2, 10, 1]], np.float32)
+    basins = basins_of(height, np.ones(height.shape, bool))
+    assert len(np.unique(basins)) == 3
+    for ratio, expected in ((0.9, 3), (0.7, 2), (0.3, 1)):
+        assert len(np.unique(merge_basins(basins, height, ratio))) == expected
 
 
 @pytest.mark.parametrize("classes", [(0, 255), (1, 2, 7)])

@@ -96,7 +96,8 @@ class Calibration(BaseModel):
             return np.clip(features[:, 0], 0, 1).astype(np.float32) if features.size else _zeros(len(features))
         standard = (np.asarray(features, np.float64) - self.mean) / self.scale
         logit = standard @ np.asarray(self.coefficients) + self.intercept
-        return (0.5 * (1 + np.tanh(logit / 2))).astype(np.float32)
+        scores: FloatArray = (0.5 * (1 + np.tanh(logit / 2))).astype(np.float32)
+        return scores
 
 
 def calibrate(

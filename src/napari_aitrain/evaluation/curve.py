@@ -66,7 +66,8 @@ def curve_from_scores(scores: FloatArray, correct: BoolArray, n_truth: int) -> T
     f1 = np.divide(2 * right, whole, out=np.ones(len(edges)), where=whole > 0)
     first = int(f1.argmax())
     last = first + int(np.argmin(np.append(f1[first:] == f1[first], False))) - 1
-    return ThresholdCurve(THRESHOLDS, precision, recall, f1, float(round((THRESHOLDS[first] + THRESHOLDS[last]) / 2, 3)))
+    best = round(float(THRESHOLDS[first] + THRESHOLDS[last]) / 2, 3)
+    return ThresholdCurve(THRESHOLDS, precision, recall, f1, best)
 
 
 def threshold_curve(objects: Objects, truth: LabelArray, known: BoolArray | None = None) -> ThresholdCurve:

@@ -1,7 +1,7 @@
 """Instances: one id per object, in 2-D, slice by slice, or in 3-D.
 
 The network gives three maps: foreground, the distance to the object's border divided by its maximum in the object,
-and the border. Seeds where the distance is large are grown through the foreground by a watershed.
+and the border. A watershed of the distance divides the foreground; parts that no clear saddle divides are joined again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from .maps import border, known_with_ring, normalised_distance, outline_spacing, split_by_slice, unique_over_slices
-from .objects import fill_holes, grow, relabel_large, seeds_of
+from .objects import basins_of, fill_holes, merge_basins, relabel_large, smooth
 from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
 from .scoring import FEATURE_NAMES, judge, object_features
 from .tally import InstanceTally
@@ -29,15 +29,16 @@ class InstancesSettings(TaskSettings):
     foreground: Annotated[
         float, Field(gt=0, lt=1, description="Voxels whose foreground is more probable than this belong to objects.")
     ] = 0.5
-    seed: Annotated[
-        float, Field(gt=0, lt=1, description="Higher splits touching objects more readily.")
-    ] = 0.5
+    split: Annotated[
+        float,
+        Field(gt=0, le=1, description="Higher splits touching objects more readily, and odd shapes too."),
+    ] = 0.9
     minimum_size: Annotated[
         int, Field(ge=0, description="Objects of fewer voxels are left out (pixels of a slice in 2-D).")
-    ] = 15
+    ] = 20
     smoothing: Annotated[
         float, Field(ge=0, le=10, description="Smoothing of the distance in voxels; higher merges more objects.")
-    ] = 1.0
+    ] = 1.5
 
 
 class InstancesTask:
@@ -57,7 +58,6 @@ class InstancesTask:
     Settings: ClassVar[type[TaskSettings]] = InstancesSettings
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
     instances: ClassVar[bool] = True
-    nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
     nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
 
     def __init__(self, settings: InstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
@@ -81,7 +81,7 @@ class InstancesTask:
         parts = split_by_slice(painted, dims)
         values = np.empty((3, *labels.shape), np.float32)
         for index, part in parts:
-            around = spacing[3 - part.ndim :]
+            around = spacing[-part.ndim :]
             values[FOREGROUND, index] = part > 0
             values[DISTANCE, index] = normalised_distance(part, around)
             values[BORDER, index] = border(part)
@@ -105,15 +105,15 @@ class InstancesTask:
         return output.sigmoid()
 
     def decode(self, maps: FloatArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
-        """Grow seeds through the foreground; with ``dims == 2`` ids are unique over slices."""
+        """Divide the foreground into objects; with ``dims == 2`` ids are unique over slices."""
         spacing = outline_spacing(voxel_size)
         labels = np.zeros(maps.shape[1:], np.int32)
         features = [np.zeros((1, len(FEATURE_NAMES)), np.float32)]
         count = 0
         flat = dims == 2 or labels.shape[0] == 1
-        for index, _ in split_by_slice(labels, 2 if flat else 3):
+        for index, plane in split_by_slice(labels, 2 if flat else 3):
             part = maps[:, index]
-            found = self._decode_part(part, spacing[4 - part.ndim :])
+            found = self._decode_part(part, spacing[-plane.ndim :])
             features.append(object_features(found, part)[1:])
             labels[index] = np.where(found > 0, found + count, 0)
             count += len(features[-1])
@@ -123,9 +123,9 @@ class InstancesTask:
     def _decode_part(self, maps: FloatArray, spacing: tuple[float, ...]) -> LabelArray:
         settings = self.settings
         foreground = maps[FOREGROUND] > settings.foreground
-        distance = maps[DISTANCE] * (1 - maps[BORDER])
-        seeds, height = seeds_of(distance, foreground, spacing, settings.smoothing, settings.seed * 0.7)
-        labels = grow(seeds, height, foreground)
+        # A likely border lowers the saddle between two objects.
+        height = smooth(maps[DISTANCE] * (1 - 0.5 * maps[BORDER]), spacing, settings.smoothing)
+        labels = merge_basins(basins_of(height, foreground), height, settings.split)
         return fill_holes(relabel_large(labels, settings.minimum_size))
 
     def uncertainty(self, maps: FloatArray) -> FloatArray:
@@ -133,7 +133,8 @@ class InstancesTask:
         foreground = maps[FOREGROUND]
         inside = 1 - np.abs(2 * foreground - 1)
         rim = foreground * (1 - np.abs(2 * maps[BORDER] - 1))
-        return np.maximum(inside, rim).astype(np.float32)
+        unsure: FloatArray = np.maximum(inside, rim).astype(np.float32)
+        return unsure
 
     def metrics(self, objects: Objects, truth: LabelArray, known: BoolArray) -> dict[str, float]:
         """Average precision and more; ``score`` is the mean average precision at IoU 0.5 to 0.9."""

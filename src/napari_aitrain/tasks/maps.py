@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cc3d
 import edt
@@ -62,7 +63,7 @@ def normalised_distance(labels: LabelArray, spacing: Sequence[float]) -> FloatAr
     """
     if not labels.any():
         return np.zeros(labels.shape, np.float32)
-    pieces = cc3d.connected_components(labels, connectivity=8 if labels.ndim == 2 else 26)
+    pieces = connected_pieces(labels, corners=True)
     distance = edt.edt(pieces, anisotropy=tuple(spacing), black_border=False)
     # An object that fills the array is at no distance from any border.
     distance = np.where(np.isfinite(distance), distance, 1.0)
@@ -75,13 +76,25 @@ def normalised_distance(labels: LabelArray, spacing: Sequence[float]) -> FloatAr
 def border(labels: LabelArray) -> BoolArray:
     """Return the voxels of objects with a face neighbour that is not of the same object."""
     found = np.zeros(labels.shape, bool)
-    for axis in range(labels.ndim):
-        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(labels.ndim))
-        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(labels.ndim))
+    for low, high in neighbours(labels.ndim):
         differs = labels[low] != labels[high]
         found[low] |= differs
         found[high] |= differs
     return found & (labels > 0)
+
+
+def neighbours(ndim: int) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Yield, per axis, the indices of all voxels but the last and all but the first: pairs that share a face."""
+    for axis in range(ndim):
+        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(ndim))
+        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(ndim))
+        yield low, high
+
+
+def connected_pieces(labels: LabelArray | BoolArray, corners: bool = False) -> LabelArray:
+    """Return each id's connected pieces, numbered from 1, 2-D or 3-D; connected by faces, or also by corners."""
+    connectivity: Any = {(2, False): 4, (2, True): 8, (3, False): 6, (3, True): 26}[labels.ndim, corners]
+    return cc3d.connected_components(labels, connectivity=connectivity).astype(np.int32)
 
 
 def known_with_ring(labels: LabelArray, known: BoolArray, spacing: VoxelSize, dims: int) -> BoolArray:
@@ -110,5 +123,5 @@ def known_with_ring(labels: LabelArray, known: BoolArray, spacing: VoxelSize, di
     for index, part in split_by_slice(objects.astype(np.int32), dims):
         if part.any():
             outside = np.ascontiguousarray(part == 0)
-            ring[index] = edt.edt(outside, anisotropy=spacing[3 - part.ndim :], black_border=False) <= RING
+            ring[index] = edt.edt(outside, anisotropy=spacing[-part.ndim :], black_border=False) <= RING
     return known | ring

@@ -118,7 +118,7 @@ class Overlap:
 
 def _compact(labels: AnyLabels) -> tuple[AnyLabels, AnyLabels | None]:
     """Return labels whose products fit 64 bits, and the ids they stand for if they had to be numbered anew."""
-    if not labels.size or (0 <= int(labels.min()) and int(labels.max()) < 2**31):
+    if not labels.size or (int(labels.min()) >= 0 and int(labels.max()) < 2**31):
         return labels, None
     ids, position = np.unique(labels.ravel(), return_inverse=True)
     return position, ids

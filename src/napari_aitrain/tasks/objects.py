@@ -1,52 +1,102 @@
-"""From maps to labelled objects: seeds, watershed, small objects and holes."""
+"""From maps to labelled objects: basins, merging, small objects and holes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import bioimage_cpp
-import cc3d
 import numpy as np
 from scipy import ndimage
 
+from .maps import connected_pieces, neighbours
+from .matching import IntArray
 from .protocol import BoolArray, FloatArray, LabelArray
 
 
-def seeds_of(
-    distance: FloatArray, foreground: BoolArray, spacing: Sequence[float], smoothing: float, level: float
-) -> tuple[LabelArray, FloatArray]:
-    """Return seeds, one id each, and the smoothed distance they were found in.
+def smooth(height: FloatArray, spacing: Sequence[float], smoothing: float) -> FloatArray:
+    """Return `height` under a Gaussian of `smoothing` voxels of the finest axis; `spacing` is relative, per axis."""
+    if smoothing <= 0:
+        return height
+    smoothed: FloatArray = ndimage.gaussian_filter(height, [smoothing / s for s in spacing], truncate=2.5)
+    return smoothed
+
+
+def basins_of(height: FloatArray, foreground: BoolArray) -> LabelArray:
+    """Divide the foreground into one basin per local maximum of `height`, 2-D or 3-D, by a watershed.
+
+    Every voxel of the foreground is in a basin, and every connected piece of it has at least one.
+    """
+    inside = np.where(foreground, height, -np.inf)
+    highest = foreground.copy()
+    for low, high in neighbours(height.ndim):
+        highest[low] &= inside[low] >= inside[high]
+        highest[high] &= inside[high] >= inside[low]
+    return grow(connected_pieces(highest), height, foreground)
+
+
+def merge_basins(basins: LabelArray, height: FloatArray, ratio: float) -> LabelArray:
+    """Join basins that no clear saddle divides.
 
     Parameters
     ----------
-    distance : ndarray of float32, 2-D or 3-D
-        Large in the middle of objects.
-    foreground : ndarray of bool
-        Where objects are.
-    spacing : sequence of float
-        Relative spacing per axis.
-    smoothing : float
-        Standard deviation of a Gaussian, in voxels of the finest axis.
-    level : float
-        A seed is a connected piece where the smoothed distance is above this.
+    basins : ndarray of int32
+        As from `basins_of`.
+    height : ndarray of float32
+        Not negative.
+    ratio : float
+        Two basins are one object where the saddle between them is at least this share of the lower of their peaks.
+
+    Returns
+    -------
+    ndarray of int32
+        Ids are those of the highest basin of each object.
 
     Notes
     -----
-    A connected piece of foreground in which nothing is above `level` becomes a seed as a whole: better one object
-    than none, above all while a network is young.
+    A share, unlike a fixed height, does not depend on how large the network has learned to make its peaks, so it
+    serves from the first minute on. Saddles are visited from the highest down, as in a merge tree (dynamics,
+    Grimaud 1992), with a union-find.
     """
-    if smoothing > 0:
-        sigma = [smoothing / s for s in spacing]
-        distance = ndimage.gaussian_filter(distance, sigma, truncate=2.5)
-    faces = 4 if distance.ndim == 2 else 6
-    seeds = cc3d.connected_components(foreground & (distance > level), connectivity=faces).astype(np.int32)
-    pieces, count = cc3d.connected_components(foreground, connectivity=faces, return_N=True)
-    seeded = np.zeros(count + 1, bool)
-    seeded[pieces[seeds > 0]] = True
-    seeded[0] = True
-    ids = np.zeros(count + 1, np.int32)
-    ids[~seeded] = int(seeds.max()) + 1 + np.arange(np.count_nonzero(~seeded), dtype=np.int32)
-    return np.where(seeds > 0, seeds, ids[pieces]), distance
+    peaks = np.zeros(int(basins.max(initial=0)) + 1, np.float32)
+    np.maximum.at(peaks, basins.ravel(), height.ravel())
+    first, second, saddle = _saddles(basins, height)
+    # Peaks only rise while basins join, so a pair that fails now always will.
+    possible = saddle >= ratio * np.minimum(peaks[first], peaks[second])
+    order = np.flatnonzero(possible)[np.argsort(-saddle[possible], kind="stable")]
+    parent = np.arange(len(peaks))
+    top = peaks.tolist()
+
+    def root(basin: int) -> int:
+        while parent[basin] != basin:
+            parent[basin] = parent[parent[basin]]
+            basin = int(parent[basin])
+        return basin
+
+    for a, b, level in zip(first[order].tolist(), second[order].tolist(), saddle[order].tolist(), strict=True):
+        higher, lower = root(a), root(b)
+        if top[higher] < top[lower]:
+            higher, lower = lower, higher
+        if higher != lower and level >= ratio * top[lower]:
+            parent[lower] = higher
+    while not np.array_equal(parent, parent[parent]):
+        parent = parent[parent]
+    return parent.astype(np.int32)[basins]
+
+
+def _saddles(basins: LabelArray, height: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return the pairs of basins that touch and the height of the highest place where they do."""
+    width = int(basins.max(initial=0)) + 1
+    pairs, levels = [], []
+    for low, high in neighbours(basins.ndim):
+        a, b = basins[low], basins[high]
+        touching = (a != b) & (a > 0) & (b > 0)
+        one, other = a[touching].astype(np.int64), b[touching].astype(np.int64)
+        pairs.append(np.minimum(one, other) * width + np.maximum(one, other))
+        levels.append(np.minimum(height[low][touching], height[high][touching]))
+    ids, position = np.unique(np.concatenate(pairs), return_inverse=True)
+    saddle = np.zeros(len(ids), np.float32)
+    np.maximum.at(saddle, position, np.concatenate(levels))
+    return ids // width, ids % width, saddle
 
 
 def grow(seeds: LabelArray, height: FloatArray, foreground: BoolArray) -> LabelArray:
@@ -73,22 +123,18 @@ def fill_holes(labels: LabelArray) -> LabelArray:
 
     A gap that several objects enclose stays open, and so does one that reaches the edge of the array.
     """
-    faces = 4 if labels.ndim == 2 else 6
-    gaps, count = cc3d.connected_components(labels == 0, connectivity=faces, return_N=True)
-    if count <= 1:
-        return labels
-    first = np.full(count + 1, np.iinfo(np.int32).max, np.int32)
+    gaps = connected_pieces(labels == 0)
+    count = int(gaps.max(initial=0))
+    nobody = np.int32(np.iinfo(np.int32).max)
+    first = np.full(count + 1, nobody, np.int32)
     last = np.zeros(count + 1, np.int32)
-    for axis in range(labels.ndim):
-        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(labels.ndim))
-        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(labels.ndim))
+    for low, high in neighbours(labels.ndim):
         for here, there in ((low, high), (high, low)):
             touching = (gaps[here] > 0) & (labels[there] > 0)
-            gap, neighbour = gaps[here][touching], labels[there][touching]
-            np.minimum.at(first, gap, neighbour)
-            np.maximum.at(last, gap, neighbour)
-        for edge in (0, -1):
-            last[np.unique(gaps.take(edge, axis=axis))] = np.iinfo(np.int32).max
-    owner = np.where((first == last), first, 0).astype(np.int32)
-    owner[0] = 0
+            np.minimum.at(first, gaps[here][touching], labels[there][touching])
+            np.maximum.at(last, gaps[here][touching], labels[there][touching])
+    for axis in range(labels.ndim):
+        last[np.unique(gaps.take([0, -1], axis=axis))] = nobody
+    owner = np.where(first == last, first, 0).astype(np.int32)
+    owner[first == nobody] = 0
     return np.where(labels > 0, labels, owner[gaps])

@@ -41,7 +41,6 @@ class SemanticTask:
     feature_names: ClassVar[tuple[str, ...]] = ()
     instances: ClassVar[bool] = False
     nearest: ClassVar[tuple[bool, ...]] = (True,)
-    nearest: ClassVar[tuple[bool, ...]] = (True,)
 
     def __init__(self, settings: SemanticSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         if len(classes) < 2:
@@ -99,7 +98,8 @@ class SemanticTask:
     def uncertainty(self, maps: FloatArray) -> FloatArray:
         """Return one minus the margin between the two most probable classes."""
         second, first = np.partition(maps, -2, axis=0)[-2:]
-        return np.clip(1 - (first - second), 0, 1).astype(np.float32)
+        unsure: FloatArray = np.clip(1 - (first - second), 0, 1).astype(np.float32)
+        return unsure
 
     def metrics(self, objects: Objects, truth: LabelArray, known: BoolArray) -> dict[str, float]:
         """Dice and IoU per class; ``score`` is the mean IoU of the classes other than the background."""
