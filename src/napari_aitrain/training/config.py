@@ -192,7 +192,7 @@ def _explain(error: ValidationError, where: str) -> ConfigError:
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
         parent = str(first["loc"][0])
-        model = {"sources": Source}.get(parent, TrainConfig) if len(first["loc"]) > 1 else TrainConfig
+        model: type[BaseModel] = Source if parent == "sources" and len(first["loc"]) > 1 else TrainConfig
         if "boxes" in first["loc"][:-1]:
             model = Box
         near = difflib.get_close_matches(key, known_keys(model), n=1, cutoff=0.0)

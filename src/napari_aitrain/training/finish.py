@@ -97,7 +97,7 @@ def _card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCard:
         task=config.task,
         task_settings=config.task_settings,
         classes=setup.task.classes,
-        dims=crops.dims,
+        dims=setup.network.dims,
         channels=crops.channels,
         network=setup.network.model_dump(mode="json"),
         normalisation=crops.normalisation.model_dump(),

@@ -20,7 +20,7 @@ from .checkpoints import BEST, LATEST, read_checkpoint, write_checkpoint
 from .config import TrainConfig
 from .crops import freeze_crops
 from .cropset import FOLDER, CropSet
-from .finish import finish, runner, validator
+from .finish import finish, validator
 from .previews import PreviewRegion, predict_preview, write_preview
 from .schedule import Budget, learning_rate_factor
 from .setup import Setup, fit_batch_size, prepare

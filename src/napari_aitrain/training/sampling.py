@@ -60,7 +60,6 @@ class PatchSampler:
         # Large crops come more often, but not in proportion: they hold more of the same.
         share = torch.tensor([math.sqrt(max(1, crop.labelled)) for crop in crops], dtype=torch.float64)
         self._share = share / share.sum()
-        self.nearest: tuple[bool, ...] = ()
 
     def prepared(self, index: int) -> PreparedCrop:
         """Return a crop with its targets, which are made on first use."""
@@ -95,5 +94,5 @@ class PatchSampler:
         image, values, weight = (torch.from_numpy(np.stack(part)) for part in zip(*patches, strict=True))
         if self.dims == 2:
             image, values, weight = image[:, :, 0], values[:, :, 0], weight[:, :, 0]
-        parts = (part.to(device, non_blocking=True) for part in (image, values, weight))
-        return self.augmenter(*parts, nearest=self.task.nearest, out_shape=space)
+        image, values, weight = (part.to(device, non_blocking=True) for part in (image, values, weight))
+        return self.augmenter(image, values, weight, self.task.nearest, space)

@@ -67,7 +67,7 @@ class Trainer:
         loss = self.task.loss(output, values, weight)
         value = loss.item()
         if math.isfinite(value):
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
             self.steps += 1
             self._update_average()
@@ -94,9 +94,12 @@ class Trainer:
         self.network.load_state_dict(_part(tensors, "network."))
         self.average.load_state_dict(_part(tensors, "average."))
         states: dict[int, dict[str, Tensor]] = {}
+        parameters = list(self.network.parameters())
         for name, tensor in _part(tensors, "optimiser.").items():
             index, _, key = name.partition(".")
-            states.setdefault(int(index), {})[key] = tensor.clone()
+            # The fused optimiser walks moments and weights side by side in memory: both need the same strides.
+            like = torch.empty_like(parameters[int(index)]) if tensor.dim() else torch.empty_like(tensor)
+            states.setdefault(int(index), {})[key] = like.copy_(tensor)
         whole = self.optimiser.state_dict()
         self.optimiser.load_state_dict({"state": states, "param_groups": whole["param_groups"]})
         self.steps = int(plain["steps"])

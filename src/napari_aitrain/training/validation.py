@@ -40,7 +40,8 @@ class Validator:
 
     def quick(self) -> Validator:
         """Return one for a bounded number of voxels, spread over the crops, to be asked often."""
-        left, chosen = QUICK_VOXELS[self.dims], []
+        left = QUICK_VOXELS[self.dims]
+        chosen: list[PreviewRegion] = []
         for region in self.regions:
             part = PreviewRegion.middle_of(region.crop, self.dims)
             if chosen and part.region.size > left:

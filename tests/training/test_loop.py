@@ -1,0 +1,151 @@
+"""The training loop: learning, resume to the bit, stop, pause, previews, fall-back and the model that is left."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from napari_aitrain.errors import ModelError, TrainingDivergedError
+from napari_aitrain.models import load_model
+from napari_aitrain.training import loop
+from napari_aitrain.training.trainer import Trainer
+
+
+def same_weights(a, b) -> bool:
+    first, second = load_model(a).state_dict(), load_model(b).state_dict()
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def latest(folder):
+    return loop.read_checkpoint(folder / "checkpoints" / "latest.safetensors")
+
+
+@pytest.mark.parametrize("task", ["instances", "semantic"])
+def test_a_training_learns_and_leaves_a_model(task, make_config, run) -> None:
+    result = run("job")(make_config(task, steps=40, batch_size=4))
+    done = result.of("done")[0]
+    assert done["steps"] == 40
+    assert done["device"] == "cpu"
+    assert done["precision"] == "float32"
+    card = load_model(result.folder).card
+    assert card.metrics["validation"]["score"] > 0.3
+    assert card.steps == 40
+    assert card.data.voxels["validation"] == 96 * 96
+    assert "test" not in card.metrics
+
+
+def test_resume_gives_what_an_unbroken_training_gives_to_the_bit(make_config, run) -> None:
+    whole = run("whole")(make_config(steps=6))
+    broken = run("broken")
+    broken.when = lambda r: [{"kind": "stop"}] if len(latest_steps(r)) >= 3 else []
+    config = make_config(steps=6)
+    broken(config)
+    assert latest(broken.folder)[1]["steps"] == 3
+    again = run("broken")(config)
+    assert again.of("done")[0]["steps"] == 6
+    kept = [latest(r.folder)[0] for r in (whole, again)]
+    assert kept[0].keys() == kept[1].keys()
+    assert all(torch.equal(kept[0][k], kept[1][k]) for k in kept[0])
+    assert same_weights(whole.folder, again.folder)
+
+
+def latest_steps(result) -> list[int]:
+    """Count the steps so far by the times that control was asked."""
+    result.asked = getattr(result, "asked", -1) + 1
+    return list(range(result.asked))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(make_config, run) -> None:
+    first, second, other = (run(n)(make_config(steps=2, seed=s)) for n, s in (("a", 1), ("b", 1), ("c", 2)))
+    assert same_weights(first.folder, second.folder)
+    assert not same_weights(first.folder, other.folder)
+
+
+def test_a_stop_keeps_what_was_learned(make_config, run) -> None:
+    result = run("job")
+    result.when = lambda r: [{"kind": "stop"}] if len(latest_steps(r)) >= 2 else []
+    result(make_config(steps=1000))
+    assert result.of("done")[0]["steps"] == 2
+    assert load_model(result.folder).card.steps == 2
+
+
+def test_a_pause_saves_and_goes_on_when_told(make_config, run) -> None:
+    result = run("job")
+    messages = [[], [{"kind": "pause"}], [], [{"kind": "resume"}]]
+    result.when = lambda r: messages.pop(0) if messages else []
+    result(make_config(steps=3))
+    assert [e["state"] for e in result.of("state")] == ["running", "paused", "running"]
+    assert result.of("done")[0]["steps"] == 3
+
+
+def test_previews_show_image_labels_and_uncertainty_of_one_place(make_config, run) -> None:
+    result = run("job")(make_config(steps=6))
+    names = [event["path"] for event in result.of("preview")]
+    assert names[0] == "000004.npz"
+    with np.load(result.folder / "previews" / names[-1], allow_pickle=False) as shown:
+        assert shown["image"].shape == (1, 1, 96, 96)
+        assert shown["labels"].shape == shown["uncertainty"].shape == shown["truth"].shape == (1, 96, 96)
+        assert int(shown["step"]) == 6
+
+
+def test_a_preview_of_another_place_can_be_asked_for(make_config, run) -> None:
+    result = run("job")
+    asked = {"kind": "preview", "crop": 0, "start": [0, 8, 16], "stop": [1, 40, 64]}
+    result.when = lambda r: [asked] if not r.of("preview") else []
+    result(make_config(steps=5))
+    assert result.of("preview")[0]["start"] == [0, 8, 16]
+    with np.load(result.folder / "previews" / "000004.npz", allow_pickle=False) as shown:
+        assert shown["labels"].shape == (1, 32, 48)
+
+
+def test_a_loss_that_is_no_number_goes_back_twice_and_then_fails(make_config, run, monkeypatch) -> None:
+    monkeypatch.setattr(Trainer, "step", lambda self, batch, factor: math.nan)
+    result = run("job")
+    with pytest.raises(TrainingDivergedError, match="non-finite"):
+        result(make_config(steps=5))
+    warnings = [event["message"] for event in result.of("warning")]
+    assert len(warnings) == 2
+    assert "0.0015" in warnings[0]
+    assert "0.00075" in warnings[1]
+
+
+def test_one_bad_loss_changes_no_weight_and_training_goes_on(make_config, run, monkeypatch) -> None:
+    real, calls = Trainer.step, []
+
+    def sometimes(self, batch, factor):
+        calls.append(1)
+        return math.nan if len(calls) == 2 else real(self, batch, factor)
+
+    monkeypatch.setattr(Trainer, "step", sometimes)
+    result = run("job")(make_config(steps=3))
+    assert result.of("done")[0]["steps"] == 3
+    assert len(result.of("warning")) == 1
+
+
+def test_training_goes_on_from_a_model(make_config, run) -> None:
+    first = run("first")(make_config(steps=3))
+    second = run("second")(make_config(steps=1, initial_model=first.folder / "model", learning_rate=1e-9))
+    before, after = load_model(first.folder).state_dict(), load_model(second.folder).state_dict()
+    assert torch.allclose(before["head.weight"], after["head.weight"], atol=1e-6)
+
+
+def test_a_model_of_other_dimensions_is_refused(make_config, run) -> None:
+    first = run("first")(make_config(steps=1))
+    card = first.folder / "model" / "model.json"
+    card.write_text(card.read_text().replace('"in_channels": 1', '"in_channels": 2'))
+    with pytest.raises(ModelError, match="2 channels"):
+        run("second")(make_config(steps=1, initial_model=first.folder / "model"))
+
+
+def test_validation_voxels_do_not_change_what_is_learned(make_config, run) -> None:
+    import tifffile
+
+    config = make_config(steps=3)
+    first = run("first")(config)
+    image = tifffile.imread(config.sources[1].image)
+    tifffile.imwrite(config.sources[1].image, 255 - image)
+    tifffile.imwrite(config.sources[1].labels, np.flip(tifffile.imread(config.sources[1].labels), 0))
+    second = run("second")(config)
+    kept = [latest(r.folder)[0] for r in (first, second)]
+    assert all(torch.equal(kept[0][k], kept[1][k]) for k in kept[0])
