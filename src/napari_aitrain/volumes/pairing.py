@@ -48,6 +48,12 @@ def _cause(image: Volume, labels: Volume) -> str:
             f"the axes seem to be in another order: reading {labels.name} or {image.name} as {named} would fit; set"
             f" axes for the image, or save the labels transposed, numpy.transpose(labels, {order})"
         )
+    if image.shape[0] == 1 and labels.shape == (len(image.channels), *image.shape[1:]):
+        return f"the {len(image.channels)} sections of {image.name} were taken for channels: set axes to zyx"
+    if labels.shape == (1, *image.shape[1:]):
+        return (
+            "the labels are those of one section: save labels for every section, or only the section that is labelled"
+        )
     factor = _factor(image.shape, labels.shape)
     if factor:
         return (
@@ -60,8 +66,6 @@ def _cause(image: Volume, labels: Volume) -> str:
             f"the image seems to be a smaller copy, at magnification {format_magnification(factor)}: give the image"
             " on which the labels were painted"
         )
-    if image.shape[0] == 1 and labels.shape == (len(image.channels), *image.shape[1:]):
-        return f"the {len(image.channels)} sections of {image.name} were taken for channels: set axes to zyx"
     if labels.shape[1:] == image.shape[1:]:
         return "they have the same x and y: save labels for every section, or only the sections that are labelled"
     return "check that these two files belong together"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 VoxelSize = tuple[float, float, float]
 
@@ -51,3 +51,11 @@ def voxel_size_of(spacing: Mapping[str, float | None]) -> VoxelSize | None:
     if not all(math.isfinite(v) and v > 0 for v in (z, y, x)):
         return None
     return float(z), float(y), float(x)
+
+
+def magnified(voxel_size: VoxelSize | None, magnification: Sequence[int]) -> VoxelSize | None:
+    """Return the voxel size at a magnification, both in z, y, x order; None stays unknown."""
+    if voxel_size is None:
+        return None
+    z, y, x = (size * m for size, m in zip(voxel_size, magnification, strict=True))
+    return z, y, x

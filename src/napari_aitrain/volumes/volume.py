@@ -17,7 +17,7 @@ from .axes import Kind, resolve_layout
 from .downsample import downsample_mean, downsample_mode
 from .fingerprint import fingerprint_of
 from .level import LazyArray, Level, describe, native_dtype
-from .units import VoxelSize
+from .units import VoxelSize, magnified
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +116,7 @@ class Volume:
     @property
     def voxel_size(self) -> VoxelSize | None:
         """Nanometres in z, y, x order at this magnification; None when unknown."""
-        if self.finest_voxel_size is None:
-            return None
-        z, y, x = (s * m for s, m in zip(self.finest_voxel_size, self.magnification, strict=True))
-        return z, y, x
+        return magnified(self.finest_voxel_size, self.magnification)
 
     @property
     def magnifications(self) -> tuple[Triple, ...]:
@@ -213,7 +210,9 @@ class Volume:
         if region.empty:
             return np.zeros((len(self.channels), *region.shape), self.dtype)
         wanted = to_finest(region, factor)
-        inside = wanted.intersect(Region.from_shape(level.shape))
+        # A level that was rounded down lacks the last voxel of an axis; the one before it is shown there.
+        last = triple([min(start, n - 1) for start, n in zip(wanted.start, level.shape, strict=True)])
+        inside = Region(last, wanted.stop).intersect(Region.from_shape(level.shape))
         array = level.read(inside, self.channel_indices, self.name)
         if factor != FINEST:
             array = (downsample_mode if self.kind == "labels" else downsample_mean)(array, factor)

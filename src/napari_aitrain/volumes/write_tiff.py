@@ -61,6 +61,7 @@ class TiffTarget:
             shape=shape[-len(axes) :],
             dtype=dtype,
             byteorder="<",
+            photometric="minisblack",
             imagej=imagej,
             ome=not imagej,
             bigtiff=size >= CLASSIC_LIMIT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from .axes import Kind
 from .level import READ_ERRORS
 from .ome import Multiscale, ome_attributes, parse_multiscale
 from .opened import Opened, damaged, magnification_of
+from .units import magnified
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 _NAMES: dict[Kind, tuple[str, ...]] = {
@@ -41,7 +43,27 @@ def open_zarr(path: Path, kind: Kind) -> Opened:
         node = zarr.open(path, mode="r")
     except (*READ_ERRORS, TypeError, zarr.errors.BaseZarrError) as error:
         raise damaged(path, error) from error
-    return _open_array(node) if isinstance(node, zarr.Array) else _open_group(node, path, kind)
+    if isinstance(node, zarr.Array):
+        return _open_level(path) or _open_array(node)
+    return _open_group(node, path, kind)
+
+
+def _open_level(path: Path) -> Opened | None:
+    """Open an array that is a level of the OME-Zarr image around it, whose metadata say what its axes are."""
+    if not is_zarr(path.parent):
+        return None
+    try:
+        group = zarr.open_group(path.parent, mode="r")
+    except (*READ_ERRORS, TypeError, zarr.errors.BaseZarrError):
+        return None
+    attributes = ome_attributes(group.attrs.asdict())
+    if "multiscales" not in attributes:
+        return None
+    around = _open_multiscale(group, parse_multiscale(attributes, str(path.parent)), path.parent)
+    for array, magnification in around.arrays:
+        if isinstance(array, zarr.Array) and array.basename == path.name:
+            return replace(around, arrays=[(array, FINEST)], voxel_size=magnified(around.voxel_size, magnification))
+    return None
 
 
 def _open_array(array: zarr.Array[Any]) -> Opened:
