@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -29,10 +29,17 @@ def table(model: type[BaseModel], example: Mapping[str, Any]) -> Iterator[str]:
     yield "| setting | what it is | if left out | example |"
     yield "|---|---|---|---|"
     for name, field in model.model_fields.items():
-        what = field.description or described[name]
+        what = (field.description or described[name]) + choices(field.annotation)
         default = "needed" if field.is_required() else code(field.get_default(call_default_factory=True))
         shown = code(example[name]) if name in example else ""
         yield f"| `{name}` | {what} | {default} | {shown} |"
+
+
+def choices(annotation: Any) -> str:
+    """Return the words that a setting can be, as a sentence; nothing where it is free."""
+    if get_origin(annotation) is Literal:
+        return f" One of: {', '.join(map(str, get_args(annotation)))}."
+    return "".join(choices(part) for part in get_args(annotation))
 
 
 def described_parameters(model: type[BaseModel]) -> dict[str, str]:
@@ -64,8 +71,9 @@ def tables() -> str:
         ("Settings of a box, under `boxes`", table(Box, source["boxes"][0])),
     ]
     for name in task_names():
-        settings = example["task_settings"] if example["task"] == name else {}
-        parts.append((f"Settings of the task {name}, under `task_settings`", table(get_task(name).Settings, settings)))
+        settings = get_task(name).Settings
+        values = settings().model_dump() | (example["task_settings"] if example["task"] == name else {})
+        parts.append((f"Settings of the task {name}, under `task_settings`", table(settings, values)))
     return "\n\n".join(f"## {title}\n\n" + "\n".join(lines) for title, lines in parts)
 
 

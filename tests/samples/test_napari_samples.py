@@ -13,7 +13,7 @@ def test_nuclei_layers_are_flat_and_share_a_scale():
     (image, image_options, _), (labels, labels_options, _), (boxes, box_options, _) = layers
     assert image.ndim == labels.ndim == 2
     assert image_options["scale"] == labels_options["scale"] == box_options["scale"] == (0.325, 0.325)
-    assert len(boxes) == len(box_options["features"]["role"]) == 6
+    assert len(boxes) == len(box_options["features"]["role"]) == 7
 
 
 def test_layers_open_in_napari():

@@ -4,8 +4,8 @@ No package that is installed anyway ships real microscopy together with labels, 
 """
 
 from .em import em_volume_3d
-from .files import SampleFiles, write_sample
+from .files import SampleFiles, write_image, write_sample
 from .nuclei import nuclei_2d
 from .sample import Sample
 
-__all__ = ["Sample", "SampleFiles", "em_volume_3d", "nuclei_2d", "write_sample"]
+__all__ = ["Sample", "SampleFiles", "em_volume_3d", "nuclei_2d", "write_image", "write_sample"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import tifffile
 
 from ..annotation.boxes import write_boxes
@@ -47,17 +48,29 @@ def write_sample(sample: Sample, folder: Path) -> SampleFiles:
     labelled = np.zeros_like(sample.labels)
     for box in sample.boxes:
         labelled[box.region.slices] = sample.labels[box.region.slices]
-    flat = sample.labels.shape[0] == 1
-    z, y, x = (size / 1000 for size in sample.voxel_size)
     with LabelsWriter(files.labels, labelled.shape, voxel_size=sample.voxel_size) as writer:
         writer.write(Region.from_shape(labelled.shape), labelled)
-    with storage_errors(files.image):
+    write_image(files.image, sample.image, sample.voxel_size)
+    with storage_errors(files.boxes):
+        write_boxes(files.boxes, sample.boxes)
+    return files
+
+
+def write_image(path: Path, image: npt.NDArray[np.integer], voxel_size: tuple[float, float, float]) -> None:
+    """Write an image of one channel, shape (1, z, y, x), as a TIFF that ImageJ and napari read with its scale.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    z, y, x = (size / 1000 for size in voxel_size)
+    flat = image.shape[1] == 1
+    with storage_errors(path):
         tifffile.imwrite(
-            files.image,
-            sample.image[0, 0] if flat else sample.image[0],
+            path,
+            image[0, 0] if flat else image[0],
             imagej=True,
             resolution=(1 / x, 1 / y),
             metadata={"unit": "um", "spacing": z, "axes": "YX" if flat else "ZYX"},
         )
-        write_boxes(files.boxes, sample.boxes)
-    return files

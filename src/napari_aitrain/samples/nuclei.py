@@ -36,7 +36,7 @@ def nuclei_2d(seed: int = 0, size: int = 768, count: int = 640) -> Sample:
     Returns
     -------
     Sample
-        Image uint16, shape (1, 1, size, size); three boxes to train on, one for validation, two for the test.
+        Image uint16, shape (1, 1, size, size); three boxes to train on, one for validation, three for the test.
     """
     rng = np.random.default_rng(seed)
     labels, light = _draw_nuclei(rng, size + 2 * _MARGIN, count)
@@ -132,7 +132,7 @@ def _whole_pieces(labels: LabelArray) -> LabelArray:
 
 
 def _boxes(size: int) -> tuple[Box, ...]:
-    """Place six boxes on a 3 by 3 grid with wide gaps between them."""
+    """Place seven boxes on a 3 by 3 grid with wide gaps between them."""
     side, step = size // 4, size // 3
     offset = (step - side) // 2
     places: list[tuple[str, Role, int, int]] = [
@@ -142,6 +142,7 @@ def _boxes(size: int) -> tuple[Box, ...]:
         ("validation", "validation", 0, 2),
         ("test 1", "test", 2, 2),
         ("test 2", "test", 1, 0),
+        ("test 3", "test", 0, 1),
     ]
     boxes = []
     for name, role, row, column in places:

@@ -1,0 +1,1 @@
+python -m pip install -c constraints.txt ".[all]" && napari-aitrain demo

@@ -1,0 +1,1 @@
+napari-aitrain predict first-job/model aitrain-demo/data/nuclei.tif --out found.tif
