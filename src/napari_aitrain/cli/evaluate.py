@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -29,13 +29,17 @@ _WORDS = {
 def evaluate(
     prediction: Annotated[Path, typer.Argument(help="Labels that a model made: a file, or a folder of files.")],
     truth: Annotated[Path, typer.Argument(help="Ground truth: a file, or a folder with files of the same names.")],
+    task: Annotated[
+        Literal["auto", "instances", "semantic"], typer.Option(help="What the labels are; auto guesses, and says so.")
+    ] = "auto",
+    sparse: Annotated[bool, typer.Option("--sparse", help="0 in the ground truth means unlabelled.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Compare a prediction with ground truth: a file against a file, or a folder against a folder."""
     from ..evaluation import evaluate_files
 
     output = Output(as_json)
-    figures = evaluate_files(prediction, truth).as_dict()
+    figures = evaluate_files(prediction, truth, task=task, sparse=sparse).as_dict()
     if not as_json:
         _table(output, figures)
     output.result(figures)

@@ -56,7 +56,7 @@ def _begun(job: JobFolder) -> float | None:
 
 
 def _row(job: JobFolder) -> dict[str, Any]:
-    from .running import summarise
+    from ..jobs import summarise
 
     try:
         task = job.config().task

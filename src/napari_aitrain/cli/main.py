@@ -15,7 +15,7 @@ from ..errors import AitrainError, JobError, TrainingDivergedError
 from . import check, demo, evaluate, jobs, models, predict, train
 from .output import Output
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT = 0, 1, 2
 
 app = typer.Typer(
     name="napari-aitrain",
@@ -68,13 +68,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         command.main(args=given, prog_name="napari-aitrain", standalone_mode=True)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED
-    except KeyboardInterrupt:
-        output.error({"error": "Interrupted", "what": "interrupted", "expected": "", "remedy": ""})
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output, such as `head`, has enough; nothing more may be flushed into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except AitrainError as error:
         output.error(error.as_dict())
         return FAILED if isinstance(error, (JobError, TrainingDivergedError)) else BAD_INPUT

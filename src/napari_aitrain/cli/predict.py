@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
-from .output import Output
+from .output import Output, spoken_time
+
+if TYPE_CHECKING:
+    from ..inference.run import PredictedImage
 
 
 def predict(
@@ -20,33 +23,53 @@ def predict(
         typer.Option("--threshold", "-t", min=0, max=1, help="Show objects of at least this score; the model's own."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a prediction that was broken off.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    channels: options.Channels = None,
+    axes: options.Axes = None,
+    voxel_size: options.Voxel = None,
+    device: options.Device = None,
     as_json: options.Json = False,
 ) -> None:
-    """Run a model on an image, however large. Writes labels, and the scores of the objects as a table.
+    """Run a model on an image, however large, and write labels and a table of the objects' scores.
 
-    The threshold uses stored scores: with --resume another one takes seconds. Ctrl-C keeps what is finished, and
-    --resume goes on from there.
+    The scores are kept beside the labels: another threshold takes seconds and does not run the network again. Ctrl-C
+    keeps what is finished, and --resume goes on from there.
     """
-    from ..inference.run import predict as run_predict
+    from ..inference.blocks import PredictionCancelledError
+    from ..inference.run import predict as predict_files
     from ..models import find_model
     from .watch import watched
 
     output = Output(as_json)
     folder = find_model(model).folder
+    size = options.three_numbers(voxel_size)
     with watched(output.progress_console, "Predicting") as watch:
-        result = run_predict(
-            folder,
-            image,
-            out,
-            threshold=threshold,
-            resume=resume,
-            device=device,
-            progress=watch.progress,
-            cancelled=watch.cancelled,
-        )
-    figures = result.as_dict()
+        try:
+            images = predict_files(
+                folder,
+                image,
+                out,
+                threshold=threshold,
+                resume=resume,
+                device=device or "auto",
+                channels=options.names_or_numbers(channels),
+                axes=axes,
+                voxel_size=None if size is None else (size[0], size[1], size[2]),
+                progress=watch.progress,
+                cancelled=watch.cancelled,
+            )
+        except PredictionCancelledError:
+            output.progress_console.print("Interrupted; what is finished is kept. Go on with --resume.", style="yellow")
+            raise typer.Exit(130) from None
     if not as_json:
-        for key, value in figures.items():
-            output.say(f"{key}: {value}")
-    output.result(figures)
+        for one in images:
+            _say(one, output)
+    output.result({"out": str(out), "model": str(folder), "images": [vars(one) for one in images]})
+
+
+def _say(one: PredictedImage, output: Output) -> None:
+    for text in one.warnings:
+        output.say(f"Warning: {text}", "yellow")
+    for text in one.notes:
+        output.say(text, "dim")
+    objects = f"{one.objects:,} objects at threshold {one.threshold:.2f}" if one.objects else "classes"
+    output.say(f"{one.out}: {objects}, scores in {one.scores.name}, {spoken_time(one.seconds)}")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..jobs import Event
 
 _LINE_EVERY = 10.0
+_TELLING = 0.02
 
 
 class Shown:
@@ -51,7 +52,7 @@ class Shown:
     @property
     def seconds_left(self) -> float | None:
         """Seconds until the end, where there is one."""
-        if not self.fraction:
+        if self.fraction is None or self.fraction < _TELLING:
             return None
         return self.seconds * (1 - self.fraction) / self.fraction
 

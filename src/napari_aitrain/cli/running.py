@@ -86,6 +86,8 @@ def _terminate_as_interrupt() -> Iterator[None]:
 
 def finish(job: JobFolder, output: Output, *, interrupted: bool = False) -> None:
     """Tell how a job ended, and leave with the exit code that says so."""
+    from ..jobs import summarise
+
     if not job.path.is_dir():
         raise JobError(
             f"the folder {job.path} was deleted while the job ran", "a folder that stays", "start the training again"
@@ -112,35 +114,6 @@ def exit_code(failed: dict[str, Any]) -> int:
 
     known = getattr(errors, str(failed.get("error")), None)
     return 2 if known is not None and failed["error"] not in RAN_BADLY else 1
-
-
-def summarise(job: JobFolder) -> dict[str, Any]:
-    """Return a job as plain data: state, model, job, and the last word on steps, seconds and score."""
-    from ..jobs import last
-
-    events = job.events()
-    done, progress, failed = (last(events, kind) for kind in ("done", "progress", "failed"))
-    state = job.state()
-    figures: dict[str, Any] = {key: None for key in ("steps", "seconds", "best", "device", "precision")}
-    if progress is not None:
-        figures |= {"steps": progress.data.get("step"), "seconds": progress.data.get("seconds")}
-    if done is not None and state in ("done", "stopped"):
-        figures |= {key: value for key, value in done.data.items() if key != "model"}
-    if figures["best"] is None:
-        figures["best"] = best_score(job)
-    model = str(job.model) if (job.model / "model.json").is_file() else None
-    summary = {"state": state, "model": model, "job": str(job.path), **figures}
-    if failed is not None and state == "failed":
-        summary["failed"] = failed.data
-    return summary
-
-
-def best_score(job: JobFolder) -> float | None:
-    """Return the best validation score so far."""
-    shown = Shown()
-    for event in job.events():
-        shown.take(event)
-    return shown.best
 
 
 def _say_end(job: JobFolder, state: State, summary: dict[str, Any], output: Output) -> None:

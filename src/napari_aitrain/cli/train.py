@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -111,7 +110,7 @@ def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFold
     AitrainError
         If anything stands against the start; then nothing is written.
     """
-    from ..jobs import JobFolder
+    from ..jobs import JobFolder, default_folder
     from ..jobs.folder import refuse_filled
     from ..training.plan import plan_crops
     from .check import say_findings
@@ -122,23 +121,8 @@ def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFold
     console = output.progress_console
     say_findings([finding for finding in plan.findings if finding.level == "warning"], console)
     plan.raise_errors()
-    for line in (plan.dims.reason, plan.sentence):
-        console.print(line, markup=False, soft_wrap=True)
     job = JobFolder.create(config, folder)
     console.print(f"Job: {job.path}", markup=False, soft_wrap=True)
     if config.minutes is None and config.steps is None:
         console.print("It trains until you press Ctrl-C; everything learned by then is kept.", style="cyan")
     return job
-
-
-def default_folder(name: str) -> Path:
-    """Return a folder that does not exist yet, by name and time, in the user's folder."""
-    from ..home import home
-    from ..models.store import safe_name
-
-    stem = f"{safe_name(name)}-{datetime.now():%Y%m%d-%H%M%S}"
-    folder, number = home() / "jobs" / stem, 1
-    while folder.exists():
-        number += 1
-        folder = folder.with_name(f"{stem}-{number}")
-    return folder

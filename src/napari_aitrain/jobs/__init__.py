@@ -6,6 +6,7 @@ from .inbox import PAUSE, RESUME, STOP, preview
 from .launch import Worker, stop_job
 from .queue import WhenBusy, refuse_if_busy, running_jobs
 from .registry import known_folders
+from .summary import default_folder, summarise
 
 __all__ = [
     "ACTIVE",
@@ -18,11 +19,13 @@ __all__ = [
     "State",
     "WhenBusy",
     "Worker",
+    "default_folder",
     "known_folders",
     "last",
     "preview",
     "refuse_if_busy",
     "running_jobs",
     "stop_job",
+    "summarise",
     "told_state",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from .. import errors
 from ..errors import AitrainError
 from ..volumes.atomic import storage_error
 
@@ -37,3 +39,11 @@ def describe(error: BaseException, log: Path | None = None) -> dict[str, str]:
         "expected": "",
         "remedy": f"this is a fault of napari-aitrain{where}",
     }
+
+
+def as_error(failed: Mapping[str, str]) -> AitrainError:
+    """Return the error that a ``failed`` event tells of; a fault of the program becomes a `JobError`."""
+    kind = getattr(errors, str(failed.get("error")), errors.JobError)
+    if not (isinstance(kind, type) and issubclass(kind, AitrainError)):
+        kind = errors.JobError
+    return kind(*(str(failed.get(key, "")) for key in ("what", "expected", "remedy")))

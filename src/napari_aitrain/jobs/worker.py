@@ -119,12 +119,10 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
 
     try:
         config = job.config()
-        import torch
-
         from ..training.loop import run_training
 
-        torch.set_num_threads(config.threads or int(os.environ["OMP_NUM_THREADS"]))
-        run_training(job.path, config, emit, control)
+        with _threads(config.threads):
+            run_training(job.path, config, emit, control)
         if told_state(job.events()) not in ENDED:
             log.emit("state", state="stopped" if stopping else "done")
     except Exception as error:  # the worker's edge: whatever went wrong becomes an event
@@ -146,6 +144,18 @@ def _wait(job: JobFolder, lock: Lock, inbox: Inbox, log: EventLog) -> bool:
             log.emit("state", state="stopped")
             return False
     return True
+
+
+@contextlib.contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,321 @@
+"""The same things from Python: `train`, `predict`, `evaluate` and `load_model`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from .annotation.boxes import Box, read_boxes
+from .errors import ConfigError, JobError
+from .jobs import Event, JobFolder, Worker
+from .jobs.failure import as_error
+from .jobs.folder import refuse_filled
+from .jobs.summary import default_folder, summarise
+from .models import Model, load_model
+from .training.config import TrainConfig, parse_config
+from .volumes.atomic import atomic_write_array, storage_errors
+
+if TYPE_CHECKING:
+    from .evaluation import Evaluation
+    from .inference import PredictedImage
+
+__all__ = ["Prediction", "TrainResult", "evaluate", "load_model", "predict", "train"]
+
+PathLike = Path | str
+Array = npt.NDArray[Any]
+Images = PathLike | Array | Sequence[PathLike | Array]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training gave.
+
+    Parameters
+    ----------
+    model, job : Path
+        The model's folder and the job's.
+    steps : int
+        Steps taken.
+    seconds : float
+        Time of training, without pauses.
+    best : float or None
+        The best validation score; None where nothing could be validated.
+    device, precision : str
+        Where and how it was computed.
+    """
+
+    model: Path
+    job: Path
+    steps: int
+    seconds: float
+    best: float | None
+    device: str
+    precision: str
+
+    def load(self) -> Model:
+        """Open the model."""
+        return load_model(self.model)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A prediction in memory.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (z, y, x)
+        As the threshold leaves them.
+    scores : ndarray of float32, shape (n + 1,)
+        By id of object, before the threshold; empty for classes.
+    threshold : float
+        That was applied.
+    """
+
+    labels: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+    threshold: float
+
+
+def train(
+    config: TrainConfig | None = None,
+    *,
+    image: Images | None = None,
+    labels: Images | None = None,
+    boxes: PathLike | Sequence[Box] | Sequence[PathLike | Sequence[Box]] | None = None,
+    out: PathLike | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    **settings: Any,
+) -> TrainResult:
+    """Train a model in a worker process and wait for it.
+
+    Parameters
+    ----------
+    config : TrainConfig, optional
+        Everything; or instead of it:
+    image, labels : path, array, or a sequence of these
+        Images and their ground truth, by order. Arrays are saved beside the job.
+    boxes : path or sequence of Box, or one of these per image, optional
+        What to use of each image; everything that is labelled if not given.
+    out : path, optional
+        New folder for the job; its model is ``out/model``. By name and time in the user's folder if not given.
+    on_event : callable, optional
+        Called with every event, such as progress.
+    **settings
+        ``task``, ``minutes``, ``steps`` and every other setting of `TrainConfig`; ``magnification``, ``voxel_size``
+        and the other settings of a `Source` hold for all images.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    AitrainError
+        Whatever stands against the start or made it fail.
+    JobError
+        If the worker was killed; `napari-aitrain jobs resume` goes on.
+    """
+    folder = Path(out) if out is not None else default_folder(str(settings.get("name", "model")))
+    refuse_filled(folder)
+    if config is None:
+        config = _config(image, labels, boxes, folder, settings)
+    elif image is not None or labels is not None or boxes is not None or settings:
+        raise ConfigError("both a config and settings are given", "one or the other", "use config.model_copy(update=…)")
+    job = JobFolder.create(config, folder)
+    worker = Worker(job)
+    try:
+        for event in job.follow(alive=lambda: worker.alive):
+            if on_event is not None:
+                on_event(event)
+    except KeyboardInterrupt:
+        worker.stop()
+        raise
+    worker.process.wait()
+    return _result(job)
+
+
+def _result(job: JobFolder) -> TrainResult:
+    summary = summarise(job)
+    if "failed" in summary:
+        raise as_error(summary["failed"])
+    if summary["state"] not in ("done", "stopped") or summary["model"] is None:
+        raise JobError(
+            f"the worker of {job.name} has gone; the job is {summary['state']}",
+            "a worker that runs to the end",
+            f"see {job.log}, and go on with `napari-aitrain jobs resume {job.path}`",
+        )
+    figures = {key: summary[key] for key in ("steps", "seconds", "best", "device", "precision")}
+    return TrainResult(model=Path(summary["model"]), job=job.path, **figures)
+
+
+def _config(
+    image: Images | None, labels: Images | None, boxes: Any, folder: Path, settings: dict[str, Any]
+) -> TrainConfig:
+    from .training.config import Source
+
+    images, truths = _listed(image), _listed(labels)
+    if not images or len(images) != len(truths):
+        raise ConfigError(
+            f"there are {len(images)} images and {len(truths)} labels",
+            "one labels per image, in the same order",
+            "write for example train(image='a.tif', labels='a-labels.tif', minutes=5)",
+        )
+    shared = {key: settings[key] for key in Source.model_fields.keys() & settings.keys()}
+    sources: list[dict[str, Any]] = []
+    for number, (one, truth) in enumerate(zip(images, truths, strict=True)):
+        paths = {
+            "image": _saved(one, folder, f"{number:03d}-image"),
+            "labels": _saved(truth, folder, f"{number:03d}-labels"),
+        }
+        sources.append(paths | shared)
+    if boxes is not None:
+        for source, some in zip(sources, _boxes_per_image(boxes, len(sources)), strict=True):
+            source["boxes"] = [box.model_dump() for box in some]
+    rest = {key: value for key, value in settings.items() if key not in shared}
+    return parse_config({"sources": sources, **rest}, "train()")
+
+
+def _boxes_per_image(boxes: Any, count: int) -> list[Sequence[Box]]:
+    several = not isinstance(boxes, (str, Path)) and not all(isinstance(box, Box) for box in boxes)
+    given = list(boxes) if several else [boxes]
+    if len(given) != count:
+        raise ConfigError(f"there are boxes for {len(given)} of {count} images", "boxes per image", "give [] for none")
+    return [read_boxes(Path(some)) if isinstance(some, (str, Path)) else some for some in given]
+
+
+def _listed(images: Images | None) -> list[PathLike | Array]:
+    if images is None:
+        return []
+    return [images] if isinstance(images, (str, Path, np.ndarray)) else list(images)
+
+
+def _saved(image: PathLike | Array, folder: Path, name: str) -> Path:
+    if isinstance(image, (str, Path)):
+        return Path(image).absolute()
+    path = folder.absolute().with_name(folder.name + "-arrays") / f"{name}.npy"
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_array(path, image)
+    return path
+
+
+@overload
+def predict(
+    model: Model | PathLike,
+    image: PathLike | Array,
+    out: None = None,
+    *,
+    threshold: float | None = None,
+    device: str = "auto",
+) -> Prediction: ...
+
+
+@overload
+def predict(
+    model: Model | PathLike,
+    image: PathLike,
+    out: PathLike,
+    *,
+    threshold: float | None = None,
+    device: str = "auto",
+    resume: bool = False,
+) -> list[PredictedImage]: ...
+
+
+def predict(
+    model: Model | PathLike,
+    image: PathLike | Array,
+    out: PathLike | None = None,
+    *,
+    threshold: float | None = None,
+    device: str = "auto",
+    resume: bool = False,
+) -> Prediction | list[PredictedImage]:
+    """Run a model on an image.
+
+    Parameters
+    ----------
+    model : Model or path
+        A model, its folder, or the folder of its job.
+    image : path or array
+        A file or, with `out`, a folder of images.
+    out : path, optional
+        Where to write labels and scores; without it they are returned, and held in memory.
+    threshold : float, optional
+        0 … 1; the model's own if not given.
+    device : str
+        auto, cpu, cuda, cuda:N or mps.
+    resume : bool
+        With `out`, go on with a prediction that was broken off.
+
+    Returns
+    -------
+    Prediction or list of PredictedImage
+        In memory, or one per image written.
+
+    Raises
+    ------
+    AitrainError
+        If the model, the image or the output is not right.
+    """
+    from .inference import predict as predict_files
+    from .inference import predict_volume
+    from .volumes import Volume, open_volume
+
+    opened = model if isinstance(model, Model) else load_model(model)
+    if out is not None:
+        if not isinstance(image, (str, Path)):
+            raise ConfigError("an array is to be predicted into a file", "a path, or no out", "leave out away")
+        return predict_files(opened.folder, image, out, threshold=threshold, resume=resume, device=device)
+    volume = open_volume(image) if isinstance(image, (str, Path)) else Volume.from_array(image)
+    with tempfile.TemporaryDirectory(prefix="aitrain-", ignore_cleanup_errors=True) as place:
+        stored = predict_volume(opened, volume, Path(place) / "store", device=device)
+        wanted = stored.info.threshold if threshold is None else threshold
+        return Prediction(stored.labels(threshold=wanted), np.array(stored.scores), wanted)
+
+
+def evaluate(
+    prediction: PathLike | Array,
+    truth: PathLike | Array,
+    *,
+    task: Literal["auto", "instances", "semantic"] = "auto",
+    sparse: bool = False,
+) -> Evaluation:
+    """Compare a prediction with ground truth: files, folders of files, or arrays of labels.
+
+    Parameters
+    ----------
+    prediction, truth : path or array
+        Both of one kind.
+    task : {'auto', 'instances', 'semantic'}
+        What the labels are; ``'auto'`` guesses.
+    sparse : bool
+        Whether 0 in the truth means unlabelled.
+
+    Returns
+    -------
+    Evaluation
+        `Evaluation.metrics` holds the figures.
+
+    Raises
+    ------
+    AitrainError
+        If files cannot be read or shapes differ.
+    """
+    from .evaluation import evaluate_files
+
+    if isinstance(prediction, (str, Path)) and isinstance(truth, (str, Path)):
+        return evaluate_files(prediction, truth, task=task, sparse=sparse)
+    if not (isinstance(prediction, np.ndarray) and isinstance(truth, np.ndarray)):
+        raise ConfigError("a file is compared with an array", "two files, two folders or two arrays", "open the file")
+    with tempfile.TemporaryDirectory(prefix="aitrain-", ignore_cleanup_errors=True) as place:
+        paths = Path(place) / "prediction.npy", Path(place) / "truth.npy"
+        for path, array in zip(paths, (prediction, truth), strict=True):
+            atomic_write_array(path, array)
+        return evaluate_files(*paths, task=task, sparse=sparse)
