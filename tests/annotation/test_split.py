@@ -22,8 +22,12 @@ def candidate(shape, start=NOWHERE, image="a", role="train", **more):
 
 
 def painted(array, start=NOWHERE, **more):
-    profiles = tuple(np.count_nonzero(array, axis=tuple({0, 1, 2} - {axis})) for axis in range(3))
-    return candidate(array.shape, start, profiles=profiles, **more)
+    classes = tuple(int(i) for i in np.unique(array[array > 0])) or (0,)
+    profiles = tuple(
+        np.stack([np.count_nonzero(array == i if i else array, axis=tuple({0, 1, 2} - {axis})) for i in classes])
+        for axis in range(3)
+    )
+    return candidate(array.shape, start, profiles=profiles, classes=classes, **more)
 
 
 def of(split, role):
@@ -201,6 +205,30 @@ def test_overlap_is_seen_across_magnifications():
 
 
 def test_no_cut_leaves_a_side_without_labels():
-    profile = np.zeros(200, np.int64)
-    profile[100] = 5
-    assert find_cut([np.array([5]), np.array([5]), profile], 0.2, (0, 4, 4)) is None
+    profile = np.zeros((1, 200), np.int64)
+    profile[0, 100] = 5
+    assert find_cut([np.array([[5]]), np.array([[5]]), profile], 0.2, (0, 4, 4)) is None
+
+
+def test_training_keeps_every_class_of_a_single_box():
+    array = np.zeros((1, 256, 256), int)
+    array[0, 10:20, 10:200], array[0, 200:210, 10:200] = 1, 2
+    split = assign_roles([painted(array)], receptive_field=(0, 16, 16))
+    for part in split.parts:
+        assert set(np.unique(array[part.region.slices])) == {0, 1, 2}
+
+
+def test_a_class_that_cannot_be_shared_stays_in_training():
+    array = np.zeros((1, 256, 256), int)
+    array[0, :, :100] = 1
+    array[0, 120:124, 120:124] = 2
+    array[0, :, 200:] = 1
+    split = assign_roles([painted(array)], receptive_field=(0, 16, 16))
+    (train,) = of(split, "train")
+    assert set(np.unique(array[train.region.slices])) == {0, 1, 2}
+
+
+@given(st.integers(0, 99))
+def test_the_only_box_of_a_class_is_not_set_aside(seed):
+    boxes = [painted(np.full((1, 64, 64), 2 if i == 3 else 1), image=str(i)) for i in range(5)]
+    assert 3 in {part.of for part in of(assign_roles(boxes, 0.5, seed), "train")}

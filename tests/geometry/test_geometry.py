@@ -23,8 +23,8 @@ from napari_aitrain.geometry import (
     triple,
 )
 
-extents = st.tuples(*[st.integers(1, 24)] * 3)
-cores = st.tuples(*[st.integers(1, 13)] * 3)
+extents = st.tuples(*[st.integers(1, 14)] * 3)
+cores = st.tuples(*[st.integers(2, 9)] * 3)
 halos = st.tuples(*[st.integers(0, 6)] * 3)
 offsets = st.tuples(*[st.integers(-40, 40)] * 3)
 magnifications = st.tuples(*[st.integers(1, 9)] * 3)

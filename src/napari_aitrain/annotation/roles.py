@@ -32,8 +32,11 @@ class Candidate:
         What people call it.
     magnification : tuple of int
         In z, y, x order.
-    profiles : tuple of three ndarray of int, optional
-        Labelled voxels per plane along z, y and x; none means that every voxel is labelled.
+    profiles : tuple of three ndarray of int, shape (k, n), optional
+        Labelled voxels per class (or one row for all objects) and per plane along z, y and x; none means that
+        every voxel is labelled.
+    classes : tuple of int
+        The classes of the rows; ``(0,)`` where they are not told apart.
     """
 
     region: Region
@@ -42,6 +45,7 @@ class Candidate:
     name: str = ""
     magnification: Triple = FINEST
     profiles: Profiles | None = None
+    classes: tuple[int, ...] = (0,)
 
     @property
     def weight(self) -> int:
@@ -54,11 +58,18 @@ class Candidate:
         return to_finest(self.region, self.magnification)
 
     def profile(self, axis: int) -> npt.NDArray[np.int64]:
-        """Labelled voxels per plane along an axis."""
+        """Labelled voxels per class and plane along an axis, shape (k, n)."""
         if self.profiles is not None:
             return self.profiles[axis]
         extent = self.region.shape[axis]
-        return np.full(extent, self.region.size // max(1, extent), dtype=np.int64)
+        return np.full((1, extent), self.region.size // max(1, extent), dtype=np.int64)
+
+    @property
+    def found(self) -> set[int]:
+        """The classes of which something is labelled."""
+        if self.profiles is None:
+            return set(self.classes)
+        return {label for label, row in zip(self.classes, self.profiles[0], strict=True) if row.any()}
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,8 @@ def _split_by_box(
     number = min(len(groups) - 1, max(1, round(fraction * len(groups))))
     chance = random.Random(seed)
     draws = [chance.sample(range(len(groups)), number) for _ in range(_DRAWS)]
-    picked = min(draws, key=lambda draw: abs(sum(weights[i] for i in draw) - target))
+    classes = [{label for i in group for label in candidates[i].found} for group in groups]
+    picked = min(draws, key=lambda d: (_lost(classes, d), abs(sum(weights[i] for i in d) - target)))
     held = sum(weights[i] for i in picked)
     validation = {i for index in picked for i in groups[index]}
     parts = [Part(p.of, p.region, "validation" if p.of in validation else p.role) for p in parts]
@@ -108,6 +109,12 @@ def _split_by_box(
         f"{held / total:.0%} of the labelled voxels (seed {seed}): {_names(candidates, sorted(validation))}."
     )
     return parts, sentence, []
+
+
+def _lost(classes: Sequence[set[int]], picked: Sequence[int]) -> int:
+    """Return how many classes training loses when some groups are set aside."""
+    left = [found for i, found in enumerate(classes) if i not in picked]
+    return len(set().union(*classes) - set().union(*left))
 
 
 def _split_inside(

@@ -155,7 +155,7 @@ def _piece(plan: Plan) -> Plan:
 
 def _trim(crop: PlannedCrop) -> PlannedCrop:
     start = [
-        first + _window(profile, size)
+        first + _window(profile.sum(axis=0), size)
         for first, profile, size in zip(crop.region.start, crop.labelled.profiles, PIECE, strict=True)
     ]
     region = Region.from_shape(PIECE, start).intersect(crop.region)

@@ -16,6 +16,7 @@ from ..volumes.labels import read_labels
 
 UNLABELLED = -1
 TILE = (32, 512, 512)
+MANY_CLASSES = 32
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,10 @@ class Labelled:
     ----------
     voxels : dict of int to int
         Labelled voxels per id, as training sees ids: 0 is background, unlabelled voxels are not counted.
-    profiles : tuple of three ndarray of int
-        Per plane along z, y and x, the voxels that are not 0 in the file.
+    profiles : tuple of three ndarray of int, shape (k, n)
+        Per row and per plane along z, y and x, the voxels that are not 0 in the file.
+    rows : tuple of int
+        The classes of the rows; ``(0,)`` where ids are not told apart.
     continued, foreground : int
         Voxels of a foreground id whose neighbour in the next slice has the same id, and all of them that have a
         next slice.
@@ -35,6 +38,7 @@ class Labelled:
 
     voxels: dict[int, int]
     profiles: Profiles
+    rows: tuple[int, ...] = (0,)
     continued: int = 0
     foreground: int = 0
 
@@ -79,7 +83,9 @@ def to_training_ids(labels: npt.NDArray[np.int32], sparse: bool, background_id: 
     return out
 
 
-def scan_labels(volume: Volume, region: Region, sparse: bool, background_id: int | None) -> Labelled:
+def scan_labels(
+    volume: Volume, region: Region, sparse: bool, background_id: int | None, by_class: bool = False
+) -> Labelled:
     """Read a box of ground truth tile by tile and count what is in it.
 
     Parameters
@@ -90,6 +96,8 @@ def scan_labels(volume: Volume, region: Region, sparse: bool, background_id: int
         In voxels of that magnification.
     sparse, background_id
         As for `to_training_ids`.
+    by_class : bool
+        Whether to tell the classes apart in the profiles; of very many classes they are not.
 
     Raises
     ------
@@ -97,19 +105,25 @@ def scan_labels(volume: Volume, region: Region, sparse: bool, background_id: int
         If a label is none, or the file is damaged.
     """
     counts: Counter[int] = Counter()
-    z, y, x = (np.zeros(n, dtype=np.int64) for n in region.shape)
+    places: dict[int, list[npt.NDArray[np.int64]]] = {}
     continued = foreground = 0
     for tile in tiles(region, TILE):
         raw = read_labels(volume, tile.core)
-        painted = raw != 0
-        at = tile.core.relative_to(region.start).slices
-        for total, span, others in zip((z, y, x), at, ((1, 2), (0, 2), (0, 1)), strict=True):
-            total[span] += np.count_nonzero(painted, axis=others)
         labels = to_training_ids(raw, sparse, background_id)
         found, number = fastremap.unique(labels, return_counts=True)
         counts.update(dict(zip(found.tolist(), number.tolist(), strict=True)))
+        at = tile.core.relative_to(region.start).slices
+        rows = found[found >= 0].tolist() if by_class and len(found) <= MANY_CLASSES else [None]
+        for row in rows:
+            painted = raw != 0 if row is None else (raw != 0) & (labels == row)
+            totals = places.setdefault(row or 0, [np.zeros(n, np.int64) for n in region.shape])
+            for total, span, others in zip(totals, at, ((1, 2), (0, 2), (0, 1)), strict=True):
+                total[span] += np.count_nonzero(painted, axis=others)
         inside = labels[:-1] > 0
         foreground += int(np.count_nonzero(inside))
         continued += int(np.count_nonzero(inside & (labels[:-1] == labels[1:])))
     counts.pop(UNLABELLED, None)
-    return Labelled(dict(sorted(counts.items())), (z, y, x), continued, foreground)
+    order = tuple(sorted(places)) or (0,)
+    nothing = [np.zeros(n, np.int64) for n in region.shape]
+    z, y, x = (np.stack([places.get(row, nothing)[axis] for row in order]) for axis in range(3))
+    return Labelled(dict(sorted(counts.items())), (z, y, x), order, continued, foreground)

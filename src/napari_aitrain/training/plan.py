@@ -138,7 +138,7 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
         found.append(
             warning("stray-files", f"{len(opened.strays)} files have no partner and are left out: {names}.", "Rename.")
         )
-    candidates, problems = _scan(opened.images)
+    candidates, problems = _scan(opened.images, not instances)
     found += [error(type(problem).__name__, problem.what, problem.remedy) for problem in problems]
     dims = resolve_dims(config, [crop.depth for crop in candidates], instances)
     if opened.images or not opened.problems:
@@ -154,23 +154,23 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     return Plan(crops, dims, classes, instances, split.sentence, tuple(found), (*opened.problems, *problems))
 
 
-def _scan(images: Sequence[SourceImage]) -> tuple[list[PlannedCrop], list[AitrainError]]:
+def _scan(images: Sequence[SourceImage], by_class: bool) -> tuple[list[PlannedCrop], list[AitrainError]]:
     crops: list[PlannedCrop] = []
     problems: list[AitrainError] = []
     for image in images:
         try:
-            crops += _scan_image(image)
+            crops += _scan_image(image, by_class)
         except AitrainError as problem:
             problems.append(problem)
     return crops, problems
 
 
-def _scan_image(image: SourceImage) -> Iterator[PlannedCrop]:
+def _scan_image(image: SourceImage, by_class: bool) -> Iterator[PlannedCrop]:
     volume = image.open_labels()
     for box in image.boxes:
         region, sparse = image.aligned(box), image.is_sparse(box)
         if not region.empty:
-            labelled = scan_labels(volume, region, sparse, image.source.background_id)
+            labelled = scan_labels(volume, region, sparse, image.source.background_id, by_class)
             yield PlannedCrop(image, region, box.role, box.label, box.status, sparse, labelled)
 
 
@@ -197,6 +197,7 @@ def _split(config: TrainConfig, crops: Sequence[PlannedCrop], reach: Triple) -> 
             name=crop.name,
             magnification=crop.image.magnification,
             profiles=crop.labelled.profiles,
+            classes=crop.labelled.rows,
         )
         for crop in crops
     ]

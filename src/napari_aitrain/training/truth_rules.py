@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from ..annotation.findings import Finding, error, warning
 from ..annotation.rules import check_annotations
+from .labelled import MANY_CLASSES
 
 if TYPE_CHECKING:
     from .plan import PlannedCrop
 
-MANY_CLASSES = 32
 COMPLETED = ("done", "reviewed")
 
 
