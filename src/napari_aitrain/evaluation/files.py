@@ -150,13 +150,8 @@ def _read_labels(path: Path) -> LabelArray:
 
 
 def scores_path(prediction: Path) -> Path:
-    """Return where the table of scores of a prediction lies: ``OUT.scores.csv`` beside ``OUT.tif``."""
-    stem = prediction.name
-    for ending in (".ome.zarr", ".ome.tiff", ".ome.tif", prediction.suffix):
-        if ending and stem.lower().endswith(ending):
-            stem = stem[: -len(ending)]
-            break
-    return prediction.with_name(stem + ".scores.csv")
+    """Return where the table of scores of a prediction lies: ``OUT.tif.scores.csv`` beside ``OUT.tif``."""
+    return prediction.with_name(prediction.name + ".scores.csv")
 
 
 def _scored(

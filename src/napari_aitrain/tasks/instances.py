@@ -59,6 +59,7 @@ class InstancesTask:
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
     instances: ClassVar[bool] = True
     nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
+    taught_by_forest: ClassVar[bool] = False
 
     def __init__(self, settings: InstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         self.settings: InstancesSettings = settings or InstancesSettings()
@@ -100,6 +101,12 @@ class InstancesTask:
             + cross_entropy_binary(output[:, BORDER], rim, weight * (0.2 + foreground))
         )
 
+    def teach(self, output: torch.Tensor, soft: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the cross entropy of the foreground against the probability of not being background."""
+        from .losses import cross_entropy_binary
+
+        return cross_entropy_binary(output[:, FOREGROUND].float(), 1 - soft[:, 0], weight[:, 0].float())
+
     def activate(self, output: torch.Tensor) -> torch.Tensor:
         """Return the logistic function of every map."""
         return output.sigmoid()
@@ -107,7 +114,7 @@ class InstancesTask:
     def decode(self, maps: FloatArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
         """Divide the foreground into objects; with ``dims == 2`` ids are unique over slices."""
         spacing = outline_spacing(voxel_size)
-        labels = np.zeros(maps.shape[1:], np.int32)
+        labels: LabelArray = np.zeros(maps.shape[1:], np.int32)
         features = [np.zeros((1, len(FEATURE_NAMES)), np.float32)]
         count = 0
         flat = dims == 2 or labels.shape[0] == 1

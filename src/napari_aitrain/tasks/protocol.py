@@ -84,6 +84,8 @@ class Task(Protocol):
     """Whether labels are ids of objects (True) or of classes (False)."""
     nearest: ClassVar[tuple[bool, ...]]
     """Per target map, whether it holds class numbers, to be sampled without interpolation."""
+    taught_by_forest: ClassVar[bool]
+    """Whether a pixel forest knows the task's classes: it gives the first preview, and teaches."""
 
     settings: TaskSettings
     classes: tuple[int, ...]
@@ -108,6 +110,13 @@ class Task(Protocol):
 
         `output` is (b, heads, *space), `values` (b, k, *space), `weight` (b, 1, *space); space is y, x or
         z, y, x. A voxel of weight 0 gives exactly zero gradient.
+        """
+        ...
+
+    def teach(self, output: torch.Tensor, soft: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss against probabilities per class, for tasks that are `taught_by_forest`.
+
+        `soft` is (b, classes, *space); `weight` as in `loss`.
         """
         ...
 

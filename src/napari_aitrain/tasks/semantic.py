@@ -41,6 +41,7 @@ class SemanticTask:
     feature_names: ClassVar[tuple[str, ...]] = ()
     instances: ClassVar[bool] = False
     nearest: ClassVar[tuple[bool, ...]] = (True,)
+    taught_by_forest: ClassVar[bool] = True
 
     def __init__(self, settings: SemanticSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         if len(classes) < 2:
@@ -81,6 +82,13 @@ class SemanticTask:
             each = [soft_dice(probability[:, c], wanted[..., c], weight) for c in range(self.heads)]
             loss = loss + self.settings.dice_weight * sum(each) / self.heads
         return loss
+
+    def teach(self, output: torch.Tensor, soft: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the cross entropy against probabilities (distillation, Hinton et al. 2015)."""
+        from .losses import weighted_mean
+
+        each = -(soft * output.float().log_softmax(1)).sum(1)
+        return weighted_mean(each, weight[:, 0].float())
 
     def activate(self, output: torch.Tensor) -> torch.Tensor:
         """Return the softmax over classes."""
