@@ -235,7 +235,8 @@ def _go_on(store: Path, model: Model, prepared: PreparedImage, where: Region, re
 
 
 def _check_disk(store: Path, info: PredictionInfo) -> None:
-    needed = math.prod(info.shape) * (info.heads + 1) + 2**20
+    # Maps as they are, and labels and output, which compress well, with a byte and a half each.
+    needed = math.prod(info.shape) * (info.heads + 3) + 2**20
     there = next(p for p in (store, *store.absolute().parents) if p.exists())
     free = shutil.disk_usage(there).free
     if free < needed:
