@@ -18,7 +18,8 @@ from napari_aitrain.errors import (
 )
 from napari_aitrain.training.config import Source, TrainConfig
 from napari_aitrain.training.crops import CropSet, freeze_crops
-from napari_aitrain.volumes import Normalisation
+from napari_aitrain.training.labelled import TILE
+from napari_aitrain.volumes import Normalisation, Volume
 
 LEFT = Box(start=(0, 0, 0), stop=(1, 128, 64), name="left")
 RIGHT = Box(start=(0, 0, 96), stop=(1, 128, 128), role="validation", name="right")
@@ -186,3 +187,16 @@ def test_damaged_crops_are_told(files, tmp_path, damage):
         with pytest.raises(JobError):
             CropSet.load(tmp_path).crops[0].image  # noqa: B018
     assert len(crops) == 2
+
+
+def test_no_read_is_larger_than_a_tile(files, tmp_path, monkeypatch):
+    sizes = []
+    read = Volume.read
+
+    def spy(volume, region):
+        sizes.append(region.shape)
+        return read(volume, region)
+
+    monkeypatch.setattr(Volume, "read", spy)
+    freeze_crops(files.config(files.source((40, 600, 600)), dims="2"), tmp_path)
+    assert sizes and all(n <= most for shape in sizes for n, most in zip(shape, TILE, strict=True))
