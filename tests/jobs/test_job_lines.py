@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_aitrain.errors import StorageError
@@ -23,6 +23,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(json_values)
 def test_plain_is_always_strict_json(value: object) -> None:
     assert json.loads(json.dumps(plain(value), allow_nan=False)) == plain(value)
@@ -33,6 +34,7 @@ def test_plain_of_what_events_hold() -> None:
     assert plain(value) == {"loss": 0.5, "ids": [0, 1], "path": "a", "bad": None, "3": [True, None]}
 
 
+@settings(max_examples=30, deadline=None)
 @given(rows=st.lists(st.dictionaries(st.text(), st.text(), max_size=2), max_size=6), cuts=st.lists(st.integers(0, 400)))
 def test_a_reader_that_comes_at_any_moment_sees_every_line_once(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]], cuts: list[int]

@@ -52,7 +52,9 @@ def test_an_empty_folder_is_taken_and_a_filled_one_is_not(
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 
-def test_what_cannot_be_trained_on_leaves_nothing_behind(tmp_path: Path, make_config: Callable[..., TrainConfig]) -> None:
+def test_what_cannot_be_trained_on_leaves_nothing_behind(
+    tmp_path: Path, make_config: Callable[..., TrainConfig]
+) -> None:
     import numpy as np
     import tifffile
 

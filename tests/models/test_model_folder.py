@@ -25,9 +25,16 @@ CONFIG = {
 
 def make_card(**changes: object) -> ModelCard:
     values: dict[str, object] = {
-        "name": "nuclei α", "task": "semantic", "dims": 2, "network": CONFIG, "classes": (0, 3),
-        "normalisation": {"low": (1.0,), "high": (2.5,)}, "voxel_size": (50, 4, 4), "channels": ("DAPI",),
-        "metrics": {"validation": {"score": 0.5, "voi": float("nan")}}, "data": DataCard(split="by box"),
+        "name": "nuclei α",
+        "task": "semantic",
+        "dims": 2,
+        "network": CONFIG,
+        "classes": (0, 3),
+        "normalisation": {"low": (1.0,), "high": (2.5,)},
+        "voxel_size": (50, 4, 4),
+        "channels": ("DAPI",),
+        "metrics": {"validation": {"score": 0.5, "voi": float("nan")}},
+        "data": DataCard(split="by box"),
     }
     return ModelCard.model_validate(values | changes)
 

@@ -168,7 +168,6 @@ def _await_end(job: JobFolder, grace: float) -> None:
             with contextlib.suppress(psutil.Error):
                 if process is not None:
                     process.kill()
-                    process.wait(grace)
         time.sleep(_POLL)
 
 

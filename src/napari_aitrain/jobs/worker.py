@@ -115,7 +115,9 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
         return messages
 
     def emit(kind: str, **data: Any) -> None:
-        log.emit(kind, **data)
+        # A job told to resume and to stop at once is stopping.
+        if not (stopping and kind == "state"):
+            log.emit(kind, **data)
 
     try:
         config = job.config()
@@ -129,8 +131,8 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
         (job.path / _RESERVE).unlink(missing_ok=True)
         with contextlib.suppress(StorageError):
             log.emit("failed", **describe(error, job.log))
-        with contextlib.suppress(OSError):
-            traceback.print_exc()
+        with contextlib.suppress(OSError), open(job.log, "a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
         return 1
     return 0
 
