@@ -1,0 +1,63 @@
+"""Small plots for reports, as SVG that stands in an HTML page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .curve import ThresholdCurve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def curve_svg(curve: ThresholdCurve) -> str:
+    """Return precision, recall and F1 over the threshold, with the best threshold marked."""
+    figure, axes = _unit_axes("threshold", "share")
+    for name, values in (("precision", curve.precision), ("recall", curve.recall), ("F1", curve.f1)):
+        axes.plot(curve.thresholds, values, label=name, linewidth=2 if name == "F1" else 1.2)
+    axes.axvline(curve.best, color="0.4", linestyle=":", label=f"best: {curve.best:.2f}")
+    axes.legend(fontsize=8, loc="lower left")
+    return _svg(figure)
+
+
+def calibration_svg(bins: Sequence[tuple[float, float, int]]) -> str:
+    """Return how often objects of each score are right; on the diagonal, scores mean what they say.
+
+    Parameters
+    ----------
+    bins : sequence of (float, float, int)
+        Mean score, share of right objects and number of objects, as from `calibration_bins`.
+    """
+    figure, axes = _unit_axes("score", "share of right objects")
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":")
+    scores, shares, counts = zip(*bins, strict=True)
+    largest = max(counts)
+    axes.plot(scores, shares, color="C0", linewidth=1)
+    axes.scatter(scores, shares, s=[15 + 100 * n / largest for n in counts], color="C0")
+    for score, share, count in bins:
+        axes.annotate(str(count), (score, share), xytext=(5, -9), textcoords="offset points", fontsize=7)
+    return _svg(figure)
+
+
+def _unit_axes(x: str, y: str) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel=x, ylabel=y, xlim=(0, 1), ylim=(0, 1.03))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: Figure) -> str:
+    from matplotlib import rc_context
+
+    buffer = io.StringIO()
+    # A fixed salt makes the same plot the same text.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "aitrain"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
