@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
+import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from .errors import JobError
 from .geometry import Region
 from .jobs import JobFolder, Worker, last
 from .jobs.failure import as_error
+from .jobs.folder import refuse_filled
 from .samples import Sample, nuclei_2d, write_image, write_sample
 from .training.config import Source, TrainConfig
 from .volumes import LabelsWriter
@@ -35,7 +37,7 @@ class DemoResult:
     Parameters
     ----------
     folder : Path
-        The job's folder, with ``model/``, ``data/``, ``test/``, ``prediction.tif``, ``progress.png``, ``report.html``.
+        With ``data/``, ``job/``, ``model/``, ``test/``, ``prediction.tif``, ``progress.png`` and ``report.html``.
     evaluation : Evaluation
         On the test boxes alone.
     seconds : float
@@ -86,7 +88,9 @@ def run_demo(
     console = console or Console(highlight=False)
     sample = sample or nuclei_2d()
     began = time.monotonic()
-    job = _label(sample, _free_folder() if out is None else out, minutes)
+    folder = (_free_folder() if out is None else out).absolute()
+    refuse_filled(folder)
+    job = _label(sample, folder, minutes)
     boxes = Counter(box.role for box in sample.boxes)
     _say(
         console,
@@ -95,7 +99,8 @@ def run_demo(
     )
     _say(console, f"Training for {minutes:g} min. Stop early with Ctrl-C.")
     _train(job, console)
-    result = DemoResult(job.path, _predict_and_evaluate(sample, job.path, console), time.monotonic() - began)
+    shutil.copytree(job.model, folder / "model")
+    result = DemoResult(folder, _predict_and_evaluate(sample, folder, console), time.monotonic() - began)
     _draw(result)
     _tell(result, console)
     return result
@@ -107,12 +112,11 @@ def _free_folder() -> Path:
 
 
 def _label(sample: Sample, folder: Path, minutes: float) -> JobFolder:
-    """Write the job and what it learns from: an image, labels inside the boxes, and the boxes."""
-    data = folder.absolute() / "data"
-    source = Source(image=data / f"{sample.name}.tif", labels=data / f"{sample.name}-labels.tif", boxes=sample.boxes)
-    job = JobFolder.create(TrainConfig(name="demo", task="instances", sources=(source,), minutes=minutes), folder)
-    write_sample(sample, data)
-    return job
+    """Write an image, labels inside the boxes and the boxes, and the job that learns from them."""
+    files = write_sample(sample, folder / "data")
+    source = Source(image=files.image, labels=files.labels, boxes=sample.boxes)
+    config = TrainConfig(name="demo", task="instances", sources=(source,), minutes=minutes)
+    return JobFolder.create(config, folder / "job")
 
 
 def _train(job: JobFolder, console: Console) -> None:
@@ -149,9 +153,11 @@ def _predict_and_evaluate(sample: Sample, folder: Path, console: Console) -> Eva
     test = folder / "test"
     write_test(sample, test)
     with watched(console, "Predicting") as watch:
-        calls = {"progress": watch.progress, "cancelled": watch.cancelled}
-        predict(folder, folder / "data" / f"{sample.name}.tif", folder / "prediction.tif", **calls)
-        predict(folder, test / "images", test / "prediction", **calls)
+        for image, out in (
+            (folder / "data" / f"{sample.name}.tif", folder / "prediction.tif"),
+            (test / "images", test / "prediction"),
+        ):
+            predict(folder / "model", image, out, progress=watch.progress, cancelled=watch.cancelled)
     return evaluate_files(test / "prediction", test / "truth", task="instances")
 
 
@@ -159,7 +165,7 @@ def _draw(result: DemoResult) -> None:
     from .evaluation.pictures import write_progress_picture
     from .evaluation.report import write_report
 
-    write_progress_picture(result.folder / "previews", result.folder / "progress.png")
+    write_progress_picture(result.folder / "job" / "previews", result.folder / "progress.png")
     write_report(result.evaluation, result.folder / "report.html")
 
 
@@ -183,7 +189,7 @@ def _tell(result: DemoResult, console: Console) -> None:
         _say(console, f"  {what:15}{where}")
     console.print("\nWhat to try next", style="bold")
     commands = {
-        "five minutes more": f"train {folder}/job.yaml --model {folder}/model --minutes 5",
+        "five minutes more": f"train {folder}/job/job.yaml --model {folder}/model --minutes 5",
         "only sure objects": f"predict {folder}/model {folder}/data/nuclei.tif --out sure.tif --threshold 0.8",
         "your image": f"predict {folder}/model YOUR_IMAGE --out YOUR_LABELS.tif",
         "your labels": "train --image YOUR_IMAGE --labels YOUR_LABELS --task instances",
