@@ -37,7 +37,7 @@ def test_a_calibration_survives_json() -> None:
     np.testing.assert_array_equal(again.apply(features), calibration.apply(features))
 
 
-@pytest.mark.parametrize("n", [0, 1, 5, 19])
+@pytest.mark.parametrize("n", [0, 1, 5, 11])
 def test_too_few_objects_keep_raw_scores_and_say_so(n: int) -> None:
     features, correct = sample(n)
     calibration = Calibration.fit(features, correct)
@@ -45,6 +45,22 @@ def test_too_few_objects_keep_raw_scores_and_say_so(n: int) -> None:
     assert f"{n} objects" in calibration.reason
     np.testing.assert_allclose(calibration.apply(features), features[:, 0])
     assert (calibration.ece is None) == (n == 0)
+
+
+def test_few_objects_use_the_raw_score_alone() -> None:
+    features, correct = sample(20)
+    correct = features[:, 0] > 0.5
+    calibration = Calibration.fit(features, correct)
+    assert calibration.kind == "logistic"
+    assert "raw score alone" in calibration.reason
+    np.testing.assert_array_equal(np.argsort(calibration.apply(features)), np.argsort(features[:, 0]))
+
+
+def test_few_objects_never_turn_the_order_round() -> None:
+    features, _ = sample(20)
+    calibration = Calibration.fit(features, features[:, 0] < 0.5)
+    assert calibration.kind == "raw"
+    assert "does not tell" in calibration.reason
 
 
 def test_nothing_wrong_to_learn_from_keeps_raw_scores() -> None:

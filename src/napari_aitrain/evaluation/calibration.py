@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..tasks.protocol import BoolArray, FloatArray, LabelArray, Objects
 from ..tasks.scoring import correct_objects
 
-MINIMUM_OBJECTS = 20
-MINIMUM_OF_EACH = 4
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+MINIMUM_OBJECTS = 12
+MINIMUM_OF_EACH = 3
+ENOUGH_OF_EACH = 12
+"""From this many right and wrong objects on all features are used; with fewer, the raw score alone."""
+
 _BINS = 10
 
 
@@ -59,27 +65,23 @@ class Calibration(BaseModel):
             Of the folds that `ece` is estimated by.
         """
         n, right = len(correct), int(np.count_nonzero(correct))
-        names = tuple(feature_names)
-        if n < MINIMUM_OBJECTS or min(right, n - right) < MINIMUM_OF_EACH:
-            reason = (
-                f"{n} objects, {right} of them right, are too few to fit to: {MINIMUM_OBJECTS} with "
-                f"{MINIMUM_OF_EACH} right and {MINIMUM_OF_EACH} wrong are needed. Scores are raw."
-            )
-            ece = expected_calibration_error(features[:, 0], correct) if n else None
-            return cls(reason=reason, feature_names=names, objects=n, correct=right, ece=ece)
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import StratifiedKFold, cross_val_predict
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=1000))
+        names, fewest = tuple(feature_names), min(right, n - right)
+        if n < MINIMUM_OBJECTS or fewest < MINIMUM_OF_EACH:
+            needed = f"{MINIMUM_OBJECTS} with {MINIMUM_OF_EACH} right and {MINIMUM_OF_EACH} wrong are needed"
+            reason = f"{n} objects, {right} of them right, are too few to fit to: {needed}."
+            return cls._raw(reason, features, correct, names)
         table = np.asarray(features, np.float64)
-        folds = StratifiedKFold(min(5, right, n - right), shuffle=True, random_state=seed)
-        left_out = cross_val_predict(model, table, correct, cv=folds, method="predict_proba")[:, 1]
-        scaler, logistic = model.fit(table, correct).steps[0][1], model.steps[1][1]
+        used = "all features"
+        if fewest < ENOUGH_OF_EACH:
+            table = np.where(np.arange(table.shape[1]) == 0, table, 0.0)
+            used = "the raw score alone"
+        model, left_out = _fit_logistic(table, correct, min(5, fewest), seed)
+        scaler, logistic = model.steps[0][1], model.steps[1][1]
+        if fewest < ENOUGH_OF_EACH and logistic.coef_[0, 0] <= 0:
+            return cls._raw(f"In {n} objects the raw score does not tell right from wrong.", features, correct, names)
         return cls(
             kind="logistic",
-            reason=f"Fitted to {n} objects, {right} of them right.",
+            reason=f"Fitted to {used} of {n} objects, {right} of them right.",
             feature_names=names,
             mean=tuple(scaler.mean_.tolist()),
             scale=tuple(scaler.scale_.tolist()),
@@ -90,6 +92,16 @@ class Calibration(BaseModel):
             ece=expected_calibration_error(left_out, correct),
         )
 
+    @classmethod
+    def _raw(cls, reason: str, features: FloatArray, correct: BoolArray, names: tuple[str, ...]) -> Calibration:
+        return cls(
+            reason=f"{reason} Scores are raw.",
+            feature_names=names,
+            objects=len(correct),
+            correct=int(np.count_nonzero(correct)),
+            ece=expected_calibration_error(features[:, 0], correct) if len(correct) else None,
+        )
+
     def apply(self, features: FloatArray) -> FloatArray:
         """Return a score in [0, 1] for each row of features, shape (n, k)."""
         if self.kind == "raw" or not len(features):
@@ -98,6 +110,21 @@ class Calibration(BaseModel):
         logit = standard @ np.asarray(self.coefficients) + self.intercept
         scores: FloatArray = (0.5 * (1 + np.tanh(logit / 2))).astype(np.float32)
         return scores
+
+
+def _fit_logistic(
+    table: npt.NDArray[np.float64], correct: BoolArray, folds: int, seed: int
+) -> tuple[Pipeline, npt.NDArray[np.float64]]:
+    """Return the model of all objects, and the score each has from a model of the other folds."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=1000))
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    left_out = cross_val_predict(model, table, correct, cv=split, method="predict_proba")[:, 1]
+    return model.fit(table, correct), left_out
 
 
 def calibrate(
