@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_aitrain.inference.tiles import AxisTiling, round_up, tile_axis, tile_to_fit
@@ -33,6 +33,7 @@ def test_tiles_of_an_axis(extent: int, count: int, halo: int, multiple: int) -> 
     check_axis(tile_axis(extent, count, halo, multiple), extent, halo, multiple)
 
 
+@settings(max_examples=40)
 @given(
     shape=st.tuples(st.integers(1, 90), st.integers(1, 900), st.integers(1, 900)),
     halo=st.tuples(st.integers(0, 8), st.integers(0, 40), st.integers(0, 40)),

@@ -81,7 +81,8 @@ class Stages:
         """Write the most probable class of every voxel."""
         labels = self._labels_array(LABELS)
         for _, tile, maps in self._work("classes", self.decode_grid, self._read_maps):
-            labels[tile.core.slices] = self.task.decode(maps, self.info.voxel_size, self.info.dims).labels
+            found = self.task.decode(maps, self.info.voxel_size, self.info.dims).labels
+            labels[tile.core.slices] = found[tile.core_in_outer.slices]
 
     def decode_pieces(self) -> None:
         """Decode every block with its overlap; each block's core is written, its faces are kept for its neighbours."""

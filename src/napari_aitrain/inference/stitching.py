@@ -24,7 +24,7 @@ SAME_OBJECT = 0.5
 """Two pieces are one object if their intersection over union in the overlap is above this."""
 
 SEEN_WHOLE = 0.9
-"""A block has seen an object whole if its piece has at least this share of the object's voxels."""
+"""A block has seen an object whole if its piece has as many voxels, up to a tenth."""
 
 
 def match_pieces(one: LabelArray, other: LabelArray, least_iou: float = SAME_OBJECT) -> IdArray:
@@ -177,11 +177,12 @@ def _combine(values: FloatArray, owner: IdArray, size: IdArray, seen: IdArray, s
     n = len(sizes)
     columns = [np.bincount(owner, values[:, k] * size, n) for k in range(values.shape[1])]
     mean = np.stack(columns, axis=1) / np.maximum(sizes, 1)[:, None]
-    order = np.lexsort((size, seen))
+    missed = np.abs(seen - sizes[owner])
+    order = np.lexsort((-size, missed))[::-1]
     best = np.full(n, -1)
     best[owner[order]] = order
     view = np.flatnonzero(best >= 0)
-    view = view[seen[best[view]] >= SEEN_WHOLE * sizes[view]]
+    view = view[missed[best[view]] <= (1 - SEEN_WHOLE) * sizes[view]]
     mean[view] = values[best[view]]
     mean[0] = 0
     return mean.astype(np.float32)

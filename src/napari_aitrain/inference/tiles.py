@@ -61,7 +61,7 @@ class AxisTiling:
 
     @property
     def _half_band(self) -> int:
-        return min(HALF_BAND, self.halo)
+        return HALF_BAND if self.halo else 0
 
     def _seam(self, index: int, side: int) -> int:
         """Middle of the overlap before tile `index`, moved by half a band; the border where there is none."""
@@ -70,6 +70,11 @@ class AxisTiling:
         if index == len(self.starts):
             return self.starts[-1] + self.tile
         return (self.starts[index] + self.starts[index - 1] + self.tile) // 2 + side * self._half_band
+
+
+def _context(halo: int, multiple: int) -> int:
+    """Return the halo widened by half a band, so that the whole band has its context, and to a multiple."""
+    return round_up(halo + HALF_BAND, multiple) if halo else 0
 
 
 def tile_axis(extent: int, count: int, halo: int, multiple: int) -> AxisTiling:
@@ -87,7 +92,7 @@ def tile_axis(extent: int, count: int, halo: int, multiple: int) -> AxisTiling:
         What the extent of a tile must divide by.
     """
     padded = round_up(extent, multiple)
-    wide = round_up(halo + min(HALF_BAND, halo), multiple)
+    wide = _context(halo, multiple)
     # Bands of neighbouring seams must not meet, whatever rounding does to the starts.
     narrowest = 2 * wide + round_up(multiple + 4 * HALF_BAND + 2, multiple)
     tile = max(round_up(-(-(padded + (count - 1) * 2 * wide) // count), multiple), narrowest)
@@ -138,7 +143,7 @@ def tile_by_shape(
     """Cut a z, y, x shape into tiles of about `tile_shape`, halo included."""
     counts = []
     for n, tile, h, m in zip(shape, triple(tile_shape), halo, multiple, strict=True):
-        wide = round_up(h + min(HALF_BAND, h), m)
+        wide = _context(h, m)
         core = max(tile - 2 * wide, 1)
         counts.append(1 if tile >= n else max(1, -(-(round_up(n, m) - 2 * wide) // core)))
     return _tilings(shape, counts, halo, multiple)

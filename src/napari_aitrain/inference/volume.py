@@ -162,7 +162,7 @@ def _plan(
     dims = card.dims
     multiple = network.multiple if dims == 3 else (1, *network.multiple[1:])
     field = network.receptive_field if dims == 3 else (0, *network.receptive_field[1:])
-    overlap = _overlap(dims, shape)
+    overlap = _overlap(dims, shape) if task.instances else (0, 0, 0)
     if block_shape is None:
         most = tile_voxels(network.device)
         halo: Triple = field
@@ -170,7 +170,7 @@ def _plan(
         if any(w < n for w, n in zip(whole[3 - dims :], shape[3 - dims :], strict=True)):
             halo = measure_halo(network, task.activate, sample_piece(prepared, field, multiple, dims), dims)
         maps_block = network_block(shape, halo, multiple, dims, most)
-        objects_block = decode_block(shape, overlap if task.instances else (0, 0, 0), DECODE_VOXELS)
+        objects_block = decode_block(shape, overlap, DECODE_VOXELS)
     else:
         halo, objects_block = field, triple(block_shape)
         maps_block = triple([-(-n // m) * m for n, m in zip(objects_block, multiple, strict=True)])
