@@ -54,11 +54,12 @@ class Examples:
     def batch(self, indices: list[int], diam_mean: float) -> tuple[Any, Any]:
         """Return augmented images (b, 2, y, x) and targets (b, 3, y, x)."""
         import numpy as np
+        import torch
         from cellpose import dynamics, transforms
 
         for index in indices:
             if index not in self.flows:
-                found = dynamics.labels_to_flows([self.labels[index].astype(np.int32)], device=None)
+                found = dynamics.labels_to_flows([self.labels[index].astype(np.int32)], device=torch.device("cpu"))
                 self.flows[index] = found[0][1:]
         scales = np.array([self.diameters[i] / diam_mean for i in indices])
         found = transforms.random_rotate_and_resize(
