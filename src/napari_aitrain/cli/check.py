@@ -44,6 +44,7 @@ def check(
 
     Takes what `train` takes. Exit code 2 if there are errors.
     """
+    from ..jobs.folder import check_settings
     from ..training.config import read_config
     from ..training.plan import plan_crops
 
@@ -60,6 +61,7 @@ def check(
             of_training=options.training_options(task, dims, model, device, seed, minutes, steps),
             settings=settings,
         )
+    check_settings(config)
     plan = plan_crops(config)
     ready = not any(finding.level == "error" for finding in plan.findings)
     if not as_json:

@@ -111,12 +111,13 @@ def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFold
         If anything stands against the start; then nothing is written.
     """
     from ..jobs import JobFolder, default_folder
-    from ..jobs.folder import refuse_filled
+    from ..jobs.folder import check_settings, refuse_filled
     from ..training.plan import plan_crops
     from .check import say_findings
 
     folder = default_folder(config.name) if out is None else out
     refuse_filled(folder)
+    check_settings(config)
     plan = plan_crops(config)
     console = output.progress_console
     say_findings([finding for finding in plan.findings if finding.level == "warning"], console)

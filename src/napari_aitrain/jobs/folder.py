@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import JobError, OutputExistsError
+from ..errors import ConfigError, JobError, OutputExistsError
+from ..models import load_model
+from ..tasks import make_task
 from ..training.config import TrainConfig, config_to_yaml, read_config
 from ..training.crops import freeze_crops
 from ..volumes.atomic import atomic_folder, atomic_write_text, storage_errors
@@ -34,6 +37,25 @@ def refuse_filled(folder: Path) -> None:
             "a new or an empty folder",
             f"choose another --out, or go on with `napari-aitrain jobs resume {folder}`",
         )
+
+
+def check_settings(config: TrainConfig) -> None:
+    """Check what can be checked without torch and without reading images.
+
+    Raises
+    ------
+    ConfigError
+        If the task, one of its settings or the device is not known.
+    ModelError
+        If the model to go on from cannot be opened.
+    """
+    make_task(config.task, config.task_settings)
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", config.device):
+        raise ConfigError(
+            f"device {config.device!r} is not known", "auto, cpu, cuda, cuda:N or mps", "use --device auto"
+        )
+    if config.initial_model is not None:
+        load_model(config.initial_model)
 
 
 @dataclass(frozen=True)
@@ -63,6 +85,7 @@ class JobFolder:
         """
         folder = Path(folder).absolute()
         refuse_filled(folder)
+        check_settings(config)
         with storage_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             if folder.exists():

@@ -187,7 +187,9 @@ def known_keys(model: type[BaseModel] = TrainConfig) -> list[str]:
 
 
 def _explain(error: ValidationError, where: str) -> ConfigError:
-    first = error.errors()[0]
+    # A misspelt key is also a missing one; the misspelling is what helps.
+    found = error.errors()
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     path = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
