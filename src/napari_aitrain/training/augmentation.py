@@ -104,6 +104,7 @@ class Augmenter:
         weight: Tensor,
         nearest: Sequence[bool],
         out_shape: Sequence[int] | None = None,
+        everywhere: int = 0,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return a varied copy of a batch.
 
@@ -115,6 +116,9 @@ class Augmenter:
             Maps of `values` that hold class numbers.
         out_shape : sequence of int, optional
             Extents to return, at most those of the patches; the rest is margin for rotated and scaled samples.
+        everywhere : int
+            How many of the last maps are soft and hold in unlabelled voxels, too, such as a teacher's probabilities.
+            They become 0 where a voxel comes from outside the patch.
 
         Returns
         -------
@@ -131,7 +135,7 @@ class Augmenter:
         parts = [[x[i] for i in range(len(image))] for x in cropped]
         if bent:
             grid = self._grid(len(bent), ranges, in_shape, shape).to(image.device)
-            warped = resample(image[bent], values[bent], weight[bent], nearest, grid)
+            warped = resample(image[bent], values[bent], weight[bent], nearest, grid, everywhere)
             for part, moved in zip(parts, warped, strict=True):
                 for place, index in enumerate(bent):
                     part[index] = moved[place]

@@ -55,7 +55,7 @@ def sampling_grid(matrix: Tensor, bend: Tensor | None, in_shape: Sequence[int], 
 
 
 def resample(
-    image: Tensor, values: Tensor, weight: Tensor, nearest: Sequence[bool], grid: Tensor
+    image: Tensor, values: Tensor, weight: Tensor, nearest: Sequence[bool], grid: Tensor, everywhere: int = 0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Read image, targets and weight at a grid.
 
@@ -71,37 +71,40 @@ def resample(
         Maps that hold class numbers, read without interpolation.
     grid : Tensor
         From `sampling_grid`.
+    everywhere : int
+        How many of the last maps are soft and hold in unlabelled voxels, too; they become 0 outside the input.
 
     Returns
     -------
     tuple of Tensor
         Image, values and weight of the grid's shape.
     """
-    inside = _inside(grid, image.shape[2:])
-    classes = [i for i, flag in enumerate(nearest) if flag]
-    soft = [i for i, flag in enumerate(nearest) if not flag]
-    channels, keep, new_weight = [image], inside, weight
+    targets = len(nearest) - everywhere
+    classes = [i for i in range(targets) if nearest[i]]
+    soft = [i for i in range(targets) if not nearest[i]]
     known = weight > 0
     dense = bool(known.all())
+    channels = [image, values[:, targets:]]
     if soft:
-        maps = values[:, soft] if classes else values
+        maps = values[:, soft] if len(soft) < len(nearest) else values
         channels += [maps, weight] if dense else [torch.where(known, maps, 0.0), weight, known.to(image.dtype)]
     smooth = functional.grid_sample(torch.cat(channels, 1), grid, "bilinear", "reflection", align_corners=False)
+    new_image, free, sampled = smooth.tensor_split((image.shape[1], image.shape[1] + everywhere), 1)
     new_values = torch.empty((len(values), len(nearest), *smooth.shape[2:]), device=values.device)
+    keep = inside = _inside(grid, image.shape[2:])
+    new_values[:, targets:] = torch.where(inside, free, 0.0)
     if soft:
-        sampled = smooth[:, image.shape[1] : image.shape[1] + len(soft) + 1]
         if not dense:
-            share = smooth[:, -1:]
+            share = sampled[:, -1:]
             keep = keep & (share > 0.5)
-            sampled = sampled / share.clamp_min(0.5)
+            sampled = sampled[:, :-1] / share.clamp_min(0.5)
         new_values[:, soft], new_weight = sampled[:, :-1], sampled[:, -1:]
     if classes:
         packed = torch.cat([values[:, classes], weight], 1)
         exact = functional.grid_sample(packed, grid, "nearest", "zeros", align_corners=False)
-        new_values[:, classes] = exact[:, :-1]
-        new_weight = exact[:, -1:]
+        new_values[:, classes], new_weight = exact[:, :-1], exact[:, -1:]
         keep = keep & (new_weight > 0)
-    return smooth[:, : image.shape[1]], new_values, torch.where(keep, new_weight, 0.0)
+    return new_image, new_values, torch.where(keep, new_weight, 0.0)
 
 
 def _inside(grid: Tensor, in_shape: Sequence[int]) -> Tensor:
