@@ -29,7 +29,7 @@ def check_contents(dist: Path) -> Path:
     names = zipfile.ZipFile(wheel).namelist()
     source = ROOT / "src"
     wanted = [*IN_WHEEL, *(p.relative_to(source).as_posix() for p in source.rglob("*.py"))]
-    wanted += [p.relative_to(source).as_posix() for p in source.rglob("*.jinja")]
+    wanted += [p.relative_to(source).as_posix() for p in source.rglob("*.j2")]
     missing = [name for name in wanted if name not in names]
     with tarfile.open(archive) as tar:
         files = {name.partition("/")[2]: tar.getmember(name) for name in tar.getnames()}

@@ -162,11 +162,21 @@ def _predict_and_evaluate(sample: Sample, folder: Path, console: Console) -> Eva
 
 
 def _draw(result: DemoResult) -> None:
+    """Write the picture of how the model learned, and the report with it."""
     from .evaluation.pictures import write_progress_picture
     from .evaluation.report import write_report
+    from .models import load_model
 
-    write_progress_picture(result.folder / "job" / "previews", result.folder / "progress.png")
-    write_report(result.evaluation, result.folder / "report.html")
+    card = load_model(result.model).card
+    picture = write_progress_picture(result.folder / "job" / "previews", result.folder / "progress.png")
+    write_report(
+        result.evaluation,
+        result.folder / "report.html",
+        title="What the demo reached",
+        roles={role: card.metrics[role] for role in ("train", "validation") if role in card.metrics},
+        facts={"Steps": card.steps, "Seconds of training": round(card.seconds), "Seed": card.seed},
+        pictures=[("The validation box while the model learned", picture)],
+    )
 
 
 def _tell(result: DemoResult, console: Console) -> None:

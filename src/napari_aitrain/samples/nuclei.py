@@ -139,9 +139,9 @@ def _boxes(size: int) -> tuple[Box, ...]:
         ("train 1", "train", 0, 0),
         ("train 2", "train", 1, 1),
         ("train 3", "train", 2, 0),
-        ("validation", "validation", 0, 2),
+        ("validation", "validation", 1, 0),
         ("test 1", "test", 2, 2),
-        ("test 2", "test", 1, 0),
+        ("test 2", "test", 0, 2),
         ("test 3", "test", 0, 1),
     ]
     boxes = []
