@@ -24,6 +24,8 @@ from .validation import Judgement, Validator, fit_scores, mean_metrics
 
 PACKAGES = ("napari-aitrain", "torch", "numpy", "scikit-image", "bioimage-cpp")
 MAX_TRAIN_CROPS = 8
+CLEARLY_BETTER = 0.02
+"""Earlier weights must score this much more than the last: a few validation objects decide by chance."""
 
 
 def validator(setup: Setup, crops: list[Crop]) -> Validator:
@@ -54,7 +56,7 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     judged = list(held_out.predictions(runner(setup, weights)))
     if best is not None and judged:
         other = list(held_out.predictions(runner(setup, best)))
-        if _score(setup, other) > _score(setup, judged):
+        if _score(setup, other) > _score(setup, judged) + CLEARLY_BETTER:
             weights, judged = best, other
     calibration, threshold = fit_scores(judged, task, setup.config.seed)
     network = runner(setup, weights)

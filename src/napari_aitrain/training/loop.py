@@ -21,9 +21,10 @@ from .config import TrainConfig
 from .crops import freeze_crops
 from .cropset import FOLDER, CropSet
 from .finish import finish, validator
-from .previews import PreviewRegion, predict_preview, write_preview
-from .schedule import Budget, learning_rate_factor
+from .previews import PreviewRegion, describe, predict_preview_maps, write_preview
+from .schedule import Budget, learning_rate_factor, teaching_weight
 from .setup import Setup, fit_batch_size, prepare
+from .teacher import Teacher
 
 Emit = Callable[..., None]
 Control = Callable[[], list[dict[str, Any]]]
@@ -87,6 +88,7 @@ class Loop:
     fallbacks: int = 0
     loss: float = math.nan
     stopping: bool = False
+    teacher: Teacher | None = None
     _due: dict[str, float] = field(default_factory=dict)
     _last: float = 0.0
 
@@ -102,6 +104,7 @@ class Loop:
         self.preview_region = PreviewRegion.middle_of(shown, self.setup.dims)
         self.quick = validator(self.setup, crops.of_role("validation")).quick()
         self.emit("state", state="running")
+        self._ask_forest()
         while not self.stopping and not budget.finished(self.setup.trainer.steps, self._clock()):
             self._obey(self.control())
             if self.stopping:
@@ -126,7 +129,8 @@ class Loop:
 
     def _step(self, factor: float) -> None:
         setup = self.setup
-        loss = setup.trainer.step(setup.sampler.batch(setup.batch_size, setup.device), factor)
+        batch = setup.sampler.batch(setup.batch_size, setup.device)
+        loss = setup.trainer.step(batch, factor, teaching_weight(setup.trainer.steps))
         if math.isfinite(loss):
             self.loss = loss if math.isnan(self.loss) else 0.9 * self.loss + 0.1 * loss
         else:
@@ -161,16 +165,36 @@ class Loop:
 
     def _preview(self, step: int) -> None:
         region = self.preview_region
-        shown = predict_preview(self._runner(), self.setup.task, region, self.setup.dims)
+        setup = self.setup
+        if self.teacher is None:
+            maps = predict_preview_maps(self._runner(), setup.task, region, setup.dims)
+        else:
+            maps = self.teacher.blended(self._runner(), region)
+        shown = describe(maps, setup.task, region, setup.dims)
         path = write_preview(self.folder / "previews", region, shown, step, self.seconds)
         self.emit("preview", step=step, seconds=self.seconds, path=path.name, crop=region.crop.number,
                   start=list(region.region.start), stop=list(region.region.stop))  # fmt: skip
 
+    def _ask_forest(self) -> None:
+        """Fit a forest to tasks that it knows: it gives the first preview, and teaches where nothing is labelled."""
+        setup = self.setup
+        train = setup.crops.of_role("train")
+        if not setup.task.taught_by_forest:
+            return
+        self.teacher = Teacher(train, setup.task, setup.dims, setup.config.seed, torch.get_num_threads())
+        if any(crop.sparse for crop in train):
+            setup.sampler.teacher = self.teacher
+        if setup.trainer.steps == 0:
+            self._preview(0)
+        else:
+            self.teacher.blend = 0.0
+
     def _validate(self) -> None:
-        metrics = self.quick.metrics(self._runner())
+        network = self._runner()
+        metrics = self.quick.metrics(network) if self.teacher is None else self.teacher.judge(network, self.quick)
         step = self.setup.trainer.steps
         self.emit("metrics", step=step, seconds=self.seconds, validation=metrics)
-        if metrics.get("score", -math.inf) > self.best_score:
+        if metrics.get("score", -math.inf) >= self.best_score:
             self.best_score = metrics["score"]
             self.best = {k: v.clone() for k, v in self.setup.trainer.average.state_dict().items()}
             write_checkpoint(self.folder / CHECKPOINTS / BEST, self.best, {"score": self.best_score, "step": step})

@@ -11,6 +11,7 @@ from ..geometry import Region, Triple
 from ..tasks.protocol import FloatArray, Task
 from ..volumes.atomic import atomic_write_array
 from .crops import Crop
+from .teacher import Teacher
 
 MAX_CENTRES = 4096
 
@@ -47,7 +48,9 @@ class PreparedCrop:
         self.weight: npt.NDArray[np.float16] = np.load(weight, mmap_mode="r")
         self.centres = _centres(labels, self.weight, np.random.default_rng((seed, index)))
 
-    def patch(self, centre: int, shape: Triple) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def patch(
+        self, centre: int, shape: Triple, teacher: Teacher | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Cut a patch around a centre; what lies outside the crop is mirrored and weighs nothing.
 
         Parameters
@@ -56,6 +59,8 @@ class PreparedCrop:
             Number of one of `centres`.
         shape : tuple of int
             z, y, x extent.
+        teacher : Teacher, optional
+            Its probabilities are added to the maps.
 
         Returns
         -------
@@ -73,6 +78,8 @@ class PreparedCrop:
         image = self.crop.normalisation.apply(np.asarray(self.crop.image[:, z, y, x]))
         values = self.values[:, z, y, x].astype(np.float32)
         weight = self.weight[None, z, y, x].astype(np.float32)
+        if teacher is not None:
+            values = np.concatenate([values, teacher.soft_labels(self.crop, inside)])
         if inside != wanted:
             around = [(0, 0)] + [
                 (a - b, d - c)

@@ -62,24 +62,13 @@ class PreviewRegion:
         return np.asarray(self.crop.labels[self.region.slices])
 
 
-def predict_preview(network: InferenceNetwork, task: Task, preview: PreviewRegion, dims: int) -> dict[str, Any]:
-    """Predict a preview region.
-
-    Returns
-    -------
-    dict
-        ``labels`` (int32), ``uncertainty`` (uint8, × 255) and ``scores``.
-    """
-    return describe(predict_preview_maps(network, task, preview, dims), task, preview, dims)
-
-
 def predict_preview_maps(network: InferenceNetwork, task: Task, preview: PreviewRegion, dims: int) -> FloatArray:
     """Return the activated maps of a preview region, shape (heads, z, y, x)."""
     return predict_array(network, task.activate, preview.image(), dims)
 
 
 def describe(maps: FloatArray, task: Task, preview: PreviewRegion, dims: int) -> dict[str, Any]:
-    """Return what a preview shows of activated maps."""
+    """Return what a preview shows of activated maps: labels (int32), uncertainty (uint8, × 255) and scores."""
     objects = task.decode(maps, preview.crop.voxel_size, dims)
     uncertainty = np.round(task.uncertainty(maps) * 255).astype(np.uint8)
     return {"labels": objects.labels, "uncertainty": uncertainty, "scores": objects.scores}

@@ -15,6 +15,7 @@ from ..tasks.protocol import Task
 from .augmentation import Augmenter
 from .crops import Crop
 from .prepared import PreparedCrop
+from .teacher import Teacher
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -56,6 +57,7 @@ class PatchSampler:
         self.crops, self.task, self.dims = crops, task, dims
         self.patch_shape, self.augmenter, self.generator = patch_shape, augmenter, generator
         self.folder, self.seed = folder, seed
+        self.teacher: Teacher | None = None
         self._prepared: dict[int, PreparedCrop] = {}
         # Large crops come more often, but not in proportion: they hold more of the same.
         share = torch.tensor([math.sqrt(max(1, crop.labelled)) for crop in crops], dtype=torch.float64)
@@ -80,7 +82,7 @@ class PatchSampler:
         Returns
         -------
         tuple of Tensor of float32
-            (b, c, *space), (b, k, *space) and (b, 1, *space).
+            (b, c, *space), (b, k, *space) and (b, 1, *space). With a teacher its probabilities follow the k maps.
         """
         space = self.patch_shape[3 - self.dims :]
         cut = self.augmenter.input_shape(space)
@@ -90,9 +92,11 @@ class PatchSampler:
         for index in chosen:
             crop = self.prepared(index)
             centre = int(torch.randint(len(crop.centres), (), generator=self.generator))
-            patches.append(crop.patch(centre, shape))
+            patches.append(crop.patch(centre, shape, self.teacher))
         image, values, weight = (torch.from_numpy(np.stack(part)) for part in zip(*patches, strict=True))
         if self.dims == 2:
             image, values, weight = image[:, :, 0], values[:, :, 0], weight[:, :, 0]
         image, values, weight = (part.to(device, non_blocking=True) for part in (image, values, weight))
-        return self.augmenter(image, values, weight, self.task.nearest, space)
+        nearest = self.task.nearest + (False,) * (values.shape[1] - len(self.task.nearest))
+        taught = len(nearest) - len(self.task.nearest)
+        return self.augmenter(image, values, weight, nearest, space, everywhere=taught)

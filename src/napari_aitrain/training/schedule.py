@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 WARM_UP_STEPS = 20
 DECAY_FROM = 0.5
 LOWEST = 0.02
+TEACHING_START = 1.0
+TEACHING_END = 0.1
+TEACHING_HALVED = 100
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,8 @@ def learning_rate_factor(step: int, spent: float) -> float:
     rise = min(1.0, (step + 1) / WARM_UP_STEPS)
     fall = 1.0 if spent < DECAY_FROM else max(LOWEST, (1 - spent) / (1 - DECAY_FROM))
     return rise * fall
+
+
+def teaching_weight(step: int) -> float:
+    """Return how much a teacher's probabilities count: much at first, little once the network has its own view."""
+    return max(TEACHING_END, TEACHING_START * math.exp2(-step / TEACHING_HALVED))

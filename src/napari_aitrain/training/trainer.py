@@ -50,8 +50,10 @@ class Trainer:
         self.steps = 0
         self._norms = [m for m in self.network.modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
 
-    def step(self, batch: Batch, factor: float) -> float:
+    def step(self, batch: Batch, factor: float, teaching: float = 0.0) -> float:
         """Learn from a batch with a share `factor` of the peak learning rate; return the loss.
+
+        Where the batch holds a teacher's probabilities, they count `teaching` on unlabelled voxels.
 
         A loss that is not finite changes nothing; the caller decides what to do.
         """
@@ -64,7 +66,13 @@ class Trainer:
         self.network.train()
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             output = self.network(image.contiguous(memory_format=self.memory_format))
-        loss = self.task.loss(output, values, weight)
+        own = len(self.task.nearest)
+        loss = self.task.loss(output, values[:, :own], weight)
+        if teaching > 0 and values.shape[1] > own:
+            soft = values[:, own:]
+            # Where a warped sample leaves its patch the probabilities are 0.
+            unlabelled = (weight == 0) & (soft.sum(1, keepdim=True) > 0.5)
+            loss = loss + teaching * self.task.teach(output, soft, unlabelled)
         value = loss.item()
         if math.isfinite(value):
             loss.backward()  # type: ignore[no-untyped-call]
