@@ -57,7 +57,7 @@ def test_without_a_voxel_size_the_training_magnification_is_seen(make_model: Mak
 
 
 def test_channels_must_fit(make_model: MakeModel) -> None:
-    with pytest.raises(ConfigError, match="3 channels .* takes 1"):
+    with pytest.raises(ConfigError, match=r"3 channels .* takes 1"):
         prepare_image(make_model("semantic", 2), volume((3, 4, 32, 32)))
     named = volume((3, 4, 32, 32), channels=["dna", "actin", "tubulin"])
     prepared = prepare_image(make_model("semantic", 2, name="n", channels=2, names=("tubulin", "dna")), named)
@@ -87,4 +87,5 @@ class _Bare:
     """Of a model only what is looked at here."""
 
     class card:
-        network, channels, voxel_size, magnification, normalisation, dims, name = {"in_channels": 1}, ("0",), None, "1", {}, 3, "m"
+        network, channels, voxel_size, magnification = {"in_channels": 1}, ("0",), None, "1"
+        normalisation, dims, name = {}, 3, "m"

@@ -127,9 +127,8 @@ def test_scores_are_those_of_the_block_that_saw_the_whole_object_else_weighted_b
 
 
 def test_pieces_without_a_voxel_of_their_own_only_link() -> None:
-    merged = merge_pieces(
-        [piece(0, [5, 0], [9, 4], [0.5, 0.5], []), piece(2, [0], [9], [0.5], [[1, 3]]), piece(3, [7], [9], [0.5], [[3, 4]])]
-    )
+    first, linking = piece(0, [5, 0], [9, 4], [0.5, 0.5], []), piece(2, [0], [9], [0.5], [[1, 3]])
+    merged = merge_pieces([first, linking, piece(3, [7], [9], [0.5], [[3, 4]])])
     assert merged.table.tolist() == [0, 1, 0, 1, 1]
     assert merged.size.tolist() == [0, 12]
 

@@ -13,15 +13,16 @@ import torch
 
 from ..errors import DeviceError
 from ..geometry import Triple
+from ..nets import InferenceNetwork
 from ..tasks.protocol import FloatArray
 from .tiles import AxisTiling, padded_shape, tile_by_shape, tile_to_fit
 
 Activate = Callable[[torch.Tensor], torch.Tensor]
 MapArray = npt.NDArray[Any]
 
-CPU_TILE_VOXELS = 2**21
-GPU_TILE_VOXELS = 2**23
-"""Voxels in one pass through the network; larger ones are no faster and need more memory."""
+CPU_TILE_BYTES = 5 * 2**26
+GPU_TILE_BYTES = 2**30
+"""Activations of one pass through the network; more is no faster, less costs more in halos."""
 
 _LEAST_VOXELS = 2**16
 
@@ -98,7 +99,7 @@ def predict_array(
     if any(after for _, after in padding):
         image = np.pad(image, [(0, 0), *padding], mode="reflect")
     shape = (1, *space[1:]) if dims == 2 else space
-    most = tile_voxels(network.device)
+    most = tile_voxels(network)
     while True:
         if tile_shape is None:
             tiling = tile_to_fit(shape, halo, multiple, most)
@@ -122,9 +123,14 @@ def to_bytes(maps: torch.Tensor) -> torch.Tensor:
     return maps.mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
 
 
-def tile_voxels(device: torch.device) -> int:
-    """Return how many voxels one pass through the network may hold."""
-    return CPU_TILE_VOXELS if device.type == "cpu" else GPU_TILE_VOXELS
+def tile_voxels(network: Network) -> int:
+    """Return how many voxels one pass through the network may hold, by the memory of its widest level."""
+    most = CPU_TILE_BYTES if network.device.type == "cpu" else GPU_TILE_BYTES
+    if not isinstance(network, InferenceNetwork):
+        return most // 80
+    widths, item = network.config.widths, network.precision.itemsize
+    channels = sum(widths[:2]) + 2 * widths[0]
+    return max(_LEAST_VOXELS, most * math.prod(network.config.stem) // (channels * item))
 
 
 class _Run:

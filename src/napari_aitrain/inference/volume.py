@@ -164,7 +164,7 @@ def _plan(
     field = network.receptive_field if dims == 3 else (0, *network.receptive_field[1:])
     overlap = _overlap(dims, shape) if task.instances else (0, 0, 0)
     if block_shape is None:
-        most = tile_voxels(network.device)
+        most = tile_voxels(network)
         halo: Triple = field
         whole = network_block(shape, field, multiple, dims, most)
         if any(w < n for w, n in zip(whole[3 - dims :], shape[3 - dims :], strict=True)):
