@@ -11,12 +11,12 @@ from .output import Output
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="New folder for the model, the prediction, pictures and report.")] = Path(
-        "aitrain-demo"
-    ),
+    out: Annotated[
+        Path | None, typer.Option(help="New folder for model, prediction, picture and report; aitrain-demo here.")
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0.05, help="How long to train.")] = 1.0,
 ) -> None:
-    """See it work: label, train, predict and evaluate on real microscopy, in about two minutes, without a network."""
+    """See it work: label, train, predict and evaluate on made-up microscopy, in two minutes, without a network."""
     from ..demo import run_demo
 
     run_demo(out, minutes, Output(as_json=False).console)

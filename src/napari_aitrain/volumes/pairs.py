@@ -19,6 +19,7 @@ _LABEL_WORD = re.compile(
     "|painted|manual|auto|cp",
     re.IGNORECASE,
 )
+_BESIDE_PREDICTIONS = (".scores.csv", ".prediction")
 _SPLIT = re.compile(r"[\s_.\-]+")
 
 
@@ -176,6 +177,7 @@ def _only(paths: Sequence[Path]) -> Path:
 
 def _list(folder: Path) -> tuple[list[Path], list[Path]]:
     visible = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    visible = [path for path in visible if not path.name.endswith(_BESIDE_PREDICTIONS)]
     known = [path for path in visible if is_volume_path(path)]
     if not known:
         raise VolumeError(f"{folder} holds no images", SUPPORTED, "choose the folder in which the images lie")
