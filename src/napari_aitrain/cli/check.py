@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import NotReadyError
 from . import options
-from .output import Output
+from .output import Output, spoken_time
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..annotation.boxes import Role
     from ..annotation.findings import Finding
-    from ..training.plan import Plan
-
-_ROLES: tuple[Role, ...] = ("train", "validation", "test")
+    from ..training.config import TrainConfig
+    from ..training.estimate import Estimate
+    from ..training.readiness import Readiness
 
 
 def check(
@@ -38,19 +38,20 @@ def check(
     settings: options.Settings = None,
     minutes: options.Minutes = None,
     steps: options.Steps = None,
+    estimate: Annotated[bool, typer.Option(help="Take a few real steps, to say what the training will need.")] = True,
     as_json: options.Json = False,
 ) -> None:
     """Check a training before it starts: errors, warnings, what it learns from, and what it will take.
 
     Takes what `train` takes. Exit code 2 if there are errors.
     """
-    from ..jobs.folder import check_settings
+    from ..jobs.folder import CONFIG, check_settings
+    from ..training import readiness as rules
     from ..training.config import read_config
-    from ..training.plan import plan_crops
 
     output = Output(as_json)
     if job is not None and job.is_dir():
-        config = read_config(job / "job.yaml")
+        config = read_config(job / CONFIG)
     else:
         config = options.make_config(
             job,
@@ -62,14 +63,40 @@ def check(
             settings=settings,
         )
     check_settings(config)
-    plan = plan_crops(config)
-    ready = not any(finding.level == "error" for finding in plan.findings)
+    readiness = rules.check(config)
+    found = readiness.as_dict()
     if not as_json:
-        say_findings(plan.findings, output.console)
-        _say_plan(plan, output)
-    output.result({"ready": ready, **describe_plan(plan)})
-    if not ready:
+        say_findings(readiness.findings, output.console)
+        _say_roles(readiness, output)
+    if estimate and readiness.ready:
+        from ..training.estimate import estimate as take_steps
+        from ..training.measure import measure_steps
+
+        needs = take_steps(config, readiness, measure_steps)
+        found["estimate"] = needs.as_dict()
+        if not as_json:
+            _say_estimate(needs, config, output)
+    output.result(found)
+    if not readiness.ready:
         raise typer.Exit(2)
+
+
+def raise_errors(readiness: Readiness) -> None:
+    """Raise what blocks the start, if anything does.
+
+    Raises
+    ------
+    AitrainError
+        As a file gave it; `NotReadyError` with every error of the rules otherwise.
+    """
+    if readiness.plan is not None:
+        readiness.plan.raise_errors()
+    if not readiness.ready:
+        raise NotReadyError(
+            "\n".join(finding.message for finding in readiness.errors),
+            "a training set without errors",
+            "\n".join(dict.fromkeys(finding.remedy for finding in readiness.errors)),
+        )
 
 
 def say_findings(findings: Sequence[Finding], console: Console) -> None:
@@ -81,33 +108,32 @@ def say_findings(findings: Sequence[Finding], console: Console) -> None:
             console.print(f"  What to do: {finding.remedy}", style="cyan", markup=False, soft_wrap=True)
 
 
-def describe_plan(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain data."""
-    return {
-        "findings": [finding.as_dict() for finding in plan.findings],
-        "dims": plan.dims.dims,
-        "dims_reason": plan.dims.reason,
-        "split": plan.sentence,
-        "classes": list(plan.classes),
-        "voxels": {role: sum(crop.labelled.labelled for crop in plan.of_role(role)) for role in _ROLES},
-        "objects": {role: sum(len(crop.labelled.ids) for crop in plan.of_role(role)) for role in _ROLES},
-        "boxes": {role: len(plan.of_role(role)) for role in _ROLES},
-    }
-
-
-def _say_plan(plan: Plan, output: Output) -> None:
+def _say_roles(readiness: Readiness, output: Output) -> None:
     from rich.table import Table
 
-    if not plan.crops:
+    if readiness.dims == 0:
         return
-    table = Table("used for", "boxes", "labelled voxels", "objects" if plan.instances else "classes", box=None)
-    for role in _ROLES:
-        crops = plan.of_role(role)
-        if crops:
-            ids = [crop.labelled.ids for crop in crops]
-            found = sum(map(len, ids)) if plan.instances else len({label for some in ids for label in some})
-            voxels = sum(crop.labelled.labelled for crop in crops)
-            table.add_row(role, str(len(crops)), f"{voxels:,}", f"{found:,}")
+    classes = any(counts.class_voxels for counts in readiness.roles.values())
+    table = Table("used for", "boxes", "labelled voxels", "of all", "classes" if classes else "objects", box=None)
+    for role, counts in readiness.roles.items():
+        if counts.boxes:
+            number = len(counts.class_voxels) if classes else counts.objects
+            share = f"{counts.labelled / counts.voxels:.1%}"
+            table.add_row(role, f"{counts.boxes:,}", f"{counts.labelled:,}", share, f"{number:,}")
     output.console.print(table)
-    output.say(plan.dims.reason)
-    output.say(plan.sentence)
+    output.say(readiness.dims_reason)
+    output.say(readiness.sentence)
+
+
+def _say_estimate(needs: Estimate, config: TrainConfig, output: Output) -> None:
+    if config.steps is not None:
+        whole = f"{config.steps} steps take about {spoken_time(config.steps * needs.seconds_per_step)}"
+    elif config.minutes is not None:
+        whole = f"about {config.minutes * 60 / needs.seconds_per_step:,.0f} steps in {config.minutes:g} min"
+    else:
+        whole = "it trains until you stop it"
+    output.say(
+        f"On {needs.device} in {needs.precision}: first preview after about "
+        f"{spoken_time(needs.seconds_to_first_preview)}, {needs.seconds_per_step:.2f} s per step, {whole}."
+    )
+    output.say(f"Memory: {needs.peak_memory_bytes / 1e9:.1f} GB. Disk: {needs.disk_bytes / 1e9:.2f} GB.")

@@ -33,13 +33,24 @@ def evaluate(
         Literal["auto", "instances", "semantic"], typer.Option(help="What the labels are; auto guesses, and says so.")
     ] = "auto",
     sparse: Annotated[bool, typer.Option("--sparse", help="0 in the ground truth means unlabelled.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="REPORT.html", help="Write a report here, and JSON and CSV beside it.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Compare a prediction with ground truth: a file against a file, or a folder against a folder."""
     from ..evaluation import evaluate_files
+    from ..evaluation.report import write_report
+    from ..volumes.atomic import refuse_existing
 
     output = Output(as_json)
-    figures = evaluate_files(prediction, truth, task=task, sparse=sparse).as_dict()
+    if report is not None:
+        for ending in (".html", ".json", ".csv"):
+            refuse_existing(report.with_suffix(ending))
+    found = evaluate_files(prediction, truth, task=task, sparse=sparse)
+    figures = found.as_dict()
+    if report is not None:
+        write_report(found, report.with_suffix(".html"), facts={"prediction": str(prediction), "truth": str(truth)})
     if not as_json:
         _table(output, figures)
     output.result(figures)

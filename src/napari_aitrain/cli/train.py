@@ -112,17 +112,17 @@ def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFold
     """
     from ..jobs import JobFolder, default_folder
     from ..jobs.folder import check_settings, refuse_filled
-    from ..training.plan import plan_crops
-    from .check import say_findings
+    from ..training.readiness import check
+    from .check import raise_errors, say_findings
 
     folder = default_folder(config.name) if out is None else out
     refuse_filled(folder)
     check_settings(config)
-    plan = plan_crops(config)
+    readiness = check(config)
     console = output.progress_console
-    say_findings([finding for finding in plan.findings if finding.level == "warning"], console)
-    plan.raise_errors()
-    job = JobFolder.create(config, folder)
+    say_findings(readiness.warnings, console)
+    raise_errors(readiness)
+    job = JobFolder.create(config, folder, readiness.plan)
     console.print(f"Job: {job.path}", markup=False, soft_wrap=True)
     if config.minutes is None and config.steps is None:
         console.print("It trains until you press Ctrl-C; everything learned by then is kept.", style="cyan")

@@ -14,7 +14,8 @@ from ..errors import ConfigError, JobError, OutputExistsError
 from ..models import load_model
 from ..tasks import make_task
 from ..training.config import TrainConfig, config_to_yaml, read_config
-from ..training.crops import freeze_crops
+from ..training.crops import freeze_plan
+from ..training.plan import Plan, plan_crops
 from ..volumes.atomic import atomic_folder, atomic_write_text, storage_errors
 from . import registry
 from .events import ACTIVE, ENDED, EVENTS, Event, EventLog, EventTail, State, read_events, told_state
@@ -71,8 +72,17 @@ class JobFolder:
     path: Path
 
     @classmethod
-    def create(cls, config: TrainConfig, folder: Path) -> JobFolder:
+    def create(cls, config: TrainConfig, folder: Path, plan: Plan | None = None) -> JobFolder:
         """Freeze the training set and write a job that can be run: the whole folder, or nothing of it.
+
+        Parameters
+        ----------
+        config : TrainConfig
+            What is to be trained.
+        folder : Path
+            New or empty.
+        plan : Plan, optional
+            What `plan_crops` made of the config, if that is known already: reading all labels again takes time.
 
         Raises
         ------
@@ -86,13 +96,15 @@ class JobFolder:
         folder = Path(folder).absolute()
         refuse_filled(folder)
         check_settings(config)
+        plan = plan_crops(config) if plan is None else plan
+        plan.raise_errors()
         with storage_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             if folder.exists():
                 folder.rmdir()
         with atomic_folder(folder) as place:
             atomic_write_text(place / CONFIG, config_to_yaml(config))
-            freeze_crops(config, place)
+            freeze_plan(plan, place)
             EventLog(place).emit("state", state="queued")
         registry.add(folder)
         return cls(folder)
