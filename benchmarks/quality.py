@@ -30,9 +30,9 @@ def run_aitrain(train: Path, test: Path, out: Path, chosen: argparse.Namespace) 
     limits = ["--minutes", chosen.budget / 60, "--seed", chosen.seed]
     job = out.with_name("job")
     begun = time.perf_counter()
-    trained = _json_line([*program, "train", *sources, *limits, "--out", job, "--json"], chosen.threads)
+    trained = _figures([*program, "train", *sources, *limits, "--out", job, "--json"], chosen.threads)
     between = time.perf_counter()
-    _json_line([*program, "predict", job / "model", test, "--out", out, "--json"], chosen.threads)
+    _figures([*program, "predict", job / "model", test, "--out", out, "--json"], chosen.threads)
     figures = {key: trained.get(key) for key in ("steps", "best", "precision")}
     return {**figures, "train_seconds": between - begun, "predict_seconds": time.perf_counter() - between}
 
@@ -43,16 +43,17 @@ def run_peer(script: str, train: Path, test: Path, out: Path, chosen: argparse.N
     command += ["--budget", chosen.budget, "--seed", chosen.seed, "--threads", chosen.threads]
     if script.startswith("cellpose"):
         command += ["--env", chosen.cellpose_env]
-    return _json_line(command, chosen.threads)
+    return _figures(command, chosen.threads)
 
 
-def _json_line(command: list[Any], threads: int) -> dict[str, Any]:
-    """Run a command and return the last line that it prints, read as JSON."""
+def _figures(command: list[Any], threads: int) -> dict[str, Any]:
+    """Run a command and return the last JSON object that it prints."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     done = subprocess.run([str(part) for part in command], env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"failed with {done.returncode}: {' '.join(map(str, command))}\n{done.stdout}")
-    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    text = "\n" + done.stdout
+    result: dict[str, Any] = json.loads(text[text.rindex("\n{") :])
     return result
 
 
