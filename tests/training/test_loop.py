@@ -100,7 +100,7 @@ def test_a_preview_of_another_place_can_be_asked_for(make_config, run) -> None:
 
 
 def test_a_loss_that_is_no_number_goes_back_twice_and_then_fails(make_config, run, monkeypatch) -> None:
-    monkeypatch.setattr(Trainer, "step", lambda self, batch, factor: math.nan)
+    monkeypatch.setattr(Trainer, "step", lambda self, batch, factor, teaching: math.nan)
     result = run("job")
     with pytest.raises(TrainingDivergedError, match="non-finite"):
         result(make_config(steps=5))
@@ -113,9 +113,9 @@ def test_a_loss_that_is_no_number_goes_back_twice_and_then_fails(make_config, ru
 def test_one_bad_loss_changes_no_weight_and_training_goes_on(make_config, run, monkeypatch) -> None:
     real, calls = Trainer.step, []
 
-    def sometimes(self, batch, factor):
+    def sometimes(self, batch, factor, teaching):
         calls.append(1)
-        return math.nan if len(calls) == 2 else real(self, batch, factor)
+        return math.nan if len(calls) == 2 else real(self, batch, factor, teaching)
 
     monkeypatch.setattr(Trainer, "step", sometimes)
     result = run("job")(make_config(steps=3))

@@ -54,7 +54,7 @@ def test_a_patch_larger_than_its_crop_is_mirrored_and_weighs_nothing_outside(sha
     (tmp_path / "job").mkdir()
     crop = freeze_crops(config, tmp_path / "job").of_role("train")[0]
     prepared = PreparedCrop(crop, make_task("instances", {}, (0, 1)), 2, tmp_path / "job", 0, 0)
-    image, values, weight = prepared.patch(0, shape)
+    image, values, weight = prepared.patch(prepared.centre(0), shape)
     assert image.shape == weight.shape == (1, *shape)
     assert values.shape == (3, *shape)
     inside = np.prod([min(a, b) for a, b in zip(shape, crop.shape, strict=True)])

@@ -101,7 +101,7 @@ class Loop:
         self._announce()
         crops = self.setup.crops
         shown = (crops.of_role("validation") or crops.of_role("train"))[0]
-        self.preview_region = PreviewRegion.middle_of(shown, self.setup.dims)
+        self.preview_region = PreviewRegion.of_labels(shown, self.setup.dims)[0]
         self.quick = validator(self.setup, crops.of_role("validation")).quick()
         self.emit("state", state="running")
         self._ask_forest()
@@ -129,7 +129,7 @@ class Loop:
 
     def _step(self, factor: float) -> None:
         setup = self.setup
-        batch = setup.sampler.batch(setup.batch_size, setup.device)
+        batch = setup.sampler.batch(setup.batch_size, setup.device, setup.trainer.steps)
         loss = setup.trainer.step(batch, factor, teaching_weight(setup.trainer.steps))
         if math.isfinite(loss):
             self.loss = loss if math.isnan(self.loss) else 0.9 * self.loss + 0.1 * loss

@@ -48,15 +48,20 @@ class PreparedCrop:
         self.weight: npt.NDArray[np.float16] = np.load(weight, mmap_mode="r")
         self.centres = _centres(labels, self.weight, np.random.default_rng((seed, index)))
 
+    def centre(self, number: int) -> Triple:
+        """Return where one of `centres` lies, z, y, x."""
+        z, y, x = np.unravel_index(int(self.centres[number]), self.shape)
+        return int(z), int(y), int(x)
+
     def patch(
-        self, centre: int, shape: Triple, teacher: Teacher | None = None
+        self, middle: Triple, shape: Triple, teacher: Teacher | None = None
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Cut a patch around a centre; what lies outside the crop is mirrored and weighs nothing.
+        """Cut a patch around a voxel; what lies outside the crop is mirrored and weighs nothing.
 
         Parameters
         ----------
-        centre : int
-            Number of one of `centres`.
+        middle : tuple of int
+            Where to cut, z, y, x.
         shape : tuple of int
             z, y, x extent.
         teacher : Teacher, optional
@@ -67,10 +72,9 @@ class PreparedCrop:
         image, values, weight : ndarray of float32, shapes (c, z, y, x), (k, z, y, x), (1, z, y, x)
             The image is normalised.
         """
-        middle = np.unravel_index(int(self.centres[centre]), self.shape)
         start = []
         for at, size, whole in zip(middle, shape, self.shape, strict=True):
-            first = int(at) - size // 2
+            first = at - size // 2
             start.append(min(max(first, 0), whole - size) if size <= whole else -((size - whole) // 2))
         wanted = Region.from_shape(shape, start)
         inside = wanted.intersect(Region.from_shape(self.shape))

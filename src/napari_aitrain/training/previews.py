@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,24 @@ class PreviewRegion:
     region: Region
 
     @classmethod
-    def middle_of(cls, crop: Crop, dims: int) -> PreviewRegion:
-        """Return the middle of a crop, as large as can be predicted within a fraction of a second."""
+    def of_labels(cls, crop: Crop, dims: int, most: int = 1) -> list[PreviewRegion]:
+        """Return parts of a crop that hold labels, each small enough to be predicted within a fraction of a second.
+
+        Parameters
+        ----------
+        crop : Crop
+            Of any size; its labels are read once.
+        dims : {2, 3}
+            Slices or volumes.
+        most : int
+            How many; in 2-D the slices are spread over those that hold labels.
+        """
         shape = [min(a, b) for a, b in zip(crop.shape, EXTENT[dims], strict=True)]
-        return cls(crop, Region.from_shape(shape, [(a - b) // 2 for a, b in zip(crop.shape, shape, strict=True)]))
+        planes = np.asarray([np.count_nonzero(plane >= 0) for plane in crop.labels])
+        painted = np.flatnonzero(planes > planes.max() // 4)
+        count = min(most if dims == 2 else 1, len(painted))
+        chosen = painted[[int((i + 0.5) * len(painted) / count) for i in range(count)]]
+        return [cls(crop, _around_labels(crop, int(z), shape)) for z in chosen]
 
     @classmethod
     def whole_of(cls, crop: Crop) -> PreviewRegion:
@@ -91,3 +106,10 @@ def write_preview(folder: Path, preview: PreviewRegion, shown: dict[str, Any], s
     path = folder / f"{step:06d}.npz"
     atomic_write_bytes(path, buffer.getvalue())
     return path
+
+
+def _around_labels(crop: Crop, z: int, shape: Sequence[int]) -> Region:
+    rows, columns = np.nonzero(crop.labels[z] >= 0)
+    middle = (z, int(rows.mean()), int(columns.mean()))
+    start = [max(0, min(at - n // 2, whole - n)) for at, n, whole in zip(middle, shape, crop.shape, strict=True)]
+    return Region.from_shape(shape, start)

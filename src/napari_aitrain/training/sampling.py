@@ -18,6 +18,8 @@ from .prepared import PreparedCrop
 from .teacher import Teacher
 
 Batch = tuple[Tensor, Tensor, Tensor]
+POOL = 96
+"""Places that a teacher is asked about."""
 
 
 class PatchSampler:
@@ -76,8 +78,18 @@ class PatchSampler:
             self._prepared[index] = crop
         return self._prepared[index]
 
-    def batch(self, size: int, device: torch.device) -> Batch:
+    def batch(self, size: int, device: torch.device, step: int = 0) -> Batch:
         """Return image, values and weight of `size` patches, augmented, on a device.
+
+        Parameters
+        ----------
+        size : int
+            Number of patches.
+        device : torch.device
+            Where they are needed.
+        step : int
+            Steps so far. With a teacher, patches come from a pool that grows with them, so that what it has to
+            predict is spread over time.
 
         Returns
         -------
@@ -87,12 +99,8 @@ class PatchSampler:
         space = self.patch_shape[3 - self.dims :]
         cut = self.augmenter.input_shape(space)
         shape: Triple = (1, cut[0], cut[1]) if self.dims == 2 else (cut[0], cut[1], cut[2])
-        chosen = torch.multinomial(self._share, size, replacement=True, generator=self.generator).tolist()
-        patches = []
-        for index in chosen:
-            crop = self.prepared(index)
-            centre = int(torch.randint(len(crop.centres), (), generator=self.generator))
-            patches.append(crop.patch(centre, shape, self.teacher))
+        places = [self._place() for _ in range(size)] if self.teacher is None else self._taught_places(size, step)
+        patches = [self.prepared(index).patch(middle, shape, self.teacher) for index, middle in places]
         image, values, weight = (torch.from_numpy(np.stack(part)) for part in zip(*patches, strict=True))
         if self.dims == 2:
             image, values, weight = image[:, :, 0], values[:, :, 0], weight[:, :, 0]
@@ -100,3 +108,23 @@ class PatchSampler:
         nearest = self.task.nearest + (False,) * (values.shape[1] - len(self.task.nearest))
         taught = len(nearest) - len(self.task.nearest)
         return self.augmenter(image, values, weight, nearest, space, everywhere=taught)
+
+    def _place(self) -> tuple[int, Triple]:
+        index = int(torch.multinomial(self._share, 1, generator=self.generator))
+        crop = self.prepared(index)
+        return index, crop.centre(int(torch.randint(len(crop.centres), (), generator=self.generator)))
+
+    def _taught_places(self, size: int, step: int) -> list[tuple[int, Triple]]:
+        """Choose from the pool: half on labels, half anywhere, where only the teacher knows."""
+        pool = min(POOL, size + step // 2)
+        numbers = torch.randint(pool, (size,), generator=self.generator).tolist() if step else range(size)
+        return [self._pooled(number) for number in numbers]
+
+    def _pooled(self, number: int) -> tuple[int, Triple]:
+        chance = np.random.default_rng((self.seed, number))
+        index = int(chance.choice(len(self.crops), p=self._share.numpy()))
+        crop = self.prepared(index)
+        if number % 2:
+            z, y, x = (int(chance.integers(n)) for n in crop.shape)
+            return index, (z, y, x)
+        return index, crop.centre(int(chance.integers(len(crop.centres))))

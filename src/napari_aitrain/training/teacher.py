@@ -6,7 +6,6 @@ the forest's probabilities where nothing is painted overtakes it sooner (docs/be
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -19,10 +18,9 @@ from ..tasks.protocol import FloatArray, Task
 from .crops import Crop
 from .forest import PixelForest
 from .previews import PreviewRegion, predict_preview_maps
-from .validation import Judgement, Validator, mean_metrics
+from .validation import Validator, mean_metrics
 
 FIT_VOXELS = 2**25
-BLOCK = {2: (1, 192, 192), 3: (16, 96, 96)}
 MARGIN = {2: (0, 16, 16), 3: (2, 8, 8)}
 BLENDS = (0.0, 0.5, 1.0)
 
@@ -49,34 +47,19 @@ class Teacher:
         self.forest = PixelForest(dims, crops[0].voxel_size, threads)
         regions = _regions_to_fit(crops)
         self.forest.fit([r.image() for r in regions], [r.labels() for r in regions], task.classes, seed)
-        self._blocks: dict[tuple[int, Triple], npt.NDArray[np.float16]] = {}
+        self._taught: dict[tuple[int, Region], npt.NDArray[np.float16]] = {}
         self._seen: dict[tuple[int, Region], FloatArray] = {}
         self.blend = 1.0
 
     def soft_labels(self, crop: Crop, region: Region) -> FloatArray:
-        """Return the forest's probabilities in a region of a training crop, shape (classes, z, y, x).
-
-        They are computed block by block when first asked for, and kept.
-        """
-        soft = np.empty((len(self._task.classes), *region.shape), np.float32)
-        shape = BLOCK[self._dims]
-        first = [at // size for at, size in zip(region.start, shape, strict=True)]
-        last = [-(-at // size) for at, size in zip(region.stop, shape, strict=True)]
-        for number in itertools.product(*(range(a, b) for a, b in zip(first, last, strict=True))):
-            start = [n * size for n, size in zip(number, shape, strict=True)]
-            block = Region.from_shape(shape, start).intersect(Region.from_shape(crop.shape))
-            common = block.intersect(region)
-            part = self._block(crop, block)[(slice(None), *common.relative_to(block.start).slices)]
-            soft[(slice(None), *common.relative_to(region.start).slices)] = part
-        return soft
-
-    def _block(self, crop: Crop, block: Region) -> npt.NDArray[np.float16]:
-        key = (crop.number, block.start)
-        if key not in self._blocks:
-            outer = block.grow(MARGIN[self._dims]).intersect(Region.from_shape(crop.shape))
+        """Return the forest's probabilities in a region of a training crop, kept; shape (classes, z, y, x)."""
+        key = (crop.number, region)
+        if key not in self._taught:
+            outer = region.grow(MARGIN[self._dims]).intersect(Region.from_shape(crop.shape))
             found = self.forest.predict(PreviewRegion(crop, outer).image())
-            self._blocks[key] = found[(slice(None), *block.relative_to(outer.start).slices)].astype(np.float16)
-        return self._blocks[key]
+            inner = region.relative_to(outer.start).slices
+            self._taught[key] = found[(slice(None), *inner)].astype(np.float16)
+        return self._taught[key].astype(np.float32)
 
     def maps(self, region: PreviewRegion) -> FloatArray:
         """Return the forest's probabilities in a preview region, kept for the next time."""
@@ -93,19 +76,28 @@ class Teacher:
         return maps if self.blend == 0 else _mix(maps, self.maps(region), self.blend)
 
     def judge(self, network: InferenceNetwork, validator: Validator) -> dict[str, float]:
-        """Measure network, forest and their mean; go on with the best; return the network's metrics."""
-        rows: dict[float, list[dict[str, float]]] = {blend: [] for blend in BLENDS}
-        for region in validator.regions:
-            own = predict_preview_maps(network, self._task, region, self._dims)
-            for blend in BLENDS:
-                rows[blend].append(self._task.metrics(*self._judged(_mix(own, self.maps(region), blend), region)))
-        scores = {blend: mean_metrics(some).get("score", -math.inf) for blend, some in rows.items()}
-        self.blend = max(BLENDS, key=lambda blend: (scores[blend], -blend))
-        return mean_metrics(rows[0.0])
+        """Measure the network, and go on with whichever of forest, network and their mean explains validation best.
 
-    def _judged(self, maps: FloatArray, region: PreviewRegion) -> Judgement:
-        truth = region.labels()
-        return self._task.decode(maps, region.crop.voxel_size, self._dims), truth, truth >= 0
+        What decides is the likelihood of the ground truth: of a few strokes, all soon get every voxel right.
+        """
+        rows, likelihood = [], dict.fromkeys(BLENDS, 0.0)
+        for region in validator.regions:
+            own, truth = predict_preview_maps(network, self._task, region, self._dims), region.labels()
+            objects = self._task.decode(own, region.crop.voxel_size, self._dims)
+            rows.append(self._task.metrics(objects, truth, truth >= 0))
+            for blend in BLENDS:
+                likelihood[blend] += self._log_likelihood(_mix(own, self.maps(region), blend), truth)
+        self.blend = max(BLENDS, key=likelihood.__getitem__)
+        return mean_metrics(rows)
+
+    def _log_likelihood(self, maps: FloatArray, truth: npt.NDArray[np.int32]) -> float:
+        """Return the mean over classes of the mean log probability of their voxels."""
+        each = [
+            float(np.log(np.clip(maps[channel][truth == name], 1e-4, 1)).mean())
+            for channel, name in enumerate(self._task.classes)
+            if (truth == name).any()
+        ]
+        return float(np.mean(each)) if each else 0.0
 
 
 def _mix(network: FloatArray, forest: FloatArray, blend: float) -> FloatArray:
