@@ -25,7 +25,7 @@ from napari_aitrain.volumes import Volume
 MakeModel = Callable[..., Model]
 
 
-def image(shape: tuple[int, ...] = (6, 90, 110), seed: int = 0, **volume: Any) -> Volume:
+def image(shape: tuple[int, ...] = (4, 60, 80), seed: int = 0, **volume: Any) -> Volume:
     values = np.random.default_rng(seed).gamma(2, 50, shape)
     return Volume.from_array(values.astype(np.uint16), axes="zyx", **volume)
 
@@ -56,10 +56,10 @@ def test_blocks_give_the_maps_of_one_pass(make_model: MakeModel, tmp_path: Path,
     network = make_network(model, "cpu", "float32")
     prepared = prepare_image(model, volume)
     whole = predict_array(network, model.task().activate, prepared.read(volume.region), dims)
-    found = predict_volume(model, volume, tmp_path / "s", block_shape=(2, 40, 40), precision="float32")
+    found = predict_volume(model, volume, tmp_path / "s", block_shape=(2, 32, 40), precision="float32")
     assert found.info.network_block < volume.shape
     np.testing.assert_allclose(found.maps(), whole, atol=1 / 255)
-    part = Region((1, 30, 30), (4, 60, 70))
+    part = Region((1, 20, 30), (4, 50, 70))
     np.testing.assert_array_equal(found.labels(part, 0.3), found.labels(threshold=0.3)[part.slices])
 
 
@@ -73,7 +73,7 @@ def test_a_region_alone_is_predicted_as_in_the_whole(make_model: MakeModel, tmp_
 
 def test_cancel_keeps_what_is_done_and_resume_repeats_nothing(make_model: MakeModel, tmp_path: Path) -> None:
     model, volume = make_model("instances", 2), image()
-    options: dict[str, Any] = {"block_shape": (2, 48, 48), "precision": "float32"}
+    options: dict[str, Any] = {"block_shape": (2, 32, 48), "precision": "float32"}
     straight = Counting(model)
     whole = predict_volume(model, volume, tmp_path / "whole", network=straight, **options)
     seen: list[tuple[int, int, str]] = []
@@ -83,7 +83,7 @@ def test_cancel_keeps_what_is_done_and_resume_repeats_nothing(make_model: MakeMo
             model, volume, tmp_path / "s", network=first, progress=lambda *p: seen.append(p),
             cancelled=lambda: len(seen) > 4, **options,
         )  # fmt: skip
-    assert seen[-1] == (4, 18, "network")
+    assert seen[-1] == (4, 8, "network")
     with pytest.raises(VolumeError, match="not finished"):
         StoredPrediction.open(tmp_path / "s")
     with pytest.raises(OutputExistsError, match="--resume"):
@@ -104,13 +104,13 @@ from napari_aitrain.models import load_model
 from napari_aitrain.volumes import Volume
 
 stop = sys.argv[3], int(sys.argv[4])
-volume = Volume.from_array(np.random.default_rng(0).gamma(2, 50, (6, 90, 110)).astype(np.uint16), axes="zyx")
+volume = Volume.from_array(np.random.default_rng(0).gamma(2, 50, (4, 60, 80)).astype(np.uint16), axes="zyx")
 
 def die(done, total, stage):
     if (stage, done) == stop:
         os._exit(9)
 
-predict_volume(load_model(sys.argv[1]), volume, sys.argv[2], block_shape=(2, 48, 48), precision="float32",
+predict_volume(load_model(sys.argv[1]), volume, sys.argv[2], block_shape=(2, 32, 48), precision="float32",
                progress=die, resume=True)
 """
 
@@ -118,11 +118,11 @@ predict_volume(load_model(sys.argv[1]), volume, sys.argv[2], block_shape=(2, 48,
 def test_a_process_that_dies_loses_no_block(make_model: MakeModel, tmp_path: Path) -> None:
     model, volume = make_model("instances", 2), image()
     store = tmp_path / "s"
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(model.folder), str(store), "objects", "7"])
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(model.folder), str(store), "objects", "5"])
     assert ended.returncode == 9
     with open(store / "manifest.jsonl", "ab") as file:
         file.write(b'{"stage": "obj')
-    options: dict[str, Any] = {"block_shape": (2, 48, 48), "precision": "float32"}
+    options: dict[str, Any] = {"block_shape": (2, 32, 48), "precision": "float32"}
     network = Counting(model)
     found = predict_volume(model, volume, store, resume=True, network=network, **options)
     assert network.calls == 0
@@ -130,7 +130,7 @@ def test_a_process_that_dies_loses_no_block(make_model: MakeModel, tmp_path: Pat
     np.testing.assert_array_equal(found.labels(threshold=0), whole.labels(threshold=0))
     assert found.objects.csv() == whole.objects.csv()
     lines = (store / "manifest.jsonl").read_text().splitlines()
-    assert len(lines) == len(set(lines)) == 3 * 18
+    assert len(lines) == len(set(lines)) == 3 * 8
 
 
 def test_another_model_or_image_does_not_go_on(make_model: MakeModel, tmp_path: Path) -> None:

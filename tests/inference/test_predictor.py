@@ -53,7 +53,7 @@ def test_tiles_equal_the_whole_pass_in_2d(space: tuple[int, int, int], tile: tup
     np.testing.assert_allclose(tiled, whole_pass(network, image, 2), atol=2e-6)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=5)
 @given(space=st.tuples(st.integers(1, 50), st.integers(40, 90), st.integers(9, 90)), seed=st.integers(0, 3))
 def test_tiles_equal_the_whole_pass_in_3d(space: tuple[int, int, int], seed: int) -> None:
     network = Plain(3, seed)

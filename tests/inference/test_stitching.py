@@ -45,7 +45,7 @@ def check_same(stages: Any, maps: np.ndarray, dims: int) -> int:
     return n - 1
 
 
-@settings(deadline=None, max_examples=5, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(deadline=None, max_examples=4, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     block=st.tuples(st.integers(12, 40), st.integers(30, 90), st.integers(30, 90)),
     seed=st.integers(0, 1000),
@@ -60,7 +60,7 @@ def test_objects_in_3d_are_those_of_one_pass(
         assert check_same(stages, maps, 3) > 5
 
 
-@settings(deadline=None, max_examples=5, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(deadline=None, max_examples=4, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(block=st.tuples(st.integers(1, 4), st.integers(40, 150), st.integers(40, 150)), seed=st.integers(0, 1000))
 def test_objects_in_slices_are_those_of_one_pass(
     block: tuple[int, int, int], seed: int, blobs: Callable[..., Any], perfect_stages: Callable[..., Any]

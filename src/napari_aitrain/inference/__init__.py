@@ -3,9 +3,10 @@
 from .blocks import PredictionCancelledError
 from .export import export
 from .image import PreparedImage, prepare_image
+from .objects import ObjectTable
 from .predictor import predict_array
 from .run import PredictedImage, predict
-from .store import ObjectTable, PredictionInfo, StoredPrediction
+from .store import PredictionInfo, StoredPrediction
 from .volume import make_network, predict_volume
 
 __all__ = [

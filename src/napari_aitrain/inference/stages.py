@@ -14,9 +14,10 @@ from ..geometry import Region, Tile
 from ..tasks.protocol import FloatArray, LabelArray, Task
 from .blocks import Cancelled, Manifest, Progress, chunk_shape, make_grid, work_through
 from .image import PreparedImage
+from .objects import ObjectTable
 from .predictor import Network, predict_array
 from .stitching import IdArray, Pieces, match_pieces, measure_pieces, merge_pieces
-from .store import LABELS, MAPS, ObjectTable, PredictionInfo, create_array
+from .store import LABELS, MAPS, PredictionInfo, create_array, from_bytes
 from .tiles import round_up
 
 RAW, FACES, PIECES = "pieces.zarr", "faces", "pieces"
@@ -130,7 +131,7 @@ class Stages:
     def _read_maps(self, tile: Tile) -> FloatArray:
         maps = zarr.open_array(self.store / MAPS, mode="r")
         z, y, x = tile.outer.slices
-        return np.asarray(maps[:, z, y, x]).astype(np.float32) / np.float32(255)
+        return from_bytes(np.asarray(maps[:, z, y, x]))
 
     def _labels_array(self, name: str) -> zarr.Array[Any]:
         chunk = chunk_shape(self.info.shape, [self.info.decode_block])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,12 +16,11 @@ from ..errors import ConfigError, VolumeError
 from ..geometry import Region, Triple
 from ..tasks.protocol import FloatArray, LabelArray
 from ..tasks.threshold import kept_ids
-from ..volumes.atomic import atomic_write_bytes, atomic_write_text
-from .archive import read_arrays, write_arrays
-from .stitching import Merged
+from ..volumes.atomic import atomic_write_text
+from .objects import ObjectTable
 
 STORE_VERSION = 1
-INFO, MAPS, LABELS, OBJECTS = "prediction.json", "maps.zarr", "labels.zarr", "objects.npz"
+INFO, MAPS, LABELS = "prediction.json", "maps.zarr", "labels.zarr"
 SUFFIX = ".prediction"
 _AGAIN = "remove the folder and predict again"
 
@@ -74,68 +70,6 @@ class PredictionInfo(BaseModel):
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     exports: dict[str, Export] = {}
-
-
-@dataclass(frozen=True)
-class ObjectTable:
-    """All objects of a prediction, whatever their score; row 0 is the background.
-
-    Parameters
-    ----------
-    score : ndarray of float32, shape (n + 1,)
-        Probability that the object is right.
-    size : ndarray of int64, shape (n + 1,)
-        Voxels.
-    start, stop : ndarray of int64, shape (n + 1, 3)
-        Bounding box, half-open, z, y, x, in voxels of the prediction.
-    centroid : ndarray of float64, shape (n + 1, 3)
-        z, y, x, in voxels of the prediction.
-    features : ndarray of float32, shape (n + 1, k)
-        What the score was made from.
-    class_id : ndarray of int32, shape (n + 1,)
-        Class of the object.
-    """
-
-    score: FloatArray
-    size: npt.NDArray[np.int64]
-    start: npt.NDArray[np.int64]
-    stop: npt.NDArray[np.int64]
-    centroid: npt.NDArray[np.float64]
-    features: FloatArray
-    class_id: LabelArray
-
-    @classmethod
-    def of(cls, merged: Merged, score: FloatArray, class_id: int) -> ObjectTable:
-        """Return the table of merged objects with their final scores."""
-        classes = np.full(len(score), class_id, np.int32)
-        classes[:1] = 0
-        return cls(score, merged.size, merged.start, merged.stop, merged.centroid, merged.features, classes)
-
-    def __len__(self) -> int:
-        """Return the number of objects."""
-        return len(self.score) - 1
-
-    def save(self, folder: Path) -> None:
-        """Write ``objects.npz``, and ``objects.csv`` for people."""
-        atomic_write_text(folder / "objects.csv", self.csv())
-        atomic_write_bytes(folder / OBJECTS, write_arrays(vars(self)))
-
-    @classmethod
-    def load(cls, folder: Path) -> ObjectTable:
-        """Read ``objects.npz``."""
-        return cls(**read_arrays(folder / OBJECTS))
-
-    def csv(self, threshold: float = 0.0) -> str:
-        """Return the objects of at least a score as CSV text, one row each."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        places = [f"{what}_{axis}" for what in ("centroid", "start", "stop") for axis in "zyx"]
-        writer.writerow(["id", "score", "size", *places, "class"])
-        for i in np.flatnonzero(self.score >= threshold):
-            if i:
-                row = [i, f"{self.score[i]:.4f}", self.size[i], *(f"{c:.2f}" for c in self.centroid[i])]
-                writer.writerow([*row, *self.start[i], *self.stop[i], self.class_id[i]])
-        return buffer.getvalue()
 
 
 class StoredPrediction:
@@ -201,7 +135,7 @@ class StoredPrediction:
     def maps(self, region: Region | None = None) -> FloatArray:
         """Return the activated maps of a region, shape (heads, z, y, x)."""
         z, y, x = (region or self.region).slices
-        return np.asarray(self._maps[:, z, y, x]).astype(np.float32) / np.float32(255)
+        return from_bytes(np.asarray(self._maps[:, z, y, x]))
 
     def labels(self, region: Region | None = None, threshold: float | None = None) -> LabelArray:
         """Return the labels of a region as a threshold leaves them.
@@ -244,6 +178,12 @@ class StoredPrediction:
         """Return the threshold that a file was written at; None if it is none of ours."""
         known = self.info.exports.get(path.name)
         return None if known is None else known.threshold
+
+
+def from_bytes(maps: npt.NDArray[Any]) -> FloatArray:
+    """Return stored maps as they were activated, in [0, 1]."""
+    values: FloatArray = np.divide(maps, np.float32(255), dtype=np.float32)
+    return values
 
 
 def check_threshold(threshold: float) -> float:

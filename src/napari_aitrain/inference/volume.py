@@ -27,8 +27,8 @@ from .store import INFO, PredictionInfo, StoredPrediction, read_info, write_info
 if TYPE_CHECKING:
     from ..nets.unet import UNet
 
-DECODE_VOXELS = 2**24
-"""Voxels that are decoded at once, overlap included; about 60 bytes each are needed."""
+DECODE_VOXELS = 3 * 2**22
+"""Voxels that are decoded at once, overlap included; about 70 bytes each are needed."""
 
 
 def predict_volume(
