@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from .maps import border, known_with_ring, normalised_distance, outline_spacing, split_by_slice, unique_over_slices
-from .objects import basins_of, fill_holes, merge_basins, relabel_large, smooth
+from .objects import fill_holes, grow, maxima_of, merge_basins, relabel_large, smooth
 from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
 from .scoring import FEATURE_NAMES, judge, object_features
 from .tally import InstanceTally
@@ -131,8 +131,12 @@ class InstancesTask:
         settings = self.settings
         foreground = maps[FOREGROUND] > settings.foreground
         # A likely border lowers the saddle between two objects.
-        height = smooth(maps[DISTANCE] * (1 - 0.5 * maps[BORDER]), spacing, settings.smoothing)
-        labels = merge_basins(basins_of(height, foreground), height, settings.split)
+        height = maps[DISTANCE] * (1 - maps[BORDER])
+        smoothed = smooth(height, spacing, settings.smoothing)
+        seeds = maxima_of(smoothed, foreground)
+        joined = merge_basins(grow(seeds, smoothed, foreground), smoothed, settings.split)
+        # Smoothing steadies the choice of objects but would move the lines between them.
+        labels = grow(np.where(seeds > 0, joined, 0), height, foreground)
         return fill_holes(relabel_large(labels, settings.minimum_size))
 
     def uncertainty(self, maps: FloatArray) -> FloatArray:

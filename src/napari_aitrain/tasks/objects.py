@@ -21,17 +21,17 @@ def smooth(height: FloatArray, spacing: Sequence[float], smoothing: float) -> Fl
     return smoothed
 
 
-def basins_of(height: FloatArray, foreground: BoolArray) -> LabelArray:
-    """Divide the foreground into one basin per local maximum of `height`, 2-D or 3-D, by a watershed.
+def maxima_of(height: FloatArray, foreground: BoolArray) -> LabelArray:
+    """Return the local maxima of `height` within the foreground as seeds, 2-D or 3-D.
 
-    Every voxel of the foreground is in a basin, and every connected piece of it has at least one.
+    Every connected piece of the foreground has at least one.
     """
     inside = np.where(foreground, height, -np.inf)
     highest = foreground.copy()
     for low, high in neighbours(height.ndim):
         highest[low] &= inside[low] >= inside[high]
         highest[high] &= inside[high] >= inside[low]
-    return grow(connected_pieces(highest), height, foreground)
+    return connected_pieces(highest)
 
 
 def merge_basins(basins: LabelArray, height: FloatArray, ratio: float) -> LabelArray:
@@ -40,7 +40,7 @@ def merge_basins(basins: LabelArray, height: FloatArray, ratio: float) -> LabelA
     Parameters
     ----------
     basins : ndarray of int32
-        As from `basins_of`.
+        As grown from `maxima_of`.
     height : ndarray of float32
         Not negative.
     ratio : float
@@ -100,7 +100,7 @@ def _saddles(basins: LabelArray, height: FloatArray) -> tuple[IntArray, IntArray
 
 
 def grow(seeds: LabelArray, height: FloatArray, foreground: BoolArray) -> LabelArray:
-    """Grow seeds downhill through the foreground by a watershed."""
+    """Grow seeds downhill through the foreground by a watershed, until they fill each piece that has one."""
     if not seeds.any():
         return seeds
     grown: LabelArray = bioimage_cpp.segmentation.watershed(
