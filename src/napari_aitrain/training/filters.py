@@ -40,7 +40,8 @@ def feature_maps(image: FloatArray, spacing: Sequence[float], levels: int = LEVE
     """
     maps: list[FloatArray] = []
     for channel in image:
-        level, steps = np.ascontiguousarray(channel, np.float32), []
+        level: FloatArray = np.ascontiguousarray(channel, np.float32)
+        steps: list[tuple[tuple[int, ...], tuple[bool, ...]]] = []
         scale = np.array(spacing, float)
         maps.append(level)
         for number in range(levels):

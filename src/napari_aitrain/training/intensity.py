@@ -52,11 +52,7 @@ def blur(image: Tensor, sigma: Tensor, axes: Sequence[int]) -> Tensor:
 def coarsen(image: Tensor, factor: int, axes: Sequence[int]) -> Tensor:
     """Average over `factor` voxels along spatial `axes` and interpolate back to the same shape."""
     shape = [n // factor if a in axes and n >= 2 * factor else n for a, n in enumerate(image.shape[2:])]
-    small = (
-        functional.adaptive_avg_pool2d(image, shape)
-        if image.ndim == 4
-        else functional.adaptive_avg_pool3d(image, shape)
-    )
+    small = functional.interpolate(image, shape, mode="area")
     mode = "bilinear" if image.ndim == 4 else "trilinear"
     return functional.interpolate(small, image.shape[2:], mode=mode, align_corners=False)
 

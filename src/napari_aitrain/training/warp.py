@@ -50,8 +50,8 @@ def sampling_grid(matrix: Tensor, bend: Tensor | None, in_shape: Sequence[int], 
             position = position + matrix[:, row, axis].view(-1, *([1] * dims)) * offset.view(along)
         if bend is not None:
             position = position + bend[:, row]
-        columns.append(position * (2 / in_shape[row]))
-    return torch.stack(torch.broadcast_tensors(*reversed(columns)), dim=-1)
+        columns.append((position * (2 / in_shape[row])).expand(len(matrix), *out_shape))
+    return torch.stack(columns[::-1], dim=-1)
 
 
 def resample(
