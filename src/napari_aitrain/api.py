@@ -11,25 +11,22 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from .annotation.boxes import Box, read_boxes
+from .annotation.boxes import Box
 from .errors import ConfigError, JobError
 from .jobs import Event, JobFolder, Worker
 from .jobs.failure import as_error
 from .jobs.folder import refuse_filled
+from .jobs.given import Array, Images, PathLike, config_from
 from .jobs.summary import default_folder, summarise
 from .models import Model, load_model
-from .training.config import TrainConfig, parse_config
-from .volumes.atomic import atomic_write_array, storage_errors
+from .training.config import TrainConfig
+from .volumes.atomic import atomic_write_array
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation
     from .inference import PredictedImage
 
 __all__ = ["Prediction", "TrainResult", "evaluate", "load_model", "predict", "train"]
-
-PathLike = Path | str
-Array = npt.NDArray[Any]
-Images = PathLike | Array | Sequence[PathLike | Array]
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ def train(
     folder = Path(out) if out is not None else default_folder(str(settings.get("name", "model")))
     refuse_filled(folder)
     if config is None:
-        config = _config(image, labels, boxes, folder, settings)
+        config = config_from(image, labels, boxes, folder, settings)
     elif image is not None or labels is not None or boxes is not None or settings:
         raise ConfigError("both a config and settings are given", "one or the other", "use config.model_copy(update=…)")
     job = JobFolder.create(config, folder)
@@ -152,57 +149,6 @@ def _result(job: JobFolder) -> TrainResult:
         )
     figures = {key: summary[key] for key in ("steps", "seconds", "best", "device", "precision")}
     return TrainResult(model=Path(summary["model"]), job=job.path, **figures)
-
-
-def _config(
-    image: Images | None, labels: Images | None, boxes: Any, folder: Path, settings: dict[str, Any]
-) -> TrainConfig:
-    from .training.config import Source
-
-    images, truths = _listed(image), _listed(labels)
-    if not images or len(images) != len(truths):
-        raise ConfigError(
-            f"there are {len(images)} images and {len(truths)} labels",
-            "one labels per image, in the same order",
-            "write for example train(image='a.tif', labels='a-labels.tif', minutes=5)",
-        )
-    shared = {key: settings[key] for key in Source.model_fields.keys() & settings.keys()}
-    sources: list[dict[str, Any]] = []
-    for number, (one, truth) in enumerate(zip(images, truths, strict=True)):
-        paths = {
-            "image": _saved(one, folder, f"{number:03d}-image"),
-            "labels": _saved(truth, folder, f"{number:03d}-labels"),
-        }
-        sources.append(paths | shared)
-    if boxes is not None:
-        for source, some in zip(sources, _boxes_per_image(boxes, len(sources)), strict=True):
-            source["boxes"] = [box.model_dump() for box in some]
-    rest = {key: value for key, value in settings.items() if key not in shared}
-    return parse_config({"sources": sources, **rest}, "train()")
-
-
-def _boxes_per_image(boxes: Any, count: int) -> list[Sequence[Box]]:
-    several = not isinstance(boxes, (str, Path)) and not all(isinstance(box, Box) for box in boxes)
-    given = list(boxes) if several else [boxes]
-    if len(given) != count:
-        raise ConfigError(f"there are boxes for {len(given)} of {count} images", "boxes per image", "give [] for none")
-    return [read_boxes(Path(some)) if isinstance(some, (str, Path)) else some for some in given]
-
-
-def _listed(images: Images | None) -> list[PathLike | Array]:
-    if images is None:
-        return []
-    return [images] if isinstance(images, (str, Path, np.ndarray)) else list(images)
-
-
-def _saved(image: PathLike | Array, folder: Path, name: str) -> Path:
-    if isinstance(image, (str, Path)):
-        return Path(image).absolute()
-    path = folder.absolute().with_name(folder.name + "-arrays") / f"{name}.npy"
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write_array(path, image)
-    return path
 
 
 @overload

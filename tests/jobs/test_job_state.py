@@ -62,7 +62,7 @@ def test_what_cannot_be_trained_on_leaves_nothing_behind(
     tifffile.imwrite(config.sources[0].labels, np.zeros((50, 50), np.uint8))
     with pytest.raises(GroundTruthError):
         JobFolder.create(config, tmp_path / "jobs" / "a")
-    assert list((tmp_path / "jobs").iterdir()) == []
+    assert not (tmp_path / "jobs").exists()
     assert known_folders() == []
 
 

@@ -59,10 +59,9 @@ def train(
     output = Output(as_json)
     if when_busy == "refuse":
         refuse_if_busy()
+    at_once = when_busy == "run"
     if job is not None and job.is_dir():
-        from .jobs import run_again
-
-        given = [
+        given = (
             image,
             labels,
             boxes,
@@ -76,30 +75,27 @@ def train(
             model,
             device,
             seed,
-            settings,
-            minutes,
-            steps,
-            name,
-            out,
-        ]
-        if any(value is not None for value in given):
-            raise ConfigError(
-                f"{job} is the folder of a job, whose settings are written down in it",
-                "a job folder alone",
-                f"train anew from {job / 'job.yaml'} with other settings",
-            )
-        run_again(job, output, at_once=when_busy == "run")
+        )
+        _run_folder(job, (*given, settings, minutes, steps, name, out), output, at_once)
         return
     config = options.make_config(
-        job,
-        image,
-        labels,
-        boxes,
+        job, image, labels, boxes, settings=settings,
         of_source=options.source_options(magnification, voxel_size, channels, axes, sparse),
         of_training=options.training_options(task, dims, model, device, seed, minutes, steps, name),
-        settings=settings,
-    )
-    running.run(create_job(config, out, output), output, at_once=when_busy == "run")
+    )  # fmt: skip
+    running.run(create_job(config, out, output), output, at_once=at_once)
+
+
+def _run_folder(job: Path, given: tuple[object, ...], output: Output, at_once: bool) -> None:
+    from .jobs import run_again
+
+    if any(value is not None for value in given):
+        raise ConfigError(
+            f"{job} is the folder of a job, whose settings are written down in it",
+            "a job folder alone",
+            f"train anew from {job / 'job.yaml'} with other settings",
+        )
+    run_again(job, output, at_once=at_once)
 
 
 def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFolder:
