@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-IN_WHEEL = ["napari_aitrain/napari.yaml", "napari_aitrain/py.typed", "napari_aitrain/cli.py"]
+IN_WHEEL = ["napari_aitrain/napari.yaml", "napari_aitrain/py.typed", "napari_aitrain/cli/main.py"]
 IN_ARCHIVE = ["napari.yaml", "src/napari_aitrain/napari.yaml", "pyproject.toml", "LICENSE", "README.md", "tox.ini"]
 
 

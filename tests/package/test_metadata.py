@@ -1,5 +1,6 @@
 """What is promised about the package holds together."""
 
+import configparser
 import tomllib
 from pathlib import Path
 
@@ -42,6 +43,13 @@ def test_tested_versions_are_exact_and_complete(project, constraints):
     for row in requirements(project):
         (pin,) = constraints[canonicalize_name(row.name)].specifier
         assert row.specifier.contains(pin.version), f"{row} does not allow the tested {pin.version}"
+
+
+def test_tools_of_tox_have_tested_versions(constraints):
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    tools = {name for section in tox for name in tox[section].get("deps", "").split()}
+    assert tools and not {canonicalize_name(name) for name in tools} - constraints.keys()
 
 
 def test_version_is_in_the_changelog():
