@@ -99,8 +99,7 @@ def finish(job: JobFolder, output: Output, *, interrupted: bool = False) -> None
         if not output.as_json:
             output.progress_console.print(f"The log is {job.log}", markup=False, soft_wrap=True)
         raise typer.Exit(exit_code(failed))
-    if not output.as_json:
-        _say_end(job, state, summary, output)
+    _say_end(job, state, summary, output)
     output.result(summary)
     if interrupted:
         raise typer.Exit(130)
@@ -117,7 +116,9 @@ def exit_code(failed: dict[str, Any]) -> int:
 
 
 def _say_end(job: JobFolder, state: State, summary: dict[str, Any], output: Output) -> None:
-    if state == "interrupted":
+    if state == "queued":
+        output.say("The job is queued, and no worker has taken it up.", "yellow")
+    elif state == "interrupted":
         output.say("The worker ended without a word (it was killed, or the machine went down).", "yellow")
     else:
         words = {"done": "Done", "stopped": "Stopped; everything learned so far is kept"}.get(state, state)

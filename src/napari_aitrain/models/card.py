@@ -51,9 +51,7 @@ class ModelCard(_Part):
     dims: Literal[2, 3]
     channels: Annotated[tuple[str, ...], Field(description="Names of the image channels it takes.")] = ()
     network: Annotated[dict[str, Any], Field(description="A `NetworkConfig` as plain data.")]
-    normalisation: Annotated[
-        dict[str, tuple[float, ...]], Field(description="`low` and `high` per channel.")
-    ] = {}
+    normalisation: Annotated[dict[str, tuple[float, ...]], Field(description="`low` and `high` per channel.")] = {}
     voxel_size: Annotated[
         tuple[float, float, float] | None, Field(description="nm, z, y, x, at the training magnification.")
     ] = None
