@@ -36,7 +36,7 @@ def test_perfect_maps_give_the_objects_back(shape: tuple[int, int, int], dims: i
     maps = task.prepare(truth, known, None, dims).values
     objects = task.decode(maps, None, dims)
     assert instance_metrics(objects.labels, truth)["ap50"] > 0.85
-    assert task.metrics(objects, truth, known)["ap50"] == instance_metrics(objects.labels, truth)["ap50"]
+    assert task.metrics([(objects, truth, known)])["ap50"] == instance_metrics(objects.labels, truth)["ap50"]
     count = int(objects.labels.max())
     assert len(np.unique(objects.labels)) == count + 1
     assert objects.scores.shape == (count + 1,)
@@ -55,7 +55,7 @@ def test_ids_are_unique_over_slices_and_metrics_go_slice_by_slice() -> None:
     assert not ids[0] & ids[1] and not ids[1] & ids[2]
     alone = task.decode(task.prepare(plane, known[:1], None, 2).values, None, 2)
     assert sum(map(len, ids)) == 3 * int(alone.labels.max())
-    assert task.metrics(objects, truth, known)["n_truth"] == 3 * (len(np.unique(plane)) - 1)
+    assert task.metrics([(objects, truth, known)])["n_truth"] == 3 * (len(np.unique(plane)) - 1)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -157,7 +157,7 @@ def test_classes_keep_their_ids(classes: tuple[int, ...]) -> None:
     objects = task.decode(maps.astype(np.float32), None, 2)
     np.testing.assert_array_equal(objects.labels, truth)
     assert objects.scores.size == 0
-    metrics = task.metrics(objects, truth, known)
+    metrics = task.metrics([(objects, truth, known)])
     assert metrics["score"] == metrics[f"iou_{classes[1]}"] == 1
 
 

@@ -58,7 +58,7 @@ def test_unlabelled_places_are_not_held_against_a_prediction() -> None:
     judged = correct_objects(made(labels), truth, truth >= 0)
     assert judged.ids.tolist() == [1]
     assert judged.correct.all()
-    metrics = make_task("instances").metrics(made(labels), truth, truth >= 0)
+    metrics = make_task("instances").metrics([(made(labels), truth, truth >= 0)])
     assert metrics["ap50"] == metrics["score"] == 1
 
 

@@ -62,7 +62,11 @@ class Run:
 
     def __call__(self, config: TrainConfig) -> "Run":
         self.folder.mkdir(exist_ok=True)
-        run_training(self.folder, config, lambda kind, **data: self.events.append((kind, data)), lambda: self.when(self))
+
+        def emit(kind: str, **data: Any) -> None:
+            self.events.append((kind, data))
+
+        run_training(self.folder, config, emit, lambda: self.when(self))
         return self
 
     def of(self, kind: str) -> list[dict[str, Any]]:

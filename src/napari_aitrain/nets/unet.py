@@ -40,10 +40,10 @@ class UNet(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        keep = slice(3 - config.dims, 3)
-        self.stem: tuple[int, ...] = config.stem[keep]
-        self.pools: tuple[tuple[int, ...], ...] = tuple(p[keep] for p in config.pools)
-        kernels: tuple[tuple[int, ...], ...] = tuple(k[keep] for k in config.kernels)
+        axes = range(3 - config.dims, 3)
+        self.stem: tuple[int, ...] = tuple(config.stem[a] for a in axes)
+        self.pools: tuple[tuple[int, ...], ...] = tuple(tuple(p[a] for a in axes) for p in config.pools)
+        kernels: tuple[tuple[int, ...], ...] = tuple(tuple(k[a] for a in axes) for k in config.kernels)
         widths = config.widths
         factor = math.prod(self.stem)
         self.down = nn.ModuleList(

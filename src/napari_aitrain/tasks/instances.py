@@ -6,6 +6,7 @@ and the border. A watershed of the distance divides the foreground; parts that n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from pydantic import Field
 
 from .maps import border, known_with_ring, normalised_distance, outline_spacing, split_by_slice, unique_over_slices
 from .objects import fill_holes, grow, maxima_of, merge_basins, relabel_large, smooth
-from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
+from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
 from .scoring import FEATURE_NAMES, judge, object_features
 from .tally import InstanceTally
 
@@ -147,11 +148,14 @@ class InstancesTask:
         unsure: FloatArray = np.maximum(inside, rim).astype(np.float32)
         return unsure
 
-    def metrics(self, objects: Objects, truth: LabelArray, known: BoolArray) -> dict[str, float]:
+    def metrics(self, examples: Iterable[Example]) -> dict[str, float]:
         """Average precision and more; ``score`` is the mean average precision at IoU 0.5 to 0.9."""
-        if objects.extra.get("dims") == 2:
-            truth = unique_over_slices(truth)
-        prediction, truth, known = judge(objects.labels, truth, known)
-        metrics = InstanceTally.count(prediction, truth, ignore=~known).metrics()
+        nothing = np.zeros(0, np.int32)
+        total = InstanceTally.count(nothing, nothing)
+        for objects, truth, known in examples:
+            if objects.extra.get("dims") == 2:
+                truth = unique_over_slices(truth)
+            prediction, truth, known = judge(objects.labels, truth, known)
+            total += InstanceTally.count(prediction, truth, ignore=~known)
+        metrics = total.metrics()
         return {"score": metrics["ap_mean"], **metrics}
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
@@ -65,6 +65,10 @@ class Objects:
     probability: FloatArray | None = None
     class_ids: tuple[int, ...] = (0, 1)
     extra: Mapping[str, object] = field(default_factory=dict)
+
+
+Example = tuple[Objects, LabelArray, BoolArray]
+"""A prediction, its ground truth, and where that is known."""
 
 
 @runtime_checkable
@@ -132,8 +136,11 @@ class Task(Protocol):
         """Return how unsure the network is, 0 … 1, shape (z, y, x), from activated maps."""
         ...
 
-    def metrics(self, objects: Objects, truth: LabelArray, known: BoolArray) -> dict[str, float]:
-        """Compare with ground truth; ``score`` (higher is better) chooses the best checkpoint."""
+    def metrics(self, examples: Iterable[Example]) -> dict[str, float]:
+        """Compare predictions with ground truth, counts summed over all examples.
+
+        ``score`` (higher is better) chooses the best checkpoint.
+        """
         ...
 
 

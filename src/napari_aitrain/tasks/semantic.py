@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from ..errors import GroundTruthError
 from .confusion import Confusion
-from .protocol import BoolArray, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
+from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
 
 if TYPE_CHECKING:
     import torch
@@ -109,7 +110,12 @@ class SemanticTask:
         unsure: FloatArray = np.clip(1 - (first - second), 0, 1).astype(np.float32)
         return unsure
 
-    def metrics(self, objects: Objects, truth: LabelArray, known: BoolArray) -> dict[str, float]:
-        """Dice and IoU per class; ``score`` is the mean IoU of the classes other than the background."""
-        metrics = Confusion.count(objects.labels, truth, self.classes, ignore=~known).metrics()
-        return {"score": metrics["iou"], **metrics}
+    def metrics(self, examples: Iterable[Example]) -> dict[str, float]:
+        """Dice and IoU per class; ``score`` is the mean IoU over the classes, background included."""
+        nothing = np.zeros(0, np.int32)
+        total = Confusion.count(nothing, nothing, self.classes)
+        for objects, truth, known in examples:
+            total += Confusion.count(objects.labels, truth, self.classes, ignore=~known)
+        metrics = total.metrics()
+        each = [metrics[f"iou_{c}"] for c in self.classes if f"iou_{c}" in metrics]
+        return {"score": float(np.mean(each)) if each else 1.0, **metrics}

@@ -29,9 +29,7 @@ class Source(_Strict):
         tuple[Box, ...],
         Field(description="Regions to use; none means everything that is labelled."),
     ] = ()
-    magnification: Annotated[
-        str, Field(description="Downsampling to train at: 1, 2, or x-y-z such as 2-2-1.")
-    ] = "1"
+    magnification: Annotated[str, Field(description="Downsampling to train at: 1, 2, or x-y-z such as 2-2-1.")] = "1"
     voxel_size: Annotated[
         tuple[float, float, float] | None,
         Field(description="Voxel size in nm in z, y, x order, where the file does not say it."),
@@ -76,22 +74,20 @@ class TrainConfig(_Strict):
     dims: Annotated[
         Literal["auto", "2", "3"], Field(description="2: slice by slice; 3: whole volumes; auto: by the boxes.")
     ] = "auto"
-    statuses: Annotated[
-        tuple[Status, ...], Field(description="Use boxes of these statuses; rejected ones never.")
-    ] = ("in progress", "done", "reviewed")
+    statuses: Annotated[tuple[Status, ...], Field(description="Use boxes of these statuses; rejected ones never.")] = (
+        "in progress",
+        "done",
+        "reviewed",
+    )
     tags: Annotated[tuple[str, ...], Field(description="Use boxes with any of these tags; none means all.")] = ()
     validation_fraction: Annotated[
         float,
         Field(gt=0, lt=1, description="Share kept for validation where no box has that role."),
     ] = 0.2
-    minutes: Annotated[
-        float | None, Field(gt=0, description="Stop after this many minutes of training.")
-    ] = None
+    minutes: Annotated[float | None, Field(gt=0, description="Stop after this many minutes of training.")] = None
     steps: Annotated[int | None, Field(ge=1, description="Stop after this many steps.")] = None
     seed: Annotated[int, Field(ge=0, description="Seed of every random choice.")] = 0
-    device: Annotated[
-        str, Field(description="auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto"
+    device: Annotated[str, Field(description="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
         Field(description="auto: bfloat16 where the processor or GPU computes in it."),
@@ -103,12 +99,10 @@ class TrainConfig(_Strict):
         Literal["auto", "small", "medium", "large"],
         Field(description="Size of the network; auto chooses by device and time."),
     ] = "auto"
-    initial_model: Annotated[
-        Path | None, Field(description="Model folder to go on from; none means from scratch.")
-    ] = None
-    batch_size: Annotated[
-        int | None, Field(ge=1, description="Patches per step; none is found by a real step.")
-    ] = None
+    initial_model: Annotated[Path | None, Field(description="Model folder to go on from; none means from scratch.")] = (
+        None
+    )
+    batch_size: Annotated[int | None, Field(ge=1, description="Patches per step; none is found by a real step.")] = None
     patch_shape: Annotated[
         Triple | None, Field(description="Voxels of a patch in z, y, x order; none is chosen from the boxes.")
     ] = None
@@ -121,9 +115,7 @@ class TrainConfig(_Strict):
     preview_interval: Annotated[
         float, Field(ge=0.5, description="Seconds between previews while the model is young.")
     ] = 3.0
-    checkpoint_interval: Annotated[
-        float, Field(ge=1, description="Seconds between checkpoints for resume.")
-    ] = 20.0
+    checkpoint_interval: Annotated[float, Field(ge=1, description="Seconds between checkpoints for resume.")] = 20.0
 
     @field_validator("dims", mode="before")
     @classmethod

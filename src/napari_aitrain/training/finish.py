@@ -15,12 +15,13 @@ from torch import Tensor
 from ..evaluation.calibration import Calibration, rescore
 from ..models import DataCard, ModelCard, SourceCard, save_model
 from ..nets import InferenceNetwork, build_network
+from ..tasks.protocol import Example
 from ..tasks.threshold import apply_threshold
 from .config import TrainConfig
 from .crops import Crop
 from .previews import PreviewRegion
 from .setup import Setup
-from .validation import Judgement, Validator, fit_scores, mean_metrics
+from .validation import Validator, fit_scores
 
 PACKAGES = ("napari-aitrain", "torch", "numpy", "scikit-image", "bioimage-cpp")
 MAX_TRAIN_CROPS = 8
@@ -77,19 +78,19 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     return {"model": str(model.folder), "metrics": metrics, "threshold": threshold}
 
 
-def _score(setup: Setup, judged: list[Judgement]) -> float:
-    return mean_metrics([setup.task.metrics(*one) for one in judged]).get("score", float("-inf"))
+def _score(setup: Setup, judged: list[Example]) -> float:
+    return setup.task.metrics(judged).get("score", float("-inf"))
 
 
 def _shown_metrics(
-    setup: Setup, judged: Iterable[Judgement], calibration: Calibration | None, threshold: float
+    setup: Setup, judged: Iterable[Example], calibration: Calibration | None, threshold: float
 ) -> dict[str, float]:
     """Measure what a person sees at the threshold."""
-    rows = []
+    rows: list[Example] = []
     for objects, truth, known in judged:
         scored = rescore(objects, calibration)
-        rows.append(setup.task.metrics(replace(scored, labels=apply_threshold(scored, threshold)), truth, known))
-    return mean_metrics(rows)
+        rows.append((replace(scored, labels=apply_threshold(scored, threshold)), truth, known))
+    return setup.task.metrics(rows)
 
 
 def _card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCard:

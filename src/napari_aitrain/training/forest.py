@@ -50,6 +50,8 @@ class PixelForest:
         self._lock = Lock()
         self._trees: ExtraTreesClassifier | None = None
         self._classes: tuple[int, ...] = ()
+        self.shares: npt.NDArray[np.float64] = np.zeros(0)
+        """Share of each class among the voxels that were learned."""
 
     def fit(
         self,
@@ -92,7 +94,9 @@ class PixelForest:
         self._trees = ExtraTreesClassifier(
             TREES, min_samples_leaf=MIN_LEAF, n_jobs=self._threads, random_state=int(rng.integers(2**31))
         )
-        self._trees.fit(np.concatenate([x for x, _ in features]), np.concatenate([y for _, y in features]))
+        taught = np.concatenate([y for _, y in features])
+        self._trees.fit(np.concatenate([x for x, _ in features]), taught)
+        self.shares = np.array([np.mean(taught == name) for name in self._classes])
         return self
 
     def predict(self, image: FloatArray) -> FloatArray:

@@ -86,8 +86,7 @@ class PreparedCrop:
             values = np.concatenate([values, teacher.soft_labels(self.crop, inside)])
         if inside != wanted:
             around = [(0, 0)] + [
-                (a - b, d - c)
-                for a, b, c, d in zip(inside.start, wanted.start, inside.stop, wanted.stop, strict=True)
+                (a - b, d - c) for a, b, c, d in zip(inside.start, wanted.start, inside.stop, wanted.stop, strict=True)
             ]
             image = np.pad(image, around, mode="symmetric")
             values = np.pad(values, around, mode="symmetric")

@@ -18,7 +18,7 @@ from .prepared import PreparedCrop
 from .teacher import Teacher
 
 Batch = tuple[Tensor, Tensor, Tensor]
-POOL = 96
+POOL = 64
 """Places that a teacher is asked about."""
 
 

@@ -14,14 +14,16 @@ import numpy.typing as npt
 
 from ..geometry import Region, Triple
 from ..nets.runner import InferenceNetwork
-from ..tasks.protocol import FloatArray, Task
+from ..tasks.protocol import Example, FloatArray, Task
 from .crops import Crop
 from .forest import PixelForest
 from .previews import PreviewRegion, predict_preview_maps
-from .validation import Validator, mean_metrics
+from .validation import Validator
 
 FIT_VOXELS = 2**25
 MARGIN = {2: (0, 16, 16), 3: (2, 8, 8)}
+PRIOR_SAMPLES = 4
+PRIOR_EXTENT = {2: (1, 192, 192), 3: (16, 96, 96)}
 BLENDS = (0.0, 0.5, 1.0)
 
 
@@ -47,6 +49,7 @@ class Teacher:
         self.forest = PixelForest(dims, crops[0].voxel_size, threads)
         regions = _regions_to_fit(crops)
         self.forest.fit([r.image() for r in regions], [r.labels() for r in regions], task.classes, seed)
+        self._prior = self._estimate_prior(crops, seed)
         self._taught: dict[tuple[int, Region], npt.NDArray[np.float16]] = {}
         self._seen: dict[tuple[int, Region], FloatArray] = {}
         self.blend = 1.0
@@ -56,16 +59,39 @@ class Teacher:
         key = (crop.number, region)
         if key not in self._taught:
             outer = region.grow(MARGIN[self._dims]).intersect(Region.from_shape(crop.shape))
-            found = self.forest.predict(PreviewRegion(crop, outer).image())
+            found = self._predict(PreviewRegion(crop, outer))
             inner = region.relative_to(outer.start).slices
             self._taught[key] = found[(slice(None), *inner)].astype(np.float16)
         return self._taught[key].astype(np.float32)
+
+    def _predict(self, region: PreviewRegion) -> FloatArray:
+        maps = self.forest.predict(region.image()) * self._prior
+        maps /= np.maximum(maps.sum(0, keepdims=True), 1e-6)
+        return maps
+
+    def _estimate_prior(self, crops: Sequence[Crop], seed: int) -> FloatArray:
+        """Return by how much each class is rarer or more frequent than its share of the strokes.
+
+        People paint as much of a rare class as of a frequent one, and a forest that learned that claims the rare one
+        everywhere. This is the first step of the estimate by Saerens et al. 2002; further ones run away, since the
+        forest's probabilities are not exact.
+        """
+        chance = np.random.default_rng(seed)
+        mean = np.zeros(len(self._task.classes))
+        for _ in range(PRIOR_SAMPLES):
+            crop = crops[int(chance.integers(len(crops)))]
+            shape = [min(a, b) for a, b in zip(crop.shape, PRIOR_EXTENT[self._dims], strict=True)]
+            start = [int(chance.integers(whole - n + 1)) for whole, n in zip(crop.shape, shape, strict=True)]
+            found = self.forest.predict(PreviewRegion(crop, Region.from_shape(shape, start)).image())
+            mean += found.reshape(len(mean), -1).mean(1) / PRIOR_SAMPLES
+        ratio = mean / np.maximum(self.forest.shares, 1e-6)
+        return ratio.astype(np.float32).reshape(-1, 1, 1, 1)
 
     def maps(self, region: PreviewRegion) -> FloatArray:
         """Return the forest's probabilities in a preview region, kept for the next time."""
         key = (region.crop.number, region.region)
         if key not in self._seen:
-            self._seen[key] = self.forest.predict(region.image())
+            self._seen[key] = self._predict(region)
         return self._seen[key]
 
     def blended(self, network: InferenceNetwork, region: PreviewRegion) -> FloatArray:
@@ -80,15 +106,16 @@ class Teacher:
 
         What decides is the likelihood of the ground truth: of a few strokes, all soon get every voxel right.
         """
-        rows, likelihood = [], dict.fromkeys(BLENDS, 0.0)
+        rows: list[Example] = []
+        likelihood = dict.fromkeys(BLENDS, 0.0)
         for region in validator.regions:
             own, truth = predict_preview_maps(network, self._task, region, self._dims), region.labels()
             objects = self._task.decode(own, region.crop.voxel_size, self._dims)
-            rows.append(self._task.metrics(objects, truth, truth >= 0))
+            rows.append((objects, truth, truth >= 0))
             for blend in BLENDS:
                 likelihood[blend] += self._log_likelihood(_mix(own, self.maps(region), blend), truth)
         self.blend = max(BLENDS, key=likelihood.__getitem__)
-        return mean_metrics(rows)
+        return self._task.metrics(rows)
 
     def _log_likelihood(self, maps: FloatArray, truth: npt.NDArray[np.int32]) -> float:
         """Return the mean over classes of the mean log probability of their voxels."""

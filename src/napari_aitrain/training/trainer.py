@@ -61,8 +61,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate * factor
         for norm in self._norms:
-            # Statistics of the first steps count evenly, so that early previews are not blind.
-            norm.momentum = max(NORM_MOMENTUM, 1 / (self.steps + 1))
+            # Weights change fast at first: statistics must follow, or early previews are blind.
+            norm.momentum = max(NORM_MOMENTUM, 4 / (self.steps + 8))
         self.network.train()
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             output = self.network(image.contiguous(memory_format=self.memory_format))
@@ -87,7 +87,10 @@ class Trainer:
         share = 1 - min(AVERAGE_DECAY, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), share)
         for old, new in zip(self.average.buffers(), self.network.buffers(), strict=True):
-            old.copy_(new)
+            if new.is_floating_point():
+                old.lerp_(new, share)
+            else:
+                old.copy_(new)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return everything needed to go on: tensors by name, and plain data."""

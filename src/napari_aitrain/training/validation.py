@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ..evaluation.calibration import Calibration, calibrate, rescore
 from ..evaluation.curve import curve_from_scores
 from ..nets.runner import InferenceNetwork
-from ..tasks.protocol import Objects, Task
+from ..tasks.protocol import Example, Task
 from ..tasks.scoring import correct_objects
 from .previews import PreviewRegion, predict_preview_maps
 
 QUICK_VOXELS = {2: 600_000, 3: 1_500_000}
-
-Judgement = tuple[Objects, npt.NDArray[np.int32], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Validator:
             chosen.append(part)
         return Validator(chosen, self.task, self.dims)
 
-    def predictions(self, network: InferenceNetwork) -> Iterator[Judgement]:
+    def predictions(self, network: InferenceNetwork) -> Iterator[Example]:
         """Yield objects, ground truth and where that is known, a region at a time."""
         for region in self.regions:
             maps = predict_preview_maps(network, self.task, region, self.dims)
@@ -58,21 +55,11 @@ class Validator:
             yield self.task.decode(maps, region.crop.voxel_size, self.dims), truth, truth >= 0
 
     def metrics(self, network: InferenceNetwork) -> dict[str, float]:
-        """Return the mean over regions of the task's metrics."""
-        return mean_metrics([self.task.metrics(*judged) for judged in self.predictions(network)])
+        """Return the task's metrics over all regions together."""
+        return self.task.metrics(self.predictions(network))
 
 
-def mean_metrics(rows: Iterable[dict[str, float]]) -> dict[str, float]:
-    """Return the mean of each metric over the rows that have it as a number."""
-    columns: dict[str, list[float]] = {}
-    for row in rows:
-        for name, value in row.items():
-            if np.isfinite(value):
-                columns.setdefault(name, []).append(value)
-    return {name: float(np.mean(values)) for name, values in columns.items()}
-
-
-def fit_scores(judged: Sequence[Judgement], task: Task, seed: int) -> tuple[Calibration | None, float]:
+def fit_scores(judged: Sequence[Example], task: Task, seed: int) -> tuple[Calibration | None, float]:
     """Fit the scores of objects, and choose the threshold with the best F1, on validation predictions.
 
     Returns
