@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from napari_aitrain.jobs.failure import as_error, describe
 from napari_aitrain.jobs.inbox import Inbox
 from napari_aitrain.jobs.worker import main, run_job
 from napari_aitrain.models import load_model
+from napari_aitrain.training.config import TrainConfig
 
 MakeJob = Callable[..., JobFolder]
 LONG = {"steps": 1_000_000}
@@ -84,14 +84,43 @@ def test_a_setting_that_cannot_be_run_becomes_a_failed_event(make_job: MakeJob) 
     assert job.state() == "done"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the device /dev/full of Linux")
-def test_a_disk_that_is_full_fails_in_words(make_job: MakeJob) -> None:
+def test_a_folder_that_cannot_be_made_fails_in_words(make_job: MakeJob) -> None:
     job = make_job()
-    (job.path / "previews").symlink_to("/dev/full")
+    (job.path / "previews").write_text("a file is in the way")
     assert run_job(job, Inbox(None)) == 1
     failed = last(job.events(), "failed")
     assert failed is not None
     assert failed.data["error"] == "StorageError"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MB of the test's own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount")
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a small disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_told_on_that_disk_and_the_job_goes_on_with_space(
+    small_disk: Path, make_config: Callable[..., TrainConfig]
+) -> None:
+    job = JobFolder.create(make_config(), small_disk / "job")
+    (small_disk / "other").write_bytes(bytes(shutil.disk_usage(small_disk).free - 400_000))
+    assert run_job(job, Inbox(None)) == 1
+    assert job.state() == "failed"
+    failed = last(job.events(), "failed")
+    assert failed is not None
+    assert "the disk is full" in failed.data["what"]
+    assert not list(job.path.rglob("*.part"))
+    (small_disk / "other").unlink()
+    job.enqueue()
+    assert run_job(job, Inbox(None)) == 0
+    assert load_model(job.path).card.steps == 3
 
 
 def test_a_damaged_crop_is_told(make_job: MakeJob) -> None:
