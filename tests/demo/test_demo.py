@@ -23,7 +23,7 @@ def shown(tmp_path_factory):
     patch.delenv("DISPLAY", raising=False)
     patch.chdir(folder)
     text = io.StringIO()
-    result = run_demo(minutes=0.1, console=Console(file=text, width=200), sample=nuclei_2d(size=384, count=130))
+    result = run_demo(minutes=0.05, console=Console(file=text, width=200), sample=nuclei_2d(size=384, count=130))
     yield result, text.getvalue()
     patch.undo()
 
