@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..annotation.boxes import Role
 from ..evaluation.calibration import Calibration, rescore
 from ..models import DataCard, ModelCard, SourceCard, save_model
 from ..nets import InferenceNetwork, build_network
@@ -24,14 +25,22 @@ from .setup import Setup
 from .validation import Validator, fit_scores
 
 PACKAGES = ("napari-aitrain", "torch", "numpy", "scikit-image", "bioimage-cpp")
-MAX_TRAIN_CROPS = 8
+MAX_HELD_OUT, MAX_TRAIN = 2**24, 2**21
+"""Voxels that are measured at the end, so that a stop does not keep anybody waiting."""
 CLEARLY_BETTER = 0.02
 """Earlier weights must score this much more than the last: a few validation objects decide by chance."""
 
 
-def validator(setup: Setup, crops: list[Crop]) -> Validator:
-    """Return a validator of whole crops."""
-    return Validator([PreviewRegion.whole_of(crop) for crop in crops], setup.task, setup.dims)
+def validator(setup: Setup, crops: list[Crop], most_voxels: int = MAX_HELD_OUT) -> Validator:
+    """Return a validator of whole crops, as many as make up `most_voxels`, but at least one."""
+    regions: list[PreviewRegion] = []
+    for crop in crops:
+        region = PreviewRegion.whole_of(crop)
+        if regions and region.region.size > most_voxels:
+            break
+        most_voxels -= region.region.size
+        regions.append(region)
+    return Validator(regions, setup.task, setup.dims)
 
 
 def runner(setup: Setup, weights: dict[str, Tensor]) -> InferenceNetwork:
@@ -45,6 +54,7 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     """Save the better of the last and the best weights as ``folder/model``.
 
     Validation chooses the weights, fits the scores and the threshold; test boxes are looked at once, afterwards.
+    A few strokes cannot choose: with sparse validation the last weights, which are an average, stand.
 
     Returns
     -------
@@ -55,7 +65,8 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     held_out = validator(setup, crops.of_role("validation"))
     weights = {k: v.clone() for k, v in setup.trainer.average.state_dict().items()}
     judged = list(held_out.predictions(runner(setup, weights)))
-    if best is not None and judged:
+    painted_sparsely = any(crop.sparse for crop in crops.of_role("validation"))
+    if best is not None and judged and not painted_sparsely:
         other = list(held_out.predictions(runner(setup, best)))
         if _score(setup, other) > _score(setup, judged) + CLEARLY_BETTER:
             weights, judged = best, other
@@ -64,9 +75,10 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     metrics: dict[str, Any] = {}
     if judged:
         metrics["validation"] = _shown_metrics(setup, judged, calibration, threshold)
-    for role, some in (("train", crops.of_role("train")[:MAX_TRAIN_CROPS]), ("test", crops.of_role("test"))):
-        if some:
-            shown = validator(setup, some).predictions(network)
+    most: dict[Role, int] = {"train": MAX_TRAIN, "test": MAX_HELD_OUT}
+    for role, voxels in most.items():
+        if some := crops.of_role(role):
+            shown = validator(setup, some, voxels).predictions(network)
             metrics[role] = _shown_metrics(setup, shown, calibration, threshold)
     card = _card(setup, metrics, seconds).model_copy(
         update={

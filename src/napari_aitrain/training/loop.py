@@ -116,8 +116,10 @@ class Loop:
         self.emit("log", message="Choosing the best weights and fitting the scores.")
         self._preview(self.setup.trainer.steps)
         result = finish(self.setup, self.folder, self.best, self.seconds)
-        self.emit("metrics", step=self.setup.trainer.steps, final=True, **result.pop("metrics"))
-        self.emit("done", steps=self.setup.trainer.steps, seconds=self._clock(), best=self._best(), **result,
+        metrics = result.pop("metrics")
+        best = metrics.get("validation", {}).get("score", self._best())
+        self.emit("metrics", step=self.setup.trainer.steps, final=True, **metrics)
+        self.emit("done", steps=self.setup.trainer.steps, seconds=self._clock(), best=best, **result,
                   device=describe_device(self.setup.device), precision=self._precision())  # fmt: skip
 
     def _clock(self) -> float:

@@ -19,7 +19,7 @@ from ..tasks.protocol import FloatArray, Task
 from ..volumes.atomic import atomic_write_bytes
 from .crops import Crop
 
-MAX_VOXELS = 2**25
+MAX_VOXELS = 2**24
 EXTENT = {2: (1, 512, 512), 3: (32, 160, 160)}
 
 
