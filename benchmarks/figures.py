@@ -12,6 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from napari_aitrain.jobs.environment import set_threads, usable_cores
+
+# Before anything imports torch, which reads them once.
+set_threads(os.environ, beside_window=False)
+
 MATRIX = 2048
 """Extent of the square matrices whose product is taken as the peak of the machine."""
 
@@ -66,10 +71,7 @@ def matrix_product(precision: Any) -> tuple[Work, float]:
 
 
 def use_threads(count: int | None) -> int:
-    """Set the threads of torch as a worker does; return their number."""
-    from napari_aitrain.jobs.environment import set_threads, usable_cores
-
-    set_threads(os.environ, beside_window=False)
+    """Set the threads of torch, as many as cores if `count` is None; return their number."""
     import torch
 
     torch.set_num_threads(count or usable_cores())
@@ -102,7 +104,7 @@ class Report:
         table = Table(*self.columns, title=self.benchmark)
         for row in self.rows:
             table.add_row(*(str(row.get(column, "")) for column in self.columns))
-        Console(width=160).print(table)
+        Console(width=180).print(table)
 
 
 def _rounded(value: Any) -> Any:
