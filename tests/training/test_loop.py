@@ -106,8 +106,8 @@ def test_a_loss_that_is_no_number_goes_back_twice_and_then_fails(make_config, ru
         result(make_config(steps=5))
     warnings = [event["message"] for event in result.of("warning")]
     assert len(warnings) == 2
-    assert "0.0015" in warnings[0]
-    assert "0.00075" in warnings[1]
+    assert "0.003" in warnings[0]
+    assert "0.0015" in warnings[1]
 
 
 def test_one_bad_loss_changes_no_weight_and_training_goes_on(make_config, run, monkeypatch) -> None:

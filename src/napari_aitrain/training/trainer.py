@@ -13,7 +13,7 @@ from ..nets.unet import UNet
 from ..tasks.protocol import Task
 from .sampling import Batch
 
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 6e-3
 WEIGHT_DECAY = 1e-2
 AVERAGE_DECAY = 0.99
 NORM_MOMENTUM = 0.05
