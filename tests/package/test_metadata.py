@@ -1,6 +1,9 @@
 """What is promised about the package holds together."""
 
+import ast
 import configparser
+import importlib.metadata
+import sys
 import tomllib
 from pathlib import Path
 
@@ -54,3 +57,22 @@ def test_tools_of_tox_have_tested_versions(constraints):
 
 def test_version_is_in_the_changelog():
     assert f"## {napari_aitrain.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def imported_packages():
+    found = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        if "gui" in path.relative_to(ROOT / "src" / "napari_aitrain").parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"napari_aitrain"}
+
+
+def test_what_is_imported_is_what_is_asked_for(project):
+    distributions = importlib.metadata.packages_distributions()
+    imported = {canonicalize_name(distributions[name][0]) for name in imported_packages()}
+    assert imported == {canonicalize_name(Requirement(row).name) for row in project["dependencies"]}

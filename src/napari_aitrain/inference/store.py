@@ -121,8 +121,8 @@ class StoredPrediction:
 
     @property
     def scores(self) -> FloatArray:
-        """Score per object id; entry 0 is the background."""
-        return self.objects.score
+        """Score per object id, entry 0 being the background; empty for classes."""
+        return self.objects.score if self.info.instances else np.zeros(0, np.float32)
 
     @cached_property
     def _labels(self) -> zarr.Array[Any]:
@@ -216,7 +216,7 @@ def read_info(store: Path) -> PredictionInfo:
     """
     try:
         return PredictionInfo.model_validate_json((store / INFO).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise VolumeError(f"{store} holds no prediction", f"a folder with {INFO}", "check the path") from None
     except ValidationError as error:
         raise VolumeError(
