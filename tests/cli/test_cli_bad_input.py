@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 Cli = Callable[..., Any]
 
@@ -57,6 +58,10 @@ def test_files_that_cannot_be_trained_on(cli: Cli, data: Path, tmp_path: Path, d
     [
         (["--task", "instance"], "instances"),
         (["--device", "abacus"], "abacus"),
+        (["--device", "cuda:99"], "cuda:99"),
+        (["--voxel-size", "nan,1,1"], "nan,1,1"),
+        (["--set", "sources=[{image: a, labels: b, voxel_size: [.inf, 1, 1]}]"], "voxel_size"),
+        (["--magnification", "0"], "magnification '0' is not known"),
         (["--magnification", "3-x"], "3-x"),
         (["--dims", "4"], "dims"),
         (["--minutes", "-1"], "minutes"),
@@ -73,7 +78,10 @@ def test_options_that_cannot_be(cli: Cli, data: Path, tmp_path: Path, options: l
     assert ran.code == 2, ran.err
     assert named in ran.err
     assert "Traceback" not in ran.err
+    assert "Value error" not in ran.err
+    assert ran.err.count("Expected: ") <= 1
     assert ran.out == ""
+    assert not (tmp_path / "out").exists()
 
 
 def test_errors_for_machines(cli: Cli, data: Path) -> None:
@@ -152,3 +160,18 @@ def test_a_folder_that_cannot_be_written(cli: Cli, data: Path) -> None:
     ran = cli("train", "--image", data / "image.tif", "--labels", data / "labels.tif", "--out", "/proc/aitrain/job")
     assert ran.code == 2
     assert "/proc/aitrain" in ran.err
+
+
+def test_labels_that_went_through_jpeg(cli: Cli, data: Path) -> None:
+    Image.fromarray(tifffile.imread(data / "labels.tif")).save(data / "labels.jpg")
+    for arguments in (["check", "--image", data / "image.tif", "--labels"], ["evaluate", data / "labels.tif"]):
+        ran = cli(*arguments, data / "labels.jpg")
+        assert ran.code == 2
+        assert "JPEG" in ran.out + ran.err
+
+
+def test_a_zarr_that_is_an_empty_folder(cli: Cli, data: Path) -> None:
+    (data / "image.zarr").mkdir()
+    ran = cli("check", "--image", data / "image.zarr", "--labels", data / "labels.tif")
+    assert ran.code == 2
+    assert "image.zarr is named like a zarr" in ran.out + ran.err

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_aitrain.errors import ConfigError
 from napari_aitrain.inference.image import prepare_image
 from napari_aitrain.models import Model
-from napari_aitrain.volumes import Volume
+from napari_aitrain.volumes import Volume, open_volume
 
 MakeModel = Callable[..., Model]
 
@@ -89,3 +91,21 @@ class _Bare:
     class card:
         network, channels, voxel_size, magnification = {"in_channels": 1}, ("0",), None, "1"
         normalisation, dims, name = {}, 3, "m"
+
+
+def test_voxels_that_are_no_numbers_are_told(make_model: MakeModel) -> None:
+    values = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    values[3, 5] = np.nan
+    prepared = prepare_image(make_model("semantic", 2), Volume.from_array(values, axes="yx"))
+    assert any("NaN" in warning for warning in prepared.warnings)
+    assert np.isfinite(prepared.read(prepared.volume.region)).all()
+
+
+def test_chunks_that_are_not_stored_are_told(make_model: MakeModel, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(1, 9, (64, 64)).astype(np.uint8)
+    zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(32, 32))
+    model = make_model("semantic", 2)
+    assert not prepare_image(model, open_volume(tmp_path / "a.zarr")).warnings
+    (tmp_path / "a.zarr" / "c" / "1" / "1").unlink()
+    (warning,) = prepare_image(model, open_volume(tmp_path / "a.zarr")).warnings
+    assert "1 of 4 chunks" in warning

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_aitrain.errors import ConfigError, OutputExistsError, VolumeError
+from napari_aitrain.errors import ConfigError, OutputExistsError, StorageError, VolumeError
 from napari_aitrain.inference import PredictionCancelledError, StoredPrediction, export, predict
 from napari_aitrain.inference import run as run_module
 from napari_aitrain.inference.store import write_info
@@ -163,3 +163,18 @@ def test_a_folder_of_images(make_model: MakeModel, picture: Path, tmp_path: Path
     (tmp_path / "empty").mkdir()
     with pytest.raises(VolumeError, match="no image"):
         predict(model.folder, tmp_path / "empty", tmp_path / "out")
+
+
+def test_no_object_is_not_a_class_map(make_model: MakeModel, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "flat.tif", np.full((64, 64), 7, np.uint8))
+    (found,) = predict(make_model("instances", 2).folder, tmp_path / "flat.tif", tmp_path / "o.tif", threshold=1.0)
+    assert found.objects == 0
+    (found,) = predict(make_model("semantic", 2).folder, tmp_path / "flat.tif", tmp_path / "c.tif")
+    assert found.objects is None
+
+
+def test_an_output_folder_that_cannot_be_made(make_model: MakeModel, picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StorageError, match="could not be written"):
+        predict(make_model("semantic", 2).folder, picture, tmp_path / "file" / "deep" / "o.tif")
+    assert (tmp_path / "file").read_text() == "mine"

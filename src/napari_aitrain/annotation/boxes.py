@@ -91,8 +91,9 @@ def _read_box(row: Any, number: int, path: Path) -> Box:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        told = first["msg"].removeprefix("Value error, ")
         raise BoxError(
-            f"box {number} in {path} is not right: {where + ': ' if where else ''}{first['msg']}",
+            f"box {number} in {path} is not right: {where + ': ' if where else ''}{told}",
             "start and stop of three whole numbers in z, y, x order, each stop larger than its start",
             _EXAMPLE,
         ) from error

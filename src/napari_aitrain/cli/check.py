@@ -63,6 +63,7 @@ def check(
             settings=settings,
         )
     check_settings(config)
+    check_device(config)
     readiness = rules.check(config)
     found = readiness.as_dict()
     if not as_json:
@@ -79,6 +80,20 @@ def check(
     output.result(found)
     if not readiness.ready:
         raise typer.Exit(2)
+
+
+def check_device(config: TrainConfig) -> None:
+    """Look whether a device that was asked for by name is there; torch is imported only then.
+
+    Raises
+    ------
+    DeviceError
+        If it is not.
+    """
+    if config.device not in ("auto", "cpu"):
+        from ..nets import choose_device
+
+        choose_device(config.device)
 
 
 def raise_errors(readiness: Readiness) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -213,7 +214,7 @@ def three_numbers(text: str | None) -> list[float] | None:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) != 3 or min(numbers) <= 0:
+    if len(numbers) != 3 or not all(0 < number < math.inf for number in numbers):
         raise ConfigError(
             f"voxel size {text!r} is not known", "three numbers above 0, in nm, as Z,Y,X", "write --voxel-size 50,4,4"
         )

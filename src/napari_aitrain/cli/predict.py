@@ -71,5 +71,7 @@ def _say(one: PredictedImage, output: Output) -> None:
         output.say(f"Warning: {text}", "yellow")
     for text in one.notes:
         output.say(text, "dim")
-    objects = f"{one.objects:,} objects at threshold {one.threshold:.2f}" if one.objects else "classes"
-    output.say(f"{one.out}: {objects}, scores in {one.scores.name}, {spoken_time(one.seconds)}")
+    found = "classes"
+    if one.objects is not None:
+        found = f"{one.objects:,} objects at threshold {one.threshold:.2f}"
+    output.say(f"{one.out}: {found}, scores in {one.scores.name}, {spoken_time(one.seconds)}")

@@ -109,11 +109,12 @@ def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFold
     from ..jobs import JobFolder, default_folder
     from ..jobs.folder import check_settings, refuse_filled
     from ..training.readiness import check
-    from .check import raise_errors, say_findings
+    from .check import check_device, raise_errors, say_findings
 
     folder = default_folder(config.name) if out is None else out
     refuse_filled(folder)
     check_settings(config)
+    check_device(config)
     readiness = check(config)
     console = output.progress_console
     say_findings(readiness.warnings, console)

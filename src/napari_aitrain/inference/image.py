@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import ConfigError
 from ..geometry import FINEST, Region, Triple, format_magnification, parse_magnification, triple
 from ..models import Model
 from ..tasks.protocol import FloatArray
-from ..volumes import Normalisation, Volume, sample_voxels
+from ..volumes import Normalisation, Volume, check_chunks, sample_voxels
 
 _FACTORS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 _FAR = 2.0
@@ -63,6 +65,7 @@ def prepare_image(model: Model, volume: Volume) -> PreparedImage:
     """
     view = choose_view(model, volume)
     warnings = list(view.warnings)
+    warnings += [f"{finding.message}; {finding.remedy}." for finding in check_chunks(volume, volume.region)]
     normalisation = _normalisation(model, view.volume, warnings)
     return PreparedImage(view.volume, normalisation, view.magnification, view.notes, tuple(warnings))
 
@@ -143,7 +146,10 @@ def _nearest_factor(ratio: float) -> int:
 
 
 def _normalisation(model: Model, volume: Volume, warnings: list[str]) -> Normalisation:
-    here = Normalisation.estimate(sample_voxels(volume, [volume.region]))
+    sample = sample_voxels(volume, [volume.region])
+    if not np.isfinite(sample).all():
+        warnings.append(f"{volume.name} has NaN or infinite voxels: do not trust the labels there and close by.")
+    here = Normalisation.estimate(sample)
     if not any(here.constant) or not model.card.normalisation:
         return here
     trained = Normalisation.model_validate(model.card.normalisation)

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ConfigError, VolumeError
 from ..models import Model, load_model
 from ..volumes import Volume, open_volume
+from ..volumes.atomic import storage_errors
 from ..volumes.opening import is_volume_path
 from .blocks import Cancelled, Progress
 from .export import check_export, export, scores_path
@@ -33,8 +34,8 @@ class PredictedImage:
         The image, the labels, the table of scores, and the folder that keeps what a new threshold needs.
     threshold : float
         That the labels were written at.
-    objects : int
-        Objects in the labels; 0 for classes.
+    objects : int or None
+        Objects in the labels; None for classes.
     network_ran : bool
         False where a stored prediction was used.
     seconds : float
@@ -48,7 +49,7 @@ class PredictedImage:
     scores: Path
     store: Path
     threshold: float
-    objects: int
+    objects: int | None
     network_ran: bool
     seconds: float
     notes: tuple[str, ...]
@@ -170,7 +171,8 @@ def _predict_one(
     if not done:
         check_export(out, stored if threshold is not None else None)
         if stored is None:
-            out.parent.mkdir(parents=True, exist_ok=True)
+            with storage_errors(out):
+                out.parent.mkdir(parents=True, exist_ok=True)
             stored = predict_volume(
                 model, volume, store_path(out), progress=progress, cancelled=cancelled, resume=resume, network=counted
             )
@@ -178,7 +180,7 @@ def _predict_one(
     assert stored is not None
     info = stored.info
     notes = info.notes if ran else (*info.notes, f"The network was not run: the prediction in {stored.folder} is used.")
-    count = int(np.count_nonzero(stored.scores[1:] >= wanted)) if info.instances else 0
+    count = int(np.count_nonzero(stored.scores[1:] >= wanted)) if info.instances else None
     seconds = time.monotonic() - began
     return PredictedImage(
         path, out, scores_path(out), stored.folder, wanted, count, ran, seconds, notes, info.warnings

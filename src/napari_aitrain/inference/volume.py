@@ -241,7 +241,7 @@ def _check_disk(store: Path, info: PredictionInfo) -> None:
     free = shutil.disk_usage(there).free
     if free < needed:
         raise StorageError(
-            f"the prediction may need {needed / 2**30:.1f} GiB and {there} has {free / 2**30:.1f} GiB free",
-            f"at least {needed / 2**30:.1f} GiB where the output goes",
+            f"the prediction may need {needed / 2**30:.3g} GiB and {there} has {free / 2**30:.3g} GiB free",
+            f"at least {needed / 2**30:.3g} GiB where the output goes",
             "free some space, or choose an output on another disk",
         )

@@ -46,7 +46,7 @@ def get_task(name: str) -> type[Task]:
     Raises
     ------
     ConfigError
-        If no task has this name (the nearest is named), or its package cannot be imported.
+        If no task has this name (a near one is named), or its package cannot be imported.
     """
     if name in _BUILT_IN:
         task: type[Task] = getattr(import_module(f".{name}", __package__), _BUILT_IN[name])
@@ -55,8 +55,9 @@ def get_task(name: str) -> type[Task]:
         if point.name == name:
             return _load(point)
     names = task_names()
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-    raise ConfigError(f"task {name!r} is not known", "one of " + ", ".join(names), f"did you mean {nearest[0]!r}?")
+    nearest = difflib.get_close_matches(name, names, n=1)
+    remedy = f"did you mean {nearest[0]!r}?" if nearest else "choose instances for objects, semantic for classes"
+    raise ConfigError(f"task {name!r} is not known", "one of " + ", ".join(names), remedy)
 
 
 def make_task(name: str, settings: Mapping[str, Any] | None = None, classes: Sequence[int] = (0, 1)) -> Task:

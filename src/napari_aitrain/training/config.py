@@ -10,10 +10,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ..annotation.boxes import Box, Status
-from ..errors import ConfigError
+from ..errors import AitrainError, ConfigError
 from ..geometry import Triple, parse_magnification
 
 CONFIG_VERSION = 1
+
+
+_Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Strict(BaseModel):
@@ -31,7 +34,7 @@ class Source(_Strict):
     ] = ()
     magnification: Annotated[str, Field(description="Downsampling to train at: 1, 2, or x-y-z such as 2-2-1.")] = "1"
     voxel_size: Annotated[
-        tuple[float, float, float] | None,
+        tuple[_Length, _Length, _Length] | None,
         Field(description="Voxel size in nm in z, y, x order, where the file does not say it."),
     ] = None
     channels: Annotated[
@@ -195,6 +198,9 @@ def _explain(error: ValidationError, where: str) -> ConfigError:
             "one of " + ", ".join(known_keys(model)),
             f"did you mean {near[0]!r}?",
         )
+    told = first.get("ctx", {}).get("error")
+    if isinstance(told, AitrainError):
+        return ConfigError(f"{where}: {path}: {told.what}", told.expected, told.remedy)
     return ConfigError(
         f"{where}: {path} is {first['input']!r}: {first['msg']}",
         (TrainConfig.model_fields[path].description or "an allowed value")

@@ -1,7 +1,7 @@
 """Open, check, normalise and write volumes."""
 
 from .atomic import atomic_folder, atomic_write_array, atomic_write_bytes, atomic_write_text
-from .checks import MissingChunks, check_image_values, missing_chunks
+from .checks import MissingChunks, check_chunks, check_image_values, missing_chunks
 from .labels import read_labels
 from .normalisation import Normalisation, sample_voxels
 from .opening import open_volume
@@ -21,6 +21,7 @@ __all__ = [
     "atomic_write_array",
     "atomic_write_bytes",
     "atomic_write_text",
+    "check_chunks",
     "check_image_values",
     "check_not_swapped",
     "check_output",

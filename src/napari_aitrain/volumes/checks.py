@@ -65,7 +65,7 @@ def check_image_values(volume: Volume, regions: Sequence[Region], max_voxels: in
     high = np.full(len(volume.channels), -np.inf)
     for region in regions:
         inside = region.intersect(volume.region)
-        findings += _check_chunks(volume, inside)
+        findings += check_chunks(volume, inside)
         for piece in _spread(inside, max(1, max_voxels // len(regions))):
             try:
                 array = volume.read(piece)
@@ -132,7 +132,16 @@ def _inner_path(array: zarr.Array[Any], path: Path) -> str:
     return str((root / array.path).resolve().relative_to(path.resolve())) if root.exists() else array.path
 
 
-def _check_chunks(volume: Volume, region: Region) -> list[Finding]:
+def check_chunks(volume: Volume, region: Region) -> list[Finding]:
+    """Say which chunks of a region are not stored: an error if none is, a warning if some are, see `missing_chunks`.
+
+    Parameters
+    ----------
+    volume : Volume
+        An image; only of the finest level the chunks are looked for.
+    region : Region
+        In voxels of the volume.
+    """
     if volume.magnification != FINEST:
         return []
     missing = missing_chunks(volume, region)

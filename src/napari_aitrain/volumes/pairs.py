@@ -187,6 +187,12 @@ def _list(folder: Path) -> tuple[list[Path], list[Path]]:
 def _is_folder(path: Path) -> bool:
     if not path.exists() and ".npz:" not in path.name:
         raise VolumeError(f"{path} does not exist", "a file or a folder", "check the path")
+    if path.is_dir() and path.suffix.lower() == ".zarr" and not is_zarr(path):
+        raise VolumeError(
+            f"{path} is named like a zarr, but holds no array or group",
+            "a zarr folder with its .zarray, .zgroup or zarr.json",
+            "copy the zarr folder again: a copy that was broken off looks like this",
+        )
     return path.is_dir() and not is_zarr(path)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ..errors import GroundTruthError
 from ..geometry import FINEST
 from .axes import Kind
 from .opened import Opened, damaged
@@ -87,7 +88,15 @@ def open_raster(path: Path, kind: Kind) -> Opened:
     ------
     VolumeError
         If it is damaged.
+    GroundTruthError
+        If labels come as JPEG, which changes ids.
     """
+    if kind == "labels" and path.suffix.lower() != ".png":
+        raise GroundTruthError(
+            f"the labels in {path.name} are a JPEG, which does not keep numbers: ids are blurred into each other",
+            "labels as PNG, TIFF, NPY or zarr",
+            "export the labels again from the program that made them; what JPEG has changed cannot be brought back",
+        )
     array = RasterArray(path, kind)
     rgb = len(array.shape) == 3
     return Opened([(array, FINEST)], "yxc" if rgb else "yx", channels=["red", "green", "blue"] if rgb else None)
