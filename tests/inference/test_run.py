@@ -117,9 +117,7 @@ def test_a_new_threshold_does_not_run_the_network(
     (other,) = predict(model.folder, picture, tmp_path / "other.ome.zarr", threshold=0.9, device="cpu")
     assert not again.network_ran and not other.network_ran and other.store == first.store
     np.testing.assert_array_equal(labels_of(again.out), labels_of(other.out))
-    np.testing.assert_array_equal(
-        labels_of(again.out), StoredPrediction.open(first.store).labels(threshold=0.9)
-    )
+    np.testing.assert_array_equal(labels_of(again.out), StoredPrediction.open(first.store).labels(threshold=0.9))
     assert rows_of(again.scores) == rows_of(other.scores)
     with pytest.raises(AssertionError, match="asked for"):
         predict(make_model(task, 2, seed=3).folder, picture, tmp_path / "new.tif", threshold=0.9)

@@ -182,9 +182,7 @@ def _predict_one(
     notes = info.notes if ran else (*info.notes, f"The network was not run: the prediction in {stored.folder} is used.")
     count = int(np.count_nonzero(stored.scores[1:] >= wanted)) if info.instances else None
     seconds = time.monotonic() - began
-    return PredictedImage(
-        path, out, scores_path(out), stored.folder, wanted, count, ran, seconds, notes, info.warnings
-    )
+    return PredictedImage(path, out, scores_path(out), stored.folder, wanted, count, ran, seconds, notes, info.warnings)
 
 
 def _outputs(image: Path, out: Path) -> Iterator[tuple[Path, Path]]:
@@ -213,4 +211,3 @@ def _stem(path: Path) -> str:
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return path.stem
-
