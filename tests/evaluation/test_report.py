@@ -70,7 +70,11 @@ def test_a_report_says_the_same_in_three_forms(tmp_path: Path) -> None:
     assert data["evaluation"]["images"]["b & c"]["ap50"] is None
     rows = list(csv.DictReader(io.StringIO((tmp_path / "report.csv").read_text(encoding="utf-8"))))
     assert [(r["what"], r["name"]) for r in rows] == [
-        ("role", "train"), ("role", "validation"), ("role", "test"), ("image", "a"), ("image", "b & c"),
+        ("role", "train"),
+        ("role", "validation"),
+        ("role", "test"),
+        ("image", "a"),
+        ("image", "b & c"),
     ]
     assert float(rows[0]["ap50"]) == 0.875
 

@@ -92,9 +92,7 @@ def test_the_folded_network_gives_what_the_network_gives() -> None:
 
 
 def test_work_is_counted_as_convolutions_do_it() -> None:
-    config = NetworkConfig(
-        dims=2, in_channels=1, heads=1, stem=(1, 1, 1), widths=(4,), pools=(), kernels=((1, 3, 3),)
-    )
+    config = NetworkConfig(dims=2, in_channels=1, heads=1, stem=(1, 1, 1), widths=(4,), pools=(), kernels=((1, 3, 3),))
     assert count_flops(config, (1, 10, 10)) == 100 * 2 * (9 * 4 + 9 * 16 + 4)
 
 

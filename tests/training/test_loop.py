@@ -149,3 +149,15 @@ def test_validation_voxels_do_not_change_what_is_learned(make_config, run) -> No
     second = run("second")(config)
     kept = [latest(r.folder)[0] for r in (first, second)]
     assert all(torch.equal(kept[0][k], kept[1][k]) for k in kept[0])
+
+
+def test_validation_chooses_settings_of_decoding_that_nobody_chose(make_config, run, monkeypatch) -> None:
+    from napari_aitrain.tasks import get_task
+
+    task = get_task("instances")
+    monkeypatch.setattr(task, "alternatives", ({"minimum_size": 10**6}, {"foreground": 0.45}))
+    monkeypatch.setattr("napari_aitrain.training.finish.SETTINGS_BETTER", -1.0)
+    free = run("free")(make_config(steps=30, batch_size=4))
+    assert load_model(free.folder).card.task_settings["foreground"] == 0.45
+    chosen = run("chosen")(make_config(steps=2, task_settings={"foreground": 0.6, "minimum_size": 5}))
+    assert load_model(chosen.folder).card.task_settings["foreground"] == 0.6

@@ -148,9 +148,7 @@ def rescore(objects: Objects, calibration: Calibration | None) -> Objects:
     return replace(objects, scores=scores)
 
 
-def calibration_bins(
-    scores: npt.ArrayLike, correct: BoolArray, bins: int = _BINS
-) -> list[tuple[float, float, int]]:
+def calibration_bins(scores: npt.ArrayLike, correct: BoolArray, bins: int = _BINS) -> list[tuple[float, float, int]]:
     """Return mean score, share of right objects and number of objects of each bin of equal width that holds any."""
     values = np.asarray(scores, np.float64)
     number = np.minimum((values * bins).astype(int), bins - 1)

@@ -54,14 +54,10 @@ def compare_instances(prediction: LabelArray, truth: LabelArray, known: BoolArra
     return Comparison(InstanceTally.count(prediction, truth, ~known))
 
 
-def compare_semantic(
-    prediction: LabelArray, truth: LabelArray, known: BoolArray, classes: Sequence[int]
-) -> Comparison:
+def compare_semantic(prediction: LabelArray, truth: LabelArray, known: BoolArray, classes: Sequence[int]) -> Comparison:
     """Compare classes voxel by voxel, and their connected pieces as objects."""
     background = int(classes[0])
-    tally = InstanceTally.count(
-        pieces_of_classes(prediction, background), pieces_of_classes(truth, background), ~known
-    )
+    tally = InstanceTally.count(pieces_of_classes(prediction, background), pieces_of_classes(truth, background), ~known)
     return Comparison(tally, Confusion.count(prediction, truth, classes, ~known))
 
 

@@ -14,9 +14,7 @@ from ..tasks.protocol import BoolArray, LabelArray
 from ..tasks.tally import InstanceTally
 
 
-def instance_metrics(
-    prediction: AnyLabels, truth: AnyLabels, ignore: BoolArray | None = None
-) -> dict[str, float]:
+def instance_metrics(prediction: AnyLabels, truth: AnyLabels, ignore: BoolArray | None = None) -> dict[str, float]:
     """Compare objects; ids need not agree.
 
     Parameters

@@ -72,9 +72,7 @@ class Stages:
             return image.read(tile.outer.shift(info.start))
 
         for _, tile, block in self._work("network", self.network_grid, read):
-            values = predict_array(
-                network, self.task.activate, block, info.dims, overlap=info.halo, dtype=np.uint8
-            )
+            values = predict_array(network, self.task.activate, block, info.dims, overlap=info.halo, dtype=np.uint8)
             z, y, x = tile.core.slices
             maps[:, z, y, x] = values[(slice(None), *tile.core_in_outer.slices)]
 
@@ -99,9 +97,9 @@ class Stages:
             seen = np.bincount(labels.ravel(), minlength=count + 1)[1:]
             size, start, stop, total = measure_pieces(core, count, tile.core.start)
             pairs = self._match_neighbours(index, tile, labels, offset)
-            Pieces(
-                offset, size, seen, start, stop, total, objects.scores[1:], objects.features[1:], pairs
-            ).save(self._pieces_file(index))
+            Pieces(offset, size, seen, start, stop, total, objects.scores[1:], objects.features[1:], pairs).save(
+                self._pieces_file(index)
+            )
             self._keep_faces(index, tile, labels)
 
     def stitch(self) -> None:
@@ -184,4 +182,3 @@ class Stages:
     def _shared(tile: Tile, other: Tile, labels: LabelArray) -> LabelArray:
         common: Region = tile.outer.intersect(other.outer)
         return labels[common.relative_to(tile.outer.start).slices]
-

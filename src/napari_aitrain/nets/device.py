@@ -57,7 +57,8 @@ def choose_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if device.type == "cpu":
-        able = torch.cpu.get_capabilities()
+        # Older versions of torch do not tell.
+        able: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         native = able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16")
         return torch.bfloat16 if native else torch.float32
     return torch.float32

@@ -60,6 +60,7 @@ class InstancesTask:
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
     instances: ClassVar[bool] = True
     nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
+    alternatives: ClassVar[tuple[dict[str, float], ...]] = ({"split": 0.8}, {"split": 0.7})
     taught_by_forest: ClassVar[bool] = False
 
     def __init__(self, settings: InstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:

@@ -88,6 +88,8 @@ class Task(Protocol):
     """Whether labels are ids of objects (True) or of classes (False)."""
     nearest: ClassVar[tuple[bool, ...]]
     """Per target map, whether it holds class numbers, to be sampled without interpolation."""
+    alternatives: ClassVar[tuple[dict[str, float], ...]]
+    """Settings of decoding that validation may choose instead of the defaults."""
     taught_by_forest: ClassVar[bool]
     """Whether a pixel forest knows the task's classes: it gives the first preview, and teaches."""
 
@@ -100,9 +102,7 @@ class Task(Protocol):
         """Channels the network must give."""
         ...
 
-    def prepare(
-        self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int
-    ) -> Targets:
+    def prepare(self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int) -> Targets:
         """Make targets once per crop; `known` is False where a voxel is unlabelled.
 
         With ``dims == 2`` every slice is treated on its own.

@@ -42,6 +42,7 @@ class SemanticTask:
     feature_names: ClassVar[tuple[str, ...]] = ()
     instances: ClassVar[bool] = False
     nearest: ClassVar[tuple[bool, ...]] = (True,)
+    alternatives: ClassVar[tuple[dict[str, float], ...]] = ()
     taught_by_forest: ClassVar[bool] = True
 
     def __init__(self, settings: SemanticSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:

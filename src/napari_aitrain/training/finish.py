@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +12,21 @@ from torch import Tensor
 
 from ..annotation.boxes import Role
 from ..evaluation.calibration import Calibration, rescore
-from ..models import DataCard, ModelCard, SourceCard, save_model
+from ..models import save_model
 from ..nets import InferenceNetwork, build_network
-from ..tasks.protocol import Example
+from ..tasks import make_task
+from ..tasks.protocol import Example, FloatArray, Task
 from ..tasks.threshold import apply_threshold
-from .config import TrainConfig
+from .card import make_card
 from .crops import Crop
 from .previews import PreviewRegion
 from .setup import Setup
 from .validation import Validator, fit_scores
 
-PACKAGES = ("napari-aitrain", "torch", "numpy", "scikit-image", "bioimage-cpp")
 MAX_HELD_OUT, MAX_TRAIN = 2**24, 2**21
 """Voxels that are measured at the end, so that a stop does not keep anybody waiting."""
-CLEARLY_BETTER = 0.02
-"""Earlier weights must score this much more than the last: a few validation objects decide by chance."""
+CLEARLY_BETTER, SETTINGS_BETTER = 0.02, 0.01
+"""Earlier weights, or other settings, must score this much more: a few validation objects decide by chance."""
 
 
 def validator(setup: Setup, crops: list[Crop], most_voxels: int = MAX_HELD_OUT) -> Validator:
@@ -53,7 +51,8 @@ def runner(setup: Setup, weights: dict[str, Tensor]) -> InferenceNetwork:
 def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: float) -> dict[str, Any]:
     """Save the better of the last and the best weights as ``folder/model``.
 
-    Validation chooses the weights, fits the scores and the threshold; test boxes are looked at once, afterwards.
+    Validation chooses the weights and the settings of decoding, and fits the scores and the threshold; test boxes are
+    looked at once, afterwards.
     A few strokes cannot choose: with sparse validation the last weights, which are an average, stand.
 
     Returns
@@ -61,15 +60,19 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     dict
         ``model`` and the metrics per role.
     """
-    crops, task = setup.crops, setup.task
+    crops = setup.crops
     held_out = validator(setup, crops.of_role("validation"))
     weights = {k: v.clone() for k, v in setup.trainer.average.state_dict().items()}
-    judged = list(held_out.predictions(runner(setup, weights)))
+    maps = list(held_out.maps(runner(setup, weights)))
     painted_sparsely = any(crop.sparse for crop in crops.of_role("validation"))
-    if best is not None and judged and not painted_sparsely:
-        other = list(held_out.predictions(runner(setup, best)))
-        if _score(setup, other) > _score(setup, judged) + CLEARLY_BETTER:
-            weights, judged = best, other
+    if best is not None and maps and not painted_sparsely:
+        other = list(held_out.maps(runner(setup, best)))
+        if _score(held_out, other) > _score(held_out, maps) + CLEARLY_BETTER:
+            weights, maps = best, other
+    if maps and not painted_sparsely:
+        setup.task = _best_settings(setup, held_out, maps)
+    task = setup.task
+    judged = list(replace(held_out, task=task).decoded(maps))
     calibration, threshold = fit_scores(judged, task, setup.config.seed)
     network = runner(setup, weights)
     metrics: dict[str, Any] = {}
@@ -80,7 +83,7 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
         if some := crops.of_role(role):
             shown = validator(setup, some, voxels).predictions(network)
             metrics[role] = _shown_metrics(setup, shown, calibration, threshold)
-    card = _card(setup, metrics, seconds).model_copy(
+    card = make_card(setup, metrics, seconds).model_copy(
         update={
             "threshold": threshold,
             "calibration": calibration.model_dump(mode="json") if calibration is not None else None,
@@ -90,8 +93,21 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     return {"model": str(model.folder), "metrics": metrics, "threshold": threshold}
 
 
-def _score(setup: Setup, judged: list[Example]) -> float:
-    return setup.task.metrics(judged).get("score", float("-inf"))
+def _score(held_out: Validator, maps: Sequence[FloatArray]) -> float:
+    return held_out.task.metrics(held_out.decoded(maps)).get("score", float("-inf"))
+
+
+def _best_settings(setup: Setup, held_out: Validator, maps: Sequence[FloatArray]) -> Task:
+    """Return the task with the settings of decoding that serve validation best, unless a person chose them."""
+    best, score = setup.task, _score(held_out, maps)
+    for changed in setup.task.alternatives:
+        if changed.keys() & setup.config.task_settings.keys():
+            continue
+        task = make_task(setup.config.task, {**setup.config.task_settings, **changed}, setup.task.classes)
+        other = _score(replace(held_out, task=task), maps)
+        if other > score + SETTINGS_BETTER:
+            best, score = task, other
+    return best
 
 
 def _shown_metrics(
@@ -103,43 +119,6 @@ def _shown_metrics(
         scored = rescore(objects, calibration)
         rows.append((replace(scored, labels=apply_threshold(scored, threshold)), truth, known))
     return setup.task.metrics(rows)
-
-
-def _card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCard:
-    config, crops = setup.config, setup.crops
-    return ModelCard(
-        name=config.name,
-        task=config.task,
-        task_settings=config.task_settings,
-        classes=setup.task.classes,
-        dims=setup.network.dims,
-        channels=crops.channels,
-        network=setup.network.model_dump(mode="json"),
-        normalisation=crops.normalisation.model_dump(),
-        voxel_size=crops.voxel_size,
-        magnification=config.sources[0].magnification,
-        metrics=metrics,
-        data=_data(config, setup),
-        seed=config.seed,
-        steps=setup.trainer.steps,
-        seconds=seconds,
-        packages={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        parent=str(config.initial_model) if config.initial_model else None,
-        comments=config.comments,
-    )
-
-
-def _data(config: TrainConfig, setup: Setup) -> DataCard:
-    crops = setup.crops
-    return DataCard(
-        sources=tuple(
-            SourceCard(image=str(s.image), labels=str(s.labels), magnification=s.magnification, boxes=s.boxes)
-            for s in config.sources
-        ),
-        split=" ".join(crops.notes),
-        voxels={role: sum(c.labelled for c in crops.of_role(role)) for role in ("train", "validation", "test")},
-        objects={role: sum(c.objects for c in crops.of_role(role)) for role in ("train", "validation", "test")},
-    )
 
 
 def peak_memory(device: torch.device) -> int:

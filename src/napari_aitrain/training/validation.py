@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..evaluation.calibration import Calibration, calibrate, rescore
 from ..evaluation.curve import curve_from_scores
 from ..nets.runner import InferenceNetwork
-from ..tasks.protocol import Example, Task
+from ..tasks.protocol import Example, FloatArray, Task
 from ..tasks.scoring import correct_objects
 from .previews import PreviewRegion, predict_preview_maps
 
@@ -47,12 +47,20 @@ class Validator:
             chosen.append(part)
         return Validator(chosen, self.task, self.dims)
 
-    def predictions(self, network: InferenceNetwork) -> Iterator[Example]:
-        """Yield objects, ground truth and where that is known, a region at a time."""
+    def maps(self, network: InferenceNetwork) -> Iterator[FloatArray]:
+        """Yield activated maps, a region at a time."""
         for region in self.regions:
-            maps = predict_preview_maps(network, self.task, region, self.dims)
+            yield predict_preview_maps(network, self.task, region, self.dims)
+
+    def decoded(self, maps: Iterable[FloatArray]) -> Iterator[Example]:
+        """Yield objects, ground truth and where that is known, for the maps of each region."""
+        for region, some in zip(self.regions, maps, strict=True):
             truth = region.labels()
-            yield self.task.decode(maps, region.crop.voxel_size, self.dims), truth, truth >= 0
+            yield self.task.decode(some, region.crop.voxel_size, self.dims), truth, truth >= 0
+
+    def predictions(self, network: InferenceNetwork) -> Iterator[Example]:
+        """Predict and decode, a region at a time."""
+        return self.decoded(self.maps(network))
 
     def metrics(self, network: InferenceNetwork) -> dict[str, float]:
         """Return the task's metrics over all regions together."""

@@ -1,0 +1,51 @@
+"""What a training writes on the card of its model."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from ..models import DataCard, ModelCard, SourceCard
+from .config import TrainConfig
+from .setup import Setup
+
+PACKAGES = ("napari-aitrain", "torch", "numpy", "scipy", "scikit-learn", "bioimage-cpp")
+
+
+def make_card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCard:
+    """Return the card of the model that a training has made, without its scores."""
+    config, crops = setup.config, setup.crops
+    return ModelCard(
+        name=config.name,
+        task=config.task,
+        task_settings=setup.task.settings.model_dump(mode="json"),
+        classes=setup.task.classes,
+        dims=setup.network.dims,
+        channels=crops.channels,
+        network=setup.network.model_dump(mode="json"),
+        normalisation=crops.normalisation.model_dump(),
+        voxel_size=crops.voxel_size,
+        magnification=config.sources[0].magnification,
+        metrics=metrics,
+        data=_data(config, setup),
+        seed=config.seed,
+        steps=setup.trainer.steps,
+        seconds=seconds,
+        packages={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        parent=str(config.initial_model) if config.initial_model else None,
+        comments=config.comments,
+    )
+
+
+def _data(config: TrainConfig, setup: Setup) -> DataCard:
+    crops = setup.crops
+    return DataCard(
+        sources=tuple(
+            SourceCard(image=str(s.image), labels=str(s.labels), magnification=s.magnification, boxes=s.boxes)
+            for s in config.sources
+        ),
+        split=" ".join(crops.notes),
+        voxels={role: sum(c.labelled for c in crops.of_role(role)) for role in ("train", "validation", "test")},
+        objects={role: sum(c.objects for c in crops.of_role(role)) for role in ("train", "validation", "test")},
+    )
