@@ -1,1 +1,1 @@
-napari-aitrain predict first-job/model aitrain-demo/data/nuclei.tif --out found.tif --resume --threshold 0.8
+napari-aitrain predict first-job/model aitrain-demo/data/nuclei.tif --out found.tif --threshold 0.8
