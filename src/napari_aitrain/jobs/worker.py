@@ -1,6 +1,6 @@
 """The worker: a process that runs one job folder at a time.
 
-``python -m napari_aitrain.jobs.worker FOLDER`` runs a job and ends. With ``--warm`` it imports torch ahead of need
+``python -m napari_aitrain.jobs.worker FOLDER`` runs a job and ends. With ``--warm`` it gets ready ahead of need
 and waits for ``{"run": FOLDER}`` on its standard input; it takes the next one only when it is idle again.
 """
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the worker; return 0 when the job ended well or was stopped, 1 when it failed."""
     parser = argparse.ArgumentParser(prog="python -m napari_aitrain.jobs.worker", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="the job to run")
-    parser.add_argument("--warm", action="store_true", help="import torch and wait for jobs on standard input")
+    parser.add_argument("--warm", action="store_true", help="get ready and wait for jobs on standard input")
     parser.add_argument("--at-once", action="store_true", help="do not wait until other jobs have ended")
     parser.add_argument("--beside-window", action="store_true", help="leave a core to the window")
     options = parser.parse_args(arguments)
@@ -67,6 +67,9 @@ def _stop_on_signals(inbox: Inbox) -> None:
 def _serve(inbox: Inbox) -> int:
     import torch
 
+    from ..training.warm_up import warm_up
+
+    warm_up()
     while not inbox.closed.is_set():
         message = inbox.wait(1.0)
         if message is not None and message.get("kind") == "stop":
