@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tifffile
 
 from napari_aitrain.errors import ConfigError, VolumeError
 from napari_aitrain.geometry import Region
-from napari_aitrain.volumes import Volume
+from napari_aitrain.volumes import Volume, open_volume
 from napari_aitrain.volumes.axes import Layout, guess_axes, resolve_layout
 from napari_aitrain.volumes.opened import magnification_of
+from napari_aitrain.volumes.opening import settle_axes
 from napari_aitrain.volumes.units import nanometres_per, voxel_size_of
 
 
@@ -138,3 +142,24 @@ def test_types_without_intensity_are_refused(dtype: str) -> None:
 def test_no_voxels() -> None:
     with pytest.raises(VolumeError, match="holds no voxels"):
         Volume.from_array(np.zeros((0, 8)))
+
+
+def test_few_sections_are_no_channels_once_it_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "thin.npy"
+    np.save(path, np.zeros((3, 64, 64), np.uint8))
+    guessed = open_volume(path)
+    assert len(guessed.channels) == 3
+    settled = settle_axes(guessed, lambda v: len(v.channels) == 1, lambda axes: open_volume(path, axes=axes))
+    assert settled.shape == (3, 64, 64)
+    assert settle_axes(guessed, lambda v: v.shape == (9, 9, 9), lambda axes: open_volume(path, axes=axes)) is guessed
+    said = open_volume(path, axes="cyx")
+    assert settle_axes(said, lambda v: False, lambda axes: open_volume(path, axes=axes)) is said
+
+
+@pytest.mark.parametrize("sections", [3, 4, 5])
+def test_a_tiff_of_few_sections_that_calls_them_colours_can_be_ground_truth(tmp_path: Path, sections: int) -> None:
+    labels = np.arange(sections * 64 * 64, dtype=np.uint16).reshape(sections, 64, 64) % 3
+    tifffile.imwrite(tmp_path / "l.tif", labels, photometric="rgb" if sections < 5 else "minisblack")
+    volume = open_volume(tmp_path / "l.tif", kind="labels")
+    assert volume.shape == labels.shape
+    assert np.array_equal(volume.read(volume.region)[0], labels)

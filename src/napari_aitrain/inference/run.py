@@ -15,7 +15,7 @@ from ..errors import ConfigError, VolumeError
 from ..models import Model, load_model
 from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
-from ..volumes.opening import is_volume_path
+from ..volumes.opening import is_volume_path, settle_axes
 from .blocks import Cancelled, Progress
 from .export import check_export, export, scores_path
 from .image import View, choose_view
@@ -110,9 +110,16 @@ def predict(
     model = load_model(Path(model_path))
     jobs = list(_outputs(Path(image_path), Path(out)))
     network = functools.cache(lambda: make_network(model, device, precision))
-    opened: Callable[[Path], Volume] = functools.partial(
-        open_volume, channels=channels, axes=axes, voxel_size=voxel_size
-    )
+
+    def opened(path: Path) -> Volume:
+        volume = open_volume(path, channels=channels, axes=axes, voxel_size=voxel_size)
+        taken = len(model.card.channels)
+        return settle_axes(
+            volume,
+            lambda other: len(other.channels) == taken,
+            lambda asked: open_volume(path, channels=channels, axes=asked, voxel_size=voxel_size),
+        )
+
     if len(jobs) > 1 and threshold is None and not resume:
         for _, target in jobs:
             check_export(target)

@@ -12,6 +12,7 @@ from ..annotation.boxes import Box
 from ..errors import AitrainError, BoxError, GroundTruthError
 from ..geometry import Region, Triple, align_inwards
 from ..volumes import Volume, check_not_swapped, explain_shape_mismatch, match_files, open_volume
+from ..volumes.opening import settle_axes
 from ..volumes.units import VoxelSize
 from .config import Source, TrainConfig
 
@@ -140,8 +141,15 @@ def _one_image_per_box(source: Source, count: int) -> None:
 
 
 def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -> SourceImage:
-    raw = _open_image(source, image)
     truth = open_volume(labels, kind="labels")
+    guess = _open_image(source, image)
+    raw = settle_axes(
+        guess,
+        lambda volume: volume.shape == truth.shape,
+        lambda axes: _open_image(source.model_copy(update={"axes": axes}), image),
+    )
+    if raw is not guess:
+        source = source.model_copy(update={"axes": raw.axes})
     if len(truth.channels) != 1:
         raise GroundTruthError(
             f"the labels in {labels} have {len(truth.channels)} channels",

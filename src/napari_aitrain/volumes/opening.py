@@ -83,6 +83,37 @@ def open_volume(
     return volume.select(channels)
 
 
+def settle_axes(volume: Volume, agrees: Callable[[Volume], bool], open_as: Callable[[str], Volume]) -> Volume:
+    """Correct a guess of the axes by what is known from elsewhere: a model's channels, the ground truth's shape.
+
+    Four thin sections look like four channels, until one knows that the model takes one.
+
+    Parameters
+    ----------
+    volume : Volume
+        As it was opened.
+    agrees : callable
+        Whether a volume fits what is known.
+    open_as : callable
+        Opens the same file with the given axes.
+
+    Returns
+    -------
+    Volume
+        `volume`, unless its axes were guessed, it does not agree, and with other axes it does.
+    """
+    if not volume.axes_guessed or agrees(volume):
+        return volume
+    for axes in ("zyx", "cyx"):
+        try:
+            other = open_as(axes)
+        except VolumeError:
+            continue
+        if agrees(other):
+            return other
+    return volume
+
+
 def is_volume_path(path: Path) -> bool:
     """Whether `open_volume` takes a path, judged by its name or, for a folder, by what marks it as zarr."""
     return is_zarr(path) if path.is_dir() else path.suffix.lower() in FILE_SUFFIXES

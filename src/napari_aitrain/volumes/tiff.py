@@ -58,6 +58,9 @@ def open_tiff(path: Path) -> Opened:
 
 def _axes(series: Any) -> str | None:
     """Name the axes as the file does, or None where it leaves them open."""
+    if series.axes == "SYX":
+        # Some writers declare any stack of three or four sections as separate planes of colour.
+        return None
     letters = [_LETTERS.get(axis) for axis in series.axes]
     unknown = [i for i, letter in enumerate(letters) if letter is None]
     if not unknown:
