@@ -161,3 +161,13 @@ def test_validation_chooses_settings_of_decoding_that_nobody_chose(make_config, 
     assert load_model(free.folder).card.task_settings["foreground"] == 0.45
     chosen = run("chosen")(make_config(steps=2, task_settings={"foreground": 0.6, "minimum_size": 5}))
     assert load_model(chosen.folder).card.task_settings["foreground"] == 0.6
+
+
+@pytest.mark.parametrize("blend", [0.0, 1.0])
+def test_a_network_that_is_behind_the_forest_says_so(blend, make_config, run, monkeypatch) -> None:
+    monkeypatch.setattr("napari_aitrain.training.teacher.BLENDS", (blend,))
+    monkeypatch.setattr(loop, "FIRST_PREVIEW_STEPS", 0)
+    monkeypatch.setattr(loop.Loop, "_is_due", lambda self, what, every: what == "validation")
+    result = run("job")(make_config("semantic", steps=2))
+    said = [event["message"] for event in result.of("warning")]
+    assert (loop.BEHIND_FOREST in said) == (blend == 1)

@@ -35,6 +35,10 @@ PREVIEW_SHARE = 0.04
 VALIDATION_SHARE = 0.05
 MAX_FALLBACKS = 2
 CHECKPOINTS = "checkpoints"
+BEHIND_FOREST = (
+    "The previews came from the pixel forest, which still explains the validation labels better than the network. The "
+    "model that is saved is the network: train longer, or paint more, above all what is wrongly taken for a class."
+)
 
 
 def run_training(folder: Path, config: TrainConfig, emit: Emit, control: Control) -> None:
@@ -113,6 +117,8 @@ class Loop:
             self._step(learning_rate_factor(self.setup.trainer.steps, spent))
             self._look(spent)
         self._checkpoint()
+        if self.teacher is not None and self.teacher.blend == 1:
+            self.emit("warning", message=BEHIND_FOREST)
         self.emit("log", message="Choosing the best weights and fitting the scores.")
         self._preview(self.setup.trainer.steps)
         result = finish(self.setup, self.folder, self.best, self.seconds)
