@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -87,11 +86,15 @@ def test_dice_is_between_perfect_and_disjoint(seed: int) -> None:
     assert 0 <= soft_dice(probability, target, weight) <= 1
 
 
-def test_a_rare_class_counts_more_per_voxel() -> None:
-    target = torch.zeros((1, 100), dtype=torch.int64)
+@pytest.mark.parametrize("labelled", [0.01, 0.5, 1.0])
+def test_a_rare_class_counts_more_per_voxel_the_fewer_voxels_are_labelled(labelled: float) -> None:
+    whole = round(100 / labelled)
+    target = torch.zeros((1, whole), dtype=torch.int64)
     target[0, 0] = 1
-    logits = torch.zeros((1, 2, 100), requires_grad=True)
-    cross_entropy_classes(logits, target, torch.ones(1, 100)).backward()
+    weight = torch.zeros(1, whole)
+    weight[0, :100] = 1
+    logits = torch.zeros((1, 2, whole), requires_grad=True)
+    cross_entropy_classes(logits, target, weight).backward()
     assert logits.grad is not None
     per_voxel = logits.grad.abs()[0, 0]
-    assert float(per_voxel[0] / per_voxel[1]) == pytest.approx(np.sqrt(99), rel=1e-4)
+    assert float(per_voxel[0] / per_voxel[1]) == pytest.approx(99 ** (0.5 * (1 - labelled)), rel=1e-3)

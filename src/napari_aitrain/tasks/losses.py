@@ -40,7 +40,7 @@ def soft_dice(probability: Tensor, target: Tensor, weight: Tensor, smooth: float
 
 
 def cross_entropy_classes(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return the weighted cross entropy of class maps, with rare classes raised.
+    """Return the weighted cross entropy of class maps, with rare classes raised where labels are sparse.
 
     Parameters
     ----------
@@ -50,13 +50,15 @@ def cross_entropy_classes(logits: Tensor, target: Tensor, weight: Tensor) -> Ten
 
     Notes
     -----
-    Classes are weighted by one over the square root of their share of the batch: half way to full balance, which
-    would make the network claim rare classes far too often.
+    With few labelled voxels, classes are weighted by one over the square root of their share of the batch: half way
+    to full balance, which would make the network claim rare classes far too often. The more voxels are labelled, the
+    more their shares tell how frequent the classes are, and the weaker the balance; dense labels need none.
     """
     classes = logits.shape[1]
     share = torch.zeros(classes, device=logits.device, dtype=weight.dtype)
     share.scatter_add_(0, target.flatten(), weight.flatten())
     share = share / share.sum().clamp_min(_TINY)
-    balance = torch.where(share > 0, share.clamp_min(1e-3).rsqrt(), torch.zeros_like(share))
+    power = 0.5 * (1 - (weight > 0).float().mean())
+    balance = torch.where(share > 0, share.clamp_min(1e-3).pow(-power), torch.zeros_like(share))
     each = functional.cross_entropy(logits, target, reduction="none")
     return weighted_mean(each, weight * balance[target])
