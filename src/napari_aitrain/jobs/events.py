@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -110,13 +110,3 @@ def told_state(events: Iterable[Event], before: State | None = None) -> State | 
 def last(events: Iterable[Event], kind: str) -> Event | None:
     """Return the newest event of a kind."""
     return next((event for event in reversed(list(events)) if event.kind == kind), None)
-
-
-def of_last_run(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield the events from the newest start of the worker on."""
-    run: list[Event] = []
-    for event in events:
-        if event.kind == "state" and event.data.get("state") == "queued":
-            run = []
-        run.append(event)
-    yield from run

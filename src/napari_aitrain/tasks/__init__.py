@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import ConfigError
-from .protocol import Objects, Targets, Task, TaskSettings, class_ids
+from .protocol import Objects, Targets, Task, TaskSettings
 from .threshold import apply_threshold
 
 ENTRY_POINT_GROUP = "napari_aitrain.tasks"
@@ -27,7 +27,6 @@ __all__ = [
     "Task",
     "TaskSettings",
     "apply_threshold",
-    "class_ids",
     "get_task",
     "make_task",
     "task_names",

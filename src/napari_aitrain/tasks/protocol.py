@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
@@ -142,11 +142,3 @@ class Task(Protocol):
         ``score`` (higher is better) chooses the best checkpoint.
         """
         ...
-
-
-def class_ids(labels: Sequence[npt.NDArray[np.integer]]) -> tuple[int, ...]:
-    """Return the sorted ids that occur in any of the arrays."""
-    found: set[int] = set()
-    for array in labels:
-        found.update(int(value) for value in np.unique(array))
-    return tuple(sorted(found))
