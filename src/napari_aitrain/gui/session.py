@@ -1,0 +1,66 @@
+"""The state that the docks of one viewer share. It outlives every dock, and holds no widget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from .box_list import BoxList
+
+if TYPE_CHECKING:
+    import napari
+
+
+class Session:
+    """What is being annotated, trained and looked at in one viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Held as long as the session; use `session_of`, so that there is one per viewer.
+
+    Attributes
+    ----------
+    boxes : BoxList
+        Every box, on whichever image.
+    truths : annotate.GroundTruths
+        Which labels layers are ground truth, of which image, with which classes.
+    saver : annotate.Saver
+        Keeps labels and boxes in the project folder.
+    jobs : jobs.JobCenter
+        The worker, and the jobs that are followed.
+    predictions : review.Predictions
+        Prediction layers, the threshold, and what the worker is asked to predict next.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        from .annotate.saver import Saver
+        from .annotate.truths import GroundTruths
+        from .jobs.center import JobCenter
+        from .review.predictions import Predictions
+
+        self.viewer = viewer
+        self.boxes = BoxList()
+        self.truths = GroundTruths(viewer)
+        self.saver = Saver(self)
+        self.jobs = JobCenter()
+        self.predictions = Predictions(self)
+
+    def close(self) -> None:
+        """Save what is not saved yet, and let go of threads, timers and processes."""
+        self.saver.close()
+        self.predictions.close()
+        self.jobs.close()
+
+
+_sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
+
+
+def session_of(viewer: napari.Viewer) -> Session:
+    """Return the session of a viewer, made on first use and closed with its window."""
+    # Plugins are given a proxy, a new one each time.
+    real = getattr(viewer, "__wrapped__", viewer)
+    if real not in _sessions:
+        session = _sessions[real] = Session(real)
+        real.window._qt_window.destroyed.connect(session.close)
+    return _sessions[real]
