@@ -1,0 +1,1 @@
+"""The worker and its jobs, as the window sees them: `center` without widgets, `dock` with."""

@@ -1,0 +1,326 @@
+"""The jobs of this window: started, followed and steered; free of widgets, usable without any dock."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+
+from ...errors import AitrainError, JobError
+from ...home import home
+from ...jobs import ACTIVE, PAUSE, RESUME, Event, JobFolder, State, Worker, known_folders, last, stop_job
+from ...jobs.failure import as_error
+from ...jobs.inbox import Message
+from ...jobs.lock import living_owner
+from ...models.store import safe_name
+from ...training.config import TrainConfig
+from ..notify import report, reported
+from ..settings import preferences
+from .follower import FollowThread, News
+from .main_thread import MainThread
+from .workers import Workers
+
+
+@dataclass
+class _Known:
+    job: JobFolder
+    state: State = "queued"
+    begun: float = 0.0
+    events: list[Event] = field(default_factory=list)
+    thread: FollowThread | None = None
+    preparing: bool = False
+    cancelled: bool = False
+
+
+class JobCenter:
+    """What runs, what waits and what has ended. All signals come on the main thread.
+
+    Parameters
+    ----------
+    make_worker : callable
+        Makes a worker process; tests give one that misbehaves.
+
+    Signals
+    -------
+    added : JobFolder
+        A job was started, or found again.
+    event : JobFolder, Event
+        Something that a job said since it is followed.
+    changed : JobFolder
+        Its state changed.
+    removed : Path
+        A job's folder was deleted.
+    failed : str, AitrainError
+        A job that could not be started or failed: its name, and why. It was reported already.
+    """
+
+    added = Signal(JobFolder)
+    event = Signal(JobFolder, Event)
+    changed = Signal(JobFolder)
+    removed = Signal(Path)
+    failed = Signal(str, AitrainError)
+
+    def __init__(self, make_worker: Callable[..., Worker] = Worker) -> None:
+        self._main = MainThread()
+        self._workers = Workers(make_worker)
+        self._known: dict[Path, _Known] = {}
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+        self._in_thread("find jobs", self._find)
+
+    def all(self) -> list[JobFolder]:
+        """Return the jobs that are known, the newest first; those of earlier sessions come shortly after the start."""
+        return [known.job for known in sorted(self._known.values(), key=lambda known: known.begun, reverse=True)]
+
+    def state(self, job: JobFolder) -> State:
+        """Return the state of a job as far as it was heard of; nothing is read."""
+        known = self._known.get(job.path)
+        return known.state if known is not None else "interrupted"
+
+    def preparing(self, job: JobFolder) -> bool:
+        """Whether the folder of a job is still being written."""
+        known = self._known.get(job.path)
+        return known is not None and known.preparing
+
+    def begun(self, job: JobFolder) -> float:
+        """Return when a job was begun, in seconds since 1970; 0 when that is not known."""
+        known = self._known.get(job.path)
+        return known.begun if known is not None else 0.0
+
+    def events(self, job: JobFolder) -> list[Event]:
+        """Return the events of a job; those of a job that was not followed are read from its folder."""
+        known = self._known.get(job.path)
+        if known is not None and (known.events or known.thread is not None):
+            return list(known.events)
+        return job.events()
+
+    def running(self) -> list[JobFolder]:
+        """Return the jobs that are being prepared, wait or run, the newest first."""
+        return [job for job in self.all() if self._known[job.path].thread is not None]
+
+    def newest_running(self) -> JobFolder | None:
+        """Return the job that was begun last among those that run."""
+        return next((job for job in self.all() if self.state(job) in ACTIVE), None)
+
+    def prewarm(self) -> None:
+        """Have a worker import what it needs before it is needed; returns at once."""
+        self._in_thread("warm worker", self._workers.prewarm)
+
+    def start(self, config: TrainConfig, folder: Path | None = None, at_once: bool = False) -> JobFolder:
+        """Write a job and run it; returns at once, and `failed` tells if it cannot be started.
+
+        Parameters
+        ----------
+        config : TrainConfig
+            What is to be trained.
+        folder : Path, optional
+            New or empty; else one is made in the folder of the preferences.
+        at_once : bool
+            Whether to run beside other jobs instead of after them.
+        """
+        return self._start(config.name, lambda place: JobFolder.create(config, place), folder, at_once)
+
+    def start_prediction(self, config: Any, folder: Path | None = None) -> JobFolder:
+        """Write a job that runs a model on an image, and run it; returns at once.
+
+        Parameters
+        ----------
+        config : PredictConfig
+            Model, image and region.
+        folder : Path, optional
+            As for `start`.
+        """
+        create: Any = JobFolder.create_prediction
+        return self._start(f"{Path(config.image).stem} prediction", lambda place: create(config, place), folder, False)
+
+    def stop(self, job: JobFolder) -> None:
+        """Stop a job: its model and a checkpoint are kept. A worker that does not answer is killed."""
+        known = self._known[job.path]
+        known.cancelled = True
+        if not known.preparing:
+            self._in_thread(f"stop {job.name}", lambda: self._stop(job))
+
+    def pause(self, job: JobFolder) -> None:
+        """Have a job wait; the memory it has stays taken."""
+        self.send(job, PAUSE)
+
+    def resume(self, job: JobFolder) -> None:
+        """Go on with a job that is paused, or that was stopped, interrupted or failed."""
+        known = self._known[job.path]
+        if known.state == "paused":
+            self.send(job, RESUME)
+        elif known.thread is None:
+            self._follow(known, lambda: self._again(job))
+
+    def send(self, job: JobFolder, message: Message) -> None:
+        """Send a control message to whoever runs the job."""
+        with reported():
+            self._workers.send(job, message)
+
+    def remove(self, job: JobFolder) -> None:
+        """Stop a job if it runs, and delete what it wrote, its model too."""
+        known = self._known[job.path]
+        known.cancelled = True
+
+        def remove() -> None:
+            self._stop(job)
+            if known.thread is not None:
+                known.thread.join()
+            job.remove()
+            self._main.post(lambda: self._removed(job.path))
+
+        self._in_thread(f"remove {job.name}", remove)
+
+    def close(self, keep_running: bool = True) -> None:
+        """Let go of threads and processes.
+
+        Parameters
+        ----------
+        keep_running : bool
+            Whether running jobs go on without the window; else they stop, and are killed if they do not.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._main.close()
+        following = [known.thread for known in self._known.values() if known.thread is not None]
+        if not keep_running:
+            for known in self._known.values():
+                known.cancelled = True
+            for thread in following:
+                self._threads.append(threading.Thread(target=self._stop, args=(thread.job,), daemon=True))
+                self._threads[-1].start()
+        for thread in following:
+            thread.closing.set()
+        for each in [*self._threads, *following]:
+            each.join()
+        self._workers.close()
+
+    def _start(self, name: str, create: Callable[[Path], Any], folder: Path | None, at_once: bool) -> JobFolder:
+        job = JobFolder(self._new_folder(name) if folder is None else Path(folder).absolute())
+        known = self._known[job.path] = _Known(job, begun=time.time(), preparing=True)
+
+        def begin() -> Worker | None:
+            create(job.path)
+            self._main.post(lambda: self._prepared(known))
+            if known.cancelled:
+                stop_job(job)
+                return None
+            return self._workers.run(job, at_once=at_once)
+
+        self.added.emit(job)
+        self._follow(known, begin)
+        return job
+
+    def _again(self, job: JobFolder) -> Worker:
+        job.config()
+        job.enqueue()
+        return self._workers.run(job)
+
+    def _follow(self, known: _Known, begin: Callable[[], Worker | None] | None) -> None:
+        known.cancelled = False
+        known.thread = FollowThread(known.job, lambda news: self._main.post(lambda: self._told(known, news)), begin)
+        known.thread.start()
+
+    def _prepared(self, known: _Known) -> None:
+        known.preparing = False
+        self.changed.emit(known.job)
+
+    def _told(self, known: _Known, news: News) -> None:
+        before = known.state
+        if not known.events:
+            known.events.extend(news.history)
+        known.events.extend(news.events)
+        known.state = news.state
+        if news.over:
+            known.thread, known.preparing = None, False
+        if news.error is not None and not known.job.path.is_dir():
+            del self._known[known.job.path]
+        for event in news.events:
+            self.event.emit(known.job, event)
+        if news.state != before or news.over or news.history:
+            self.changed.emit(known.job)
+        if news.error is not None and known.job.path not in self._known:
+            self.removed.emit(known.job.path)
+        trouble = what_is_wrong(known.job, news)
+        if trouble is not None:
+            report(trouble)
+            self.failed.emit(known.job.name, trouble)
+        if news.over and not self._closed:
+            self.prewarm()
+
+    def _stop(self, job: JobFolder) -> None:
+        worker = self._workers.of(job)
+        worker.stop() if worker is not None else stop_job(job)
+
+    def _removed(self, path: Path) -> None:
+        self._known.pop(path, None)
+        self.removed.emit(path)
+
+    def _find(self) -> None:
+        for folder in known_folders():
+            with contextlib.suppress(JobError):
+                job = JobFolder.open(folder)
+                state, events = job.state(), job.events()
+                begun = events[0].time if events else 0.0
+                self._main.post(partial(self._found, _Known(job, state, begun)))
+
+    def _found(self, known: _Known) -> None:
+        if known.job.path in self._known:
+            return
+        self._known[known.job.path] = known
+        if living_owner(known.job.path) is not None:
+            self._follow(known, None)
+        self.added.emit(known.job)
+
+    def _new_folder(self, name: str) -> Path:
+        parent = preferences().jobs_folder or home() / "jobs"
+        stem = f"{safe_name(name)}-{datetime.now():%Y%m%d-%H%M%S}"
+        folder, number = parent / stem, 1
+        while folder in self._known or folder.exists():
+            number += 1
+            folder = parent / f"{stem}-{number}"
+        return folder
+
+    def _in_thread(self, name: str, work: Callable[[], object]) -> None:
+        def run() -> None:
+            try:
+                work()
+            except AitrainError as error:
+                self._main.post(partial(report, error))
+
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        self._threads.append(threading.Thread(target=run, name=name, daemon=True))
+        self._threads[-1].start()
+
+
+def what_is_wrong(job: JobFolder, news: News) -> AitrainError | None:
+    """Return what a person should be told of news, if anything: what happened, and what to do."""
+    if news.error is not None:
+        return news.error
+    if news.silent:
+        return JobError(
+            f"{job.name} has given no sign of life for a minute",
+            "a worker that tells how it gets on",
+            "wait if the machine is busy, or press Stop: a worker that does not answer is ended, checkpoints stay",
+        )
+    if not news.over:
+        return None
+    if news.state == "failed":
+        told = last(news.events, "failed")
+        return None if told is None else as_error(told.data)
+    if news.state == "interrupted":
+        return JobError(
+            f"the worker of {job.name} ended without a word",
+            "a worker that says how it ended",
+            f"press Resume to go on from its last checkpoint; {job.log} has what it printed",
+        )
+    return None

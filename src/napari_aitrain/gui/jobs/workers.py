@@ -1,0 +1,117 @@
+"""Worker processes of a window: a warm one ahead of need, and one more for each further job."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+from ...errors import JobError
+from ...jobs import JobFolder, Worker
+from ...jobs.inbox import Message
+
+
+class Workers:
+    """Gives jobs to processes; every method may be called from any thread.
+
+    Parameters
+    ----------
+    make : callable
+        Makes a `Worker`; it is given what `Worker` takes.
+    """
+
+    def __init__(self, make: Callable[..., Worker] = Worker) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._warm: Worker | None = None
+        self._all: list[Worker] = []
+        self._closed = False
+
+    def prewarm(self) -> Worker | None:
+        """Start a worker that waits for a job, unless there is one; return the one that waits.
+
+        Raises
+        ------
+        StorageError
+            If its log cannot be written.
+        """
+        with self._lock:
+            if self._closed:
+                return None
+            self._forget_dead()
+            if self._warm is None:
+                self._warm = self._make(beside_window=True)
+                self._all.append(self._warm)
+            return self._warm if self._warm.idle else None
+
+    def run(self, job: JobFolder, *, at_once: bool = False) -> Worker:
+        """Give a job to the warm worker, or to a new one while that is busy.
+
+        Raises
+        ------
+        JobError
+            If the window is closing.
+        StorageError
+            If the job's log cannot be written.
+        """
+        with self._lock:
+            if self._closed:
+                raise JobError("the window is closing", "an open window", "start the job again")
+            self._forget_dead()
+            if self._warm is not None and self._warm.idle:
+                with contextlib.suppress(JobError):
+                    self._warm.run(job, at_once=at_once)
+                    return self._warm
+                self._warm = None
+            worker = self._make(job, at_once=at_once, beside_window=True)
+            self._all.append(worker)
+            return worker
+
+    def of(self, job: JobFolder) -> Worker | None:
+        """Return the living worker that has a job."""
+        with self._lock:
+            for worker in self._all:
+                if worker.alive and worker.job is not None and worker.job.path == job.path:
+                    return worker
+        return None
+
+    def send(self, job: JobFolder, message: Message) -> None:
+        """Send a message to whoever runs a job: this window's worker, or one of another process."""
+        worker = self.of(job)
+        if worker is None:
+            job.send(message)
+            return
+        try:
+            worker.send(message)
+        except JobError:
+            job.send(message)
+
+    def close(self) -> None:
+        """Let go of the processes: those without a job end, the others go on without this window."""
+        with self._lock:
+            self._closed = True
+            for worker in self._all:
+                if worker.idle:
+                    worker.process.kill()
+                    worker.close()
+                elif worker.alive:
+                    _let_go(worker)
+                else:
+                    worker.close()
+            self._all, self._warm = [], None
+
+    def _forget_dead(self) -> None:
+        for worker in [worker for worker in self._all if not worker.alive]:
+            worker.close()
+            self._all.remove(worker)
+            if worker is self._warm:
+                self._warm = None
+
+
+def _let_go(worker: Worker) -> None:
+    """Close the pipe: the worker ends after its job."""
+    if worker.process.stdin is not None:
+        with contextlib.suppress(OSError):
+            worker.process.stdin.close()
+    # Nobody waits for it any more; without this Popen complains when it is collected.
+    worker.process.returncode = 0

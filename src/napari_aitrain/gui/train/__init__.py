@@ -1,0 +1,1 @@
+"""The dock that makes a training: a form, what stands against it, and Start."""
