@@ -2,8 +2,10 @@
 
 from .events import ACTIVE, ENDED, Event, State, last, told_state
 from .folder import JobFolder
-from .inbox import PAUSE, RESUME, STOP, preview
+from .follow import Follower
+from .inbox import PAUSE, RESUME, STOP, ground_truth, measure, preview, preview_view
 from .launch import Worker, stop_job
+from .predict_config import PredictConfig
 from .queue import WhenBusy, refuse_if_busy, running_jobs
 from .registry import known_folders
 from .summary import default_folder, summarise
@@ -15,14 +17,19 @@ __all__ = [
     "RESUME",
     "STOP",
     "Event",
+    "Follower",
     "JobFolder",
+    "PredictConfig",
     "State",
     "WhenBusy",
     "Worker",
     "default_folder",
+    "ground_truth",
     "known_folders",
     "last",
+    "measure",
     "preview",
+    "preview_view",
     "refuse_if_busy",
     "running_jobs",
     "stop_job",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -66,10 +66,12 @@ class EventLog:
     ----------
     folder : Path
         The job folder.
+    ring : callable, optional
+        Called after each event.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / EVENTS
+    def __init__(self, folder: Path, ring: Callable[[], None] = lambda: None) -> None:
+        self._path, self._ring = folder / EVENTS, ring
         end_line(self._path)
         self._seq = max((event.seq for event in EventTail(folder).read()), default=0)
         self._lock = threading.Lock()
@@ -86,6 +88,7 @@ class EventLog:
             event = Event(self._seq + 1, time.time(), kind, dict(data))
             append_line(self._path, asdict(event), durable=kind in _LASTING)
             self._seq = event.seq
+        self._ring()
         return event
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,21 @@ from ..tasks import make_task
 from ..training.config import TrainConfig, config_to_yaml, read_config
 from ..training.crops import freeze_plan
 from ..training.plan import Plan, plan_crops
+from ..volumes import open_volume
 from ..volumes.atomic import atomic_folder, atomic_write_text, storage_errors
 from . import registry
-from .events import ACTIVE, ENDED, EVENTS, Event, EventLog, EventTail, State, read_events, told_state
+from .events import ACTIVE, EVENTS, Event, EventLog, State, read_events, told_state
+from .follow import Follower
 from .lines import append_line
 from .lock import LOCK, Lock, living_owner
+from .predict_config import KIND, PredictConfig, predict_config_to_yaml, read_predict_config, read_yaml
 
 CONFIG = "job.yaml"
 CONTROL = "control.jsonl"
 LOG = "worker.log"
-_POLL = 0.05
 _OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK)
-_OWN_FOLDERS = ("crops", "checkpoints", "previews", "model")
+PREDICTION = "prediction"
+_OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION)
 
 
 def refuse_filled(folder: Path) -> None:
@@ -51,12 +53,14 @@ def check_settings(config: TrainConfig) -> None:
         If the model to go on from cannot be opened.
     """
     make_task(config.task, config.task_settings)
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", config.device):
-        raise ConfigError(
-            f"device {config.device!r} is not known", "auto, cpu, cuda, cuda:N or mps", "use --device auto"
-        )
+    _check_device(config.device)
     if config.initial_model is not None:
         load_model(config.initial_model)
+
+
+def _check_device(device: str) -> None:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise ConfigError(f"device {device!r} is not known", "auto, cpu, cuda, cuda:N or mps", "use --device auto")
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,46 @@ class JobFolder:
         check_settings(config)
         plan = plan_crops(config) if plan is None else plan
         plan.raise_errors()
+        return cls._write(folder, config_to_yaml(config), lambda place: freeze_plan(plan, place))
+
+    @classmethod
+    def create_prediction(cls, config: PredictConfig, folder: Path) -> JobFolder:
+        """Write a job that predicts an image: the result is the stored prediction in ``prediction``.
+
+        Parameters
+        ----------
+        config : PredictConfig
+            What is to be predicted with which model.
+        folder : Path
+            New or empty.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder exists and is not empty.
+        StorageError
+            If it cannot be written.
+        AitrainError
+            If the model or the image cannot be opened, or the device is not known.
+        """
+        folder = Path(folder).absolute()
+        refuse_filled(folder)
+        _check_device(config.device)
+        load_model(config.model)
+        open_volume(
+            config.image, channels=config.channels, axes=config.axes, voxel_size=config.voxel_size, at=config.at
+        )
+        return cls._write(folder, predict_config_to_yaml(config))
+
+    @classmethod
+    def _write(cls, folder: Path, config: str, fill: Callable[[Path], object] = lambda place: None) -> JobFolder:
         with storage_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             if folder.exists():
                 folder.rmdir()
         with atomic_folder(folder) as place:
-            atomic_write_text(place / CONFIG, config_to_yaml(config))
-            freeze_plan(plan, place)
+            atomic_write_text(place / CONFIG, config)
+            fill(place)
             EventLog(place).emit("state", state="queued")
         registry.add(folder)
         return cls(folder)
@@ -142,15 +179,33 @@ class JobFolder:
         """What the worker printed, and the traceback of a failure."""
         return self.path / LOG
 
+    @property
+    def prediction(self) -> Path:
+        """Where the stored prediction of a prediction job is."""
+        return self.path / PREDICTION
+
     def config(self) -> TrainConfig:
-        """Read the config.
+        """Read the config of a training.
+
+        Raises
+        ------
+        ConfigError
+            If it was changed to something that cannot be run, or is that of a prediction.
+        """
+        return read_config(self.path / CONFIG)
+
+    def settings(self) -> TrainConfig | PredictConfig:
+        """Read the config, of a training or of a prediction.
 
         Raises
         ------
         ConfigError
             If it was changed to something that cannot be run.
         """
-        return read_config(self.path / CONFIG)
+        data = read_yaml(self.path / CONFIG)
+        if isinstance(data, dict) and data.get("kind") == KIND:
+            return read_predict_config(self.path / CONFIG)
+        return self.config()
 
     def events(self) -> list[Event]:
         """Return every event so far."""
@@ -197,18 +252,7 @@ class JobFolder:
         alive : callable, optional
             Whether a worker that was just started, and may not hold the job yet, still lives.
         """
-        tail = EventTail(self.path)
-        told: State | None = None
-        while True:
-            held = living_owner(self.path) is not None
-            starting = alive is not None and alive()
-            new = tail.read()
-            told = told_state(new, told)
-            yield from (event for event in new if event.seq > since)
-            if not held and (told in ENDED or not starting):
-                return
-            if not new:
-                time.sleep(_POLL)
+        yield from Follower(self, since=since, alive=alive)
 
     def remove(self) -> None:
         """Delete what the job wrote, its model too; files of another origin stay, and so does their folder.

@@ -7,10 +7,12 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..geometry import Triple
+from ..training.config import Source
 from .lines import Tail
 
 Message = dict[str, Any]
@@ -32,6 +34,55 @@ def preview(crop: int, start: Triple, stop: Triple) -> Message:
         In z, y, x order, in voxels of the training magnification of the whole image.
     """
     return {"kind": "preview", "crop": crop, "start": list(start), "stop": list(stop)}
+
+
+def preview_view(request: int, file: str, source: str | None = None) -> Message:
+    """Return the message that asks for previews of an array of one's own from now on, until another request.
+
+    The worker predicts it at once, and again whenever there is something new. Each time it appends an event
+    ``preview`` with ``request``, ``step``, ``seconds`` and the names of NPY files in ``previews/``: ``labels``
+    (int32, shape z, y, x), ``scores`` (float32, by id of object), ``uncertainty`` (uint8, × 255, shape z, y, x) and
+    ``probability`` (uint8, × 255, shape c, z, y, x: a class each, or the foreground). The last three are kept.
+
+    Parameters
+    ----------
+    request : int
+        A number of one's own.
+    file : str
+        NPY file in the job folder, such as ``views/000012.npy``: raw intensities at the training magnification,
+        shape (c, z, y, x), with the channels of the training. It must be whole before the message is sent.
+    source : str, optional
+        Path of the image it was cut from, if that is one of the training sources: it is normalised like it.
+    """
+    view = {"request": request, "file": file}
+    return {"kind": "preview", "view": view if source is None else view | {"source": source}}
+
+
+def ground_truth(sources: Sequence[Source]) -> Message:
+    """Return the message that has a running training learn from what was painted since, and from new boxes.
+
+    Only boxes for training are taken; validation and test stay as they were when the job was made.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        The training set as it is now.
+    """
+    return {"kind": "ground-truth", "sources": [source.model_dump(mode="json") for source in sources]}
+
+
+def measure(config: Path, to: Path) -> Message:
+    """Return the message that asks an idle warm worker what a training will take.
+
+    Parameters
+    ----------
+    config : Path
+        YAML file of a `TrainConfig`.
+    to : Path
+        JSON file to write: an `Estimate` as plain data, or ``error``, ``what``, ``expected`` and ``remedy``. A run
+        that is asked for meanwhile comes first, and the answer is the error ``Cancelled``.
+    """
+    return {"measure": str(config), "to": str(to)}
 
 
 class Inbox:
@@ -63,6 +114,11 @@ class Inbox:
         self._looked = 0.0
         if self._control is not None:
             self._control.read()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a message has come over the standard input that nobody has taken."""
+        return not self._messages.empty()
 
     def messages(self) -> list[Message]:
         """Return what has come since the last call, at once."""

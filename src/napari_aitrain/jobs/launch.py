@@ -15,6 +15,7 @@ import psutil
 from ..errors import JobError
 from ..home import home
 from ..volumes.atomic import storage_errors
+from .bell import Ear
 from .environment import set_threads
 from .events import ENDED, EventLog, EventTail, State, told_state
 from .folder import JobFolder
@@ -37,13 +38,23 @@ class Worker:
         Whether to run beside other jobs instead of waiting for them.
     beside_window : bool
         Whether to leave a core to a window.
+    notify : bool
+        Whether the worker wakes `wait_news` at each event.
     """
 
-    def __init__(self, job: JobFolder | None = None, *, at_once: bool = False, beside_window: bool = False) -> None:
+    def __init__(
+        self,
+        job: JobFolder | None = None,
+        *,
+        at_once: bool = False,
+        beside_window: bool = False,
+        notify: bool = False,
+    ) -> None:
         self.job = job
         command = [sys.executable, "-m", "napari_aitrain.jobs.worker"]
         command += ["--warm"] if job is None else [str(job.path)]
         command += ["--at-once"] * at_once + ["--beside-window"] * beside_window
+        command += ["--notify"] * notify
         environment = dict(os.environ)
         set_threads(environment, beside_window=beside_window)
         output = home() / "worker.log" if job is None else job.log
@@ -51,8 +62,14 @@ class Worker:
             output.parent.mkdir(parents=True, exist_ok=True)
             with open(output, "ab") as file:
                 self.process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=file, stderr=file, env=environment, **_own_session()
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE if notify else file,
+                    stderr=file,
+                    env=environment,
+                    **_own_session(),
                 )
+        self._ear = Ear(self.process.stdout.fileno()) if self.process.stdout is not None else None
 
     @property
     def alive(self) -> bool:
@@ -98,6 +115,21 @@ class Worker:
         except (BrokenPipeError, ValueError, OSError) as error:
             raise JobError("the worker has gone", "a running worker", "resume the job") from error
 
+    def wait_news(self, timeout: float) -> bool:
+        """Wait until the worker has written an event or has gone; return False after `timeout` seconds.
+
+        For one thread at a time. Without `notify` it only waits.
+        """
+        if self._ear is None:
+            time.sleep(timeout)
+            return False
+        return self._ear.wait(timeout)
+
+    def wake(self) -> None:
+        """End `wait_news` in another thread."""
+        if self._ear is not None:
+            self._ear.wake()
+
     def stop(self, grace: float = GRACE) -> State | None:
         """Ask for a checkpoint and an end; kill the process if it gives no sign of life for `grace` seconds.
 
@@ -122,6 +154,9 @@ class Worker:
         if self.job is None or self.working():
             self.process.kill()
         self.process.wait()
+        if self._ear is not None and self.process.stdout is not None:
+            self._ear.join()
+            self.process.stdout.close()
 
 
 def stop_job(job: JobFolder, grace: float = GRACE) -> State:

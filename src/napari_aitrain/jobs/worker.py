@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any
 
 from ..errors import AitrainError, StorageError
+from .bell import Bell
 from .environment import set_threads
 from .events import ENDED, EventLog, told_state
 from .failure import describe
@@ -40,20 +41,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--warm", action="store_true", help="get ready and wait for jobs on standard input")
     parser.add_argument("--at-once", action="store_true", help="do not wait until other jobs have ended")
     parser.add_argument("--beside-window", action="store_true", help="leave a core to the window")
+    parser.add_argument("--notify", action="store_true", help="write a byte to standard output at each event")
     options = parser.parse_args(arguments)
     if (options.folder is None) != options.warm:
         parser.error("give a job folder, or --warm")
     set_threads(os.environ, beside_window=options.beside_window)
+    bell = _take_standard_output() if options.notify else None
     faulthandler.enable()
     inbox = Inbox()
     _stop_on_signals(inbox)
     if options.warm:
-        return _serve(inbox)
+        return _serve(inbox, bell)
     try:
-        return run_job(JobFolder.open(options.folder), inbox, wait=not options.at_once)
+        return run_job(JobFolder.open(options.folder), inbox, wait=not options.at_once, bell=bell)
     except AitrainError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _take_standard_output() -> Bell:
+    """Keep the standard output for the bell; what is printed goes where errors go."""
+    sys.stdout.flush()
+    bell = Bell(os.dup(1))
+    os.dup2(2, 1)
+    return bell
 
 
 def _stop_on_signals(inbox: Inbox) -> None:
@@ -64,7 +75,7 @@ def _stop_on_signals(inbox: Inbox) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-def _serve(inbox: Inbox) -> int:
+def _serve(inbox: Inbox, bell: Bell | None = None) -> int:
     import torch
 
     from ..training.warm_up import warm_up
@@ -77,7 +88,7 @@ def _serve(inbox: Inbox) -> int:
         if message is None or "run" not in message:
             continue
         # After a failure memory and device may be in any state: a new process is safer.
-        if run_job(JobFolder.open(Path(message["run"])), inbox, wait=not message.get("at_once", False)):
+        if run_job(JobFolder.open(Path(message["run"])), inbox, wait=not message.get("at_once", False), bell=bell):
             return 1
         gc.collect()
         if torch.cuda.is_available():
@@ -85,8 +96,19 @@ def _serve(inbox: Inbox) -> int:
     return 0
 
 
-def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True) -> int:
+def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True, bell: Bell | None = None) -> int:
     """Hold the folder, wait for the job's turn, run it, and tell how it ended.
+
+    Parameters
+    ----------
+    job : JobFolder
+        A training or a prediction.
+    inbox : Inbox
+        Messages for it.
+    wait : bool
+        Whether other jobs of this machine go first.
+    bell : Bell, optional
+        Rung at each event, and when the folder is let go.
 
     Raises
     ------
@@ -95,15 +117,19 @@ def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True) -> int:
     StorageError
         If not even its lock or first event can be written.
     """
-    with Lock(job.path) as lock, _heartbeat(lock), _output_to(job.log):
-        (job.path / CONTROL).unlink(missing_ok=True)
-        inbox.watch(job.path / CONTROL)
-        log = EventLog(job.path)
-        if wait and not _wait(job, lock, inbox, log):
-            return 0
-        log.emit("state", state="starting", pid=os.getpid())
-        with _reserve(job.path):
-            return _run(job, inbox, log)
+    ring = (lambda: None) if bell is None else bell.ring
+    try:
+        with Lock(job.path) as lock, _heartbeat(lock), _output_to(job.log):
+            (job.path / CONTROL).unlink(missing_ok=True)
+            inbox.watch(job.path / CONTROL)
+            log = EventLog(job.path, ring)
+            if wait and not _wait(job, lock, inbox, log):
+                return 0
+            log.emit("state", state="starting", pid=os.getpid())
+            with _reserve(job.path):
+                return _run(job, inbox, log)
+    finally:
+        ring()
 
 
 def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
