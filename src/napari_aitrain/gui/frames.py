@@ -14,7 +14,8 @@ from ..errors import VolumeError
 from ..geometry import Region, Triple
 from ..volumes.units import VoxelSize, nanometres_per
 
-_NOT_SPATIAL = frozenset({"t", "time", "c", "channel", "channels"})
+_CHANNELS = frozenset({"c", "channel", "channels"})
+_NOT_SPATIAL = _CHANNELS | {"t", "time"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class LayerFrame:
         Whether colours are a last axis.
     nanometres : float or None
         Nanometres per world unit; None when the unit is no known length.
+    channel : int or None
+        Which of the leading axes is channels, if it is named so.
     """
 
     leading: tuple[int, ...]
@@ -44,6 +47,7 @@ class LayerFrame:
     translate: WorldPoint
     rgb: bool = False
     nanometres: float | None = None
+    channel: int | None = None
 
     @classmethod
     def of(cls, layer: Any) -> LayerFrame:
@@ -84,6 +88,7 @@ class LayerFrame:
             translate=(translate[0], translate[1], translate[2]),
             rgb=rgb,
             nanometres=nanometres_per(units.pop()) if len(units) == 1 else None,
+            channel=next((i for i, label in enumerate(labels[: len(shape) - spatial]) if label in _CHANNELS), None),
         )
 
     @property

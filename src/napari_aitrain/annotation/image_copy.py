@@ -1,0 +1,107 @@
+"""A copy of an image that is nowhere on disk, so that a worker can read it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from ..errors import StorageError
+from ..geometry import tiles
+from ..volumes import Volume
+from ..volumes.atomic import atomic_folder, storage_errors
+
+_CHUNK = (32, 128, 128)
+_FLAT_CHUNK = (1, 512, 512)
+
+
+def copy_image(volume: Volume, folder: Path, most: int) -> Path:
+    """Copy an image once, and return where the copy lies.
+
+    Parameters
+    ----------
+    volume : Volume
+        What is copied; its name and its voxels name the copy.
+    folder : Path
+        Exists; a copy that lies there already is taken.
+    most : int
+        Bytes of the largest image that is copied without being asked.
+
+    Raises
+    ------
+    StorageError
+        If the image is larger, or the disk is full or read-only.
+    VolumeError
+        If the image cannot be read.
+    """
+    stem = re.sub(r"[^a-z0-9]+", "-", volume.name.casefold()).strip("-")[:40] or "image"
+    path = folder / f"{stem}-{volume.fingerprint[:8]}.zarr"
+    if path.exists():
+        return path
+    size = volume.region.size * len(volume.channels) * volume.dtype.itemsize
+    if size > most:
+        raise StorageError(
+            f"{volume.name} is only in memory, and with {size / 2**30:.1f} GiB too large to be copied unasked",
+            "an image that was opened from a file, or a smaller one",
+            "save it with napari's File ▸ Save, open the saved file, and make the ground truth on that",
+        )
+    with storage_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(path) as part:
+        _write(volume, part)
+    return path
+
+
+def _write(volume: Volume, part: Path) -> None:
+    many, flat = len(volume.channels) > 1, volume.shape[0] == 1
+    axes = ("c" if many else "") + ("yx" if flat else "zyx")
+    chunk = tuple(min(n, c) for n, c in zip(volume.shape, _FLAT_CHUNK if flat else _CHUNK, strict=True))
+    with storage_errors(part):
+        group = zarr.create_group(part, zarr_format=3)
+        array = group.create_array(
+            "0",
+            shape=_czyx((len(volume.channels), *volume.shape), many, flat),
+            chunks=_czyx((1, *chunk), many, flat),
+            dtype=volume.dtype,
+            dimension_names=list(axes),
+        )
+        group.attrs["ome"] = _metadata(volume, axes)
+    for tile in tiles(volume.region, chunk):
+        values = volume.read(tile.core)
+        target: tuple[Any, ...] = (slice(None), *tile.core.slices)
+        with storage_errors(part):
+            array[_czyx(target, many, flat)] = values.reshape(_czyx(values.shape, many, flat))
+
+
+def _czyx(four: tuple[Any, ...], many: bool, flat: bool) -> tuple[Any, ...]:
+    """Leave out c and z where there is but one."""
+    return (*four[:1][: int(many)], *four[2 if flat else 1 :])
+
+
+def _metadata(volume: Volume, axes: str) -> dict[str, Any]:
+    size = volume.voxel_size
+    unit = {"unit": "nanometer"} if size else {}
+    spacing = dict(zip("zyx", size or (1.0, 1.0, 1.0), strict=True))
+    return {
+        "version": "0.5",
+        "multiscales": [
+            {
+                "name": volume.name,
+                "axes": [
+                    {"name": axis, "type": "channel"} if axis == "c" else {"name": axis, "type": "space", **unit}
+                    for axis in axes
+                ],
+                "datasets": [
+                    {
+                        "path": "0",
+                        "coordinateTransformations": [
+                            {"type": "scale", "scale": [spacing.get(axis, 1.0) for axis in axes]}
+                        ],
+                    }
+                ],
+            }
+        ],
+        "omero": {"channels": [{"label": name} for name in volume.channels]},
+    }

@@ -1,0 +1,1 @@
+"""Ground truth, boxes, and the project folder that keeps them."""

@@ -1,0 +1,58 @@
+"""An empty labels layer that lies exactly on an image, at a magnification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import psutil
+from napari.layers import Labels
+
+from ...errors import GroundTruthError
+from ...geometry import Triple, magnified_shape
+from ..frames import LayerFrame
+
+
+def new_labels(image: Any, magnification: Triple, name: str) -> Labels:
+    """Return an empty int32 labels layer of the place, units and axes of an image layer.
+
+    A channel axis has one entry that spans all channels, so that what is painted belongs to each of them.
+
+    Parameters
+    ----------
+    image : napari.layers.Image
+        May be multiscale, lazy, RGB or have more axes than z, y and x.
+    magnification : tuple of int
+        In z, y, x order; z of a 2-D image is ignored.
+    name : str
+        Of the layer.
+
+    Raises
+    ------
+    AitrainError
+        If the image is rotated or sheared, or there is not enough memory.
+    """
+    frame = LayerFrame.of(image)
+    spatial = 2 if frame.flat else 3
+    factors = [1] * len(frame.leading) + list(magnification[-spatial:])
+    extents = [*frame.leading, *magnified_shape(frame.shape, magnification)[-spatial:]]
+    if frame.channel is not None:
+        factors[frame.channel], extents[frame.channel] = frame.leading[frame.channel], 1
+    scale, translate = np.array(image.scale), np.array(image.translate)
+    needed = 4 * int(np.prod(extents, dtype=np.int64))
+    # Pages that were never painted take no memory, but many will be.
+    if needed > 4 * psutil.virtual_memory().total:
+        raise GroundTruthError(
+            f"labels for all of {image.name} are {needed / 2**30:,.0f} GiB, more than this computer can hold",
+            "labels that fit into memory where they are painted",
+            "choose a coarser magnification, or annotate a crop of the image",
+        )
+    return Labels(
+        np.zeros(extents, np.int32),
+        name=name,
+        scale=scale * factors,
+        translate=translate + scale * (np.array(factors) - 1) / 2,
+        affine=image.affine,
+        units=image.units,
+        axis_labels=image.axis_labels,
+    )

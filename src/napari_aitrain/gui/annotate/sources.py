@@ -1,0 +1,108 @@
+"""From layers and boxes to the training sources that a worker can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...annotation.image_copy import copy_image
+from ...errors import AitrainError, StorageError
+from ...geometry import FINEST, Region, format_magnification
+from ...training.config import Source
+from ...volumes import Volume, open_volume
+from ...volumes.volume import build_volume
+from ..frames import LayerFrame
+from .image_of import image_layer
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .truths import GroundTruth
+
+_MOST = 4 * 2**30
+_LOOK = (1, 64, 64)
+
+
+def sources_of(session: Session, truth: GroundTruth) -> list[Source]:
+    """Return the training sources of a ground truth, one per frame that has boxes; everything is on disk then.
+
+    Raises
+    ------
+    AitrainError
+        If it could not be saved, the image is not open, or it is nowhere on disk and too large to copy.
+    """
+    image = image_layer(session.viewer, truth.image)
+    frame = LayerFrame.of(image)
+    if not session.saver.flush():
+        raise StorageError(session.saver.problem, "a project that can be saved", "mend that, and try again")
+    project = session.saver.ensure_project()
+    boxes = [box for box in session.boxes if box.image == truth.image]
+    frames = sorted({box.frame for box in boxes}) if boxes else [_shown_frame(session.viewer, frame)]
+    writer = session.saver.writer(truth)
+    found = []
+    opened = _on_disk(image, frame)
+    for at in frames:
+        if opened is None:
+            path, channels = copy_image(_frame_volume(image, frame, at), project.folder / "images", _MOST), None
+        else:
+            path, channels = Path(image.source.path), opened[1]
+        found.append(
+            Source(
+                image=path,
+                labels=writer.store(project, _labels_frame(at, frame)).path,
+                boxes=tuple(frame.to_box(box) for box in boxes if box.frame == at),
+                magnification=format_magnification(truth.magnification),
+                voxel_size=frame.voxel_size,
+                channels=channels,
+                axes=opened[0].axes if opened is not None and opened[0].axes_guessed else None,
+                background_id=truth.background_id,
+            )
+        )
+    return found
+
+
+def _labels_frame(at: tuple[int, ...], frame: LayerFrame) -> tuple[int, ...]:
+    return tuple(0 if axis == frame.channel else index for axis, index in enumerate(at))
+
+
+def _shown_frame(viewer: Any, frame: LayerFrame) -> tuple[int, ...]:
+    """Return the frame of the slice on screen."""
+    first = viewer.dims.ndim - frame.ndim
+    return tuple(
+        min(n - 1, max(0, int(viewer.dims.current_step[first + axis]))) for axis, n in enumerate(frame.leading)
+    )
+
+
+def _on_disk(image: Any, frame: LayerFrame) -> tuple[Volume, tuple[int, ...] | None] | None:
+    """Return the file that a layer shows and which of its channels, all being None; None if it is not the same."""
+    path = image.source.path
+    if not path or frame.leading:
+        return None
+    try:
+        volume = open_volume(path)
+    except AitrainError:
+        return None
+    if volume.shape != frame.shape:
+        return None
+    start = [max(0, (n - look) // 2) for n, look in zip(frame.shape, _LOOK, strict=True)]
+    region = Region.from_shape(_LOOK, start).intersect(volume.region)
+    shown = np.asarray((image.data[0] if image.multiscale else image.data)[frame.index(region)])
+    shown = shown.transpose(2, 0, 1) if frame.rgb else shown.reshape(1, *region.shape)
+    stored = volume.read(region)
+    if frame.rgb:
+        return (volume, None) if np.array_equal(shown[: len(stored)], stored[:, 0]) else None
+    same = [number for number, channel in enumerate(stored) if np.array_equal(shown[0], channel)]
+    if not same:
+        return None
+    return volume, None if len(stored) == 1 else (same[0],)
+
+
+def _frame_volume(image: Any, frame: LayerFrame, at: tuple[int, ...]) -> Volume:
+    """Return one frame of a layer as a volume."""
+    spare = iter("tabdefghijk")
+    letters = ["c" if axis == frame.channel else next(spare) for axis in range(len(frame.leading))]
+    axes = "".join(letters) + ("yx" if frame.flat else "zyx") + ("c" if frame.rgb else "")
+    fixed = {letter: index for letter, index in zip(letters, at, strict=True) if letter != "c"}
+    array = image.data[0] if image.multiscale else image.data
+    return build_volume([(array, FINEST)], image.name, None, "image", asked=axes, at=fixed, voxel_size=frame.voxel_size)

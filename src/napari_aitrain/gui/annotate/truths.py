@@ -1,0 +1,334 @@
+"""Which labels layers are ground truth: of which image, at which magnification, with which classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from psygnal import Signal
+
+from ...annotation.world import new_id
+from ...errors import GroundTruthError
+from ...geometry import FINEST, Triple, format_magnification, magnified_shape, triple
+from ..frames import LayerFrame
+from .colours import CLASS_COLOURS, colour_of_class, colour_truth, shares_background_colour
+from .new_layer import new_labels
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Labels
+
+Mode = Literal["instances", "classes"]
+BACKGROUND_ID = 1
+
+
+@dataclass(frozen=True)
+class LabelClass:
+    """One class of a ground truth.
+
+    Parameters
+    ----------
+    id : int
+        What is painted.
+    name : str
+        What people call it.
+    color : str
+        As ``#rrggbb``.
+    """
+
+    id: int
+    name: str
+    color: str
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """A labels layer that a person vouches for.
+
+    Parameters
+    ----------
+    layer, image : str
+        Names of the labels layer and of the image layer that it belongs to.
+    mode : {'instances', 'classes'}
+        Whether ids number objects, or name classes.
+    magnification : tuple of int
+        Of the labels relative to the image, in z, y, x order.
+    classes : tuple of LabelClass
+        In instance mode none but the background.
+    background_id : int or None
+        The id that is painted as background where 0 means unlabelled.
+    key : str
+        Stem of its files in the project; stays the same when the layer is renamed.
+    """
+
+    layer: str
+    image: str
+    mode: Mode = "instances"
+    magnification: Triple = FINEST
+    classes: tuple[LabelClass, ...] = ()
+    background_id: int | None = None
+    key: str = ""
+
+
+class GroundTruths:
+    """The ground truths of a viewer, free of widgets; follows layers that are renamed, added and removed.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose labels layers are meant.
+
+    Signals
+    -------
+    changed
+        After any change of a ground truth, or of which there are.
+    current_changed : str
+        The name of the labels layer that is worked on; empty for none.
+    """
+
+    changed = Signal()
+    current_changed = Signal(str)
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self._truths: dict[Labels, GroundTruth] = {}
+        self._current: Labels | None = None
+        self._names: dict[Any, str] = {}
+        self._largest: dict[Any, int] = {}
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.selection.events.active.connect(self._on_active)
+        for layer in viewer.layers:
+            self._watch(layer)
+
+    def all(self) -> tuple[GroundTruth, ...]:
+        """Return every ground truth, in the order in which they were made."""
+        return tuple(self._truths.values())
+
+    @property
+    def current(self) -> GroundTruth | None:
+        """What is being painted: the ground truth selected last."""
+        return self._truths.get(self._current) if self._current is not None else None
+
+    @current.setter
+    def current(self, truth: GroundTruth | None) -> None:
+        layer = None if truth is None else self.layer(truth)
+        if layer is not self._current:
+            self._current = layer
+            self.current_changed.emit("" if layer is None else layer.name)
+
+    def of_layer(self, name: str) -> GroundTruth | None:
+        """Return the ground truth of a labels layer, if it is one."""
+        return next((truth for truth in self._truths.values() if truth.layer == name), None)
+
+    def of_key(self, key: str) -> GroundTruth | None:
+        """Return the ground truth of a key, as it is now."""
+        return next((truth for truth in self._truths.values() if truth.key == key), None)
+
+    def of_image(self, name: str) -> tuple[GroundTruth, ...]:
+        """Return the ground truths of an image layer."""
+        return tuple(truth for truth in self._truths.values() if truth.image == name)
+
+    def layer(self, truth: GroundTruth) -> Labels:
+        """Return the labels layer of a ground truth; KeyError if it was removed."""
+        for layer, one in self._truths.items():
+            if one.key == truth.key:
+                return layer
+        raise KeyError(truth.key)
+
+    def create(
+        self,
+        image: Any,
+        mode: Mode = "instances",
+        magnification: Sequence[int] = FINEST,
+        classes: Iterable[LabelClass] = (),
+    ) -> Labels:
+        """Add an empty labels layer that matches an image layer, as ground truth.
+
+        Parameters
+        ----------
+        image : napari.layers.Image or str
+            The image, or its name.
+        mode : {'instances', 'classes'}
+            Whether ids will number objects, or name classes.
+        magnification : tuple of int
+            Of the labels relative to the image, in z, y, x order.
+        classes : iterable of LabelClass
+            For mode ``classes``; none means background and one class.
+
+        Raises
+        ------
+        AitrainError
+            If the image is rotated, or the labels would not fit into memory.
+        """
+        image = self._viewer.layers[image] if isinstance(image, str) else image
+        m = triple(magnification)
+        if LayerFrame.of(image).flat:
+            m = (1, m[1], m[2])
+        suffix = "" if m == FINEST else f" @{format_magnification(m)}"
+        layer = new_labels(image, m, f"{image.name} ground truth ({mode}){suffix}")
+        added = self._viewer.add_layer(layer)
+        given = tuple(classes)
+        if mode == "classes" and not given:
+            given = (background_class(), LabelClass(2, "class 1", CLASS_COLOURS[0]))
+        truth = GroundTruth(added.name, image.name, mode, m, given, BACKGROUND_ID, _key(image.name))
+        self._add(added, truth, new=True)
+        added.selected_label = self.next_id(truth) if mode == "instances" else given[-1].id
+        return added
+
+    def adopt(
+        self,
+        layer: Labels,
+        image: str,
+        mode: Mode = "instances",
+        *,
+        magnification: Sequence[int] | None = None,
+        classes: Iterable[LabelClass] = (),
+        background_id: int | None = None,
+        key: str = "",
+    ) -> GroundTruth:
+        """Take an existing labels layer as ground truth of an image.
+
+        Parameters
+        ----------
+        layer : napari.layers.Labels
+            Of one scale.
+        image : str
+            Name of the image layer.
+        mode : {'instances', 'classes'}
+            What its ids mean.
+        magnification : tuple of int, optional
+            None finds it from the shapes.
+        classes, background_id, key
+            As for `GroundTruth`; an empty key makes one.
+
+        Raises
+        ------
+        AitrainError
+            If its shape is not the image's at any whole magnification, or it is multiscale, rotated or sheared.
+        """
+        LayerFrame.of(layer)
+        if layer.multiscale:
+            raise GroundTruthError(
+                f"{layer.name} is a multiscale labels layer, which napari cannot paint",
+                "labels of one scale",
+                "make a new ground truth, or open the finest level of these labels alone",
+            )
+        m = triple(magnification) if magnification else _ratio(layer, self._viewer.layers[image])
+        truth = GroundTruth(layer.name, image, mode, m, tuple(classes), background_id, key or _key(image))
+        self._add(layer, truth)
+        return truth
+
+    def update(self, truth: GroundTruth, **changes: Any) -> GroundTruth:
+        """Change fields of a ground truth, such as its classes, and return it as it is now."""
+        layer = self.layer(truth)
+        changed = replace(self._truths[layer], **changes)
+        if changed != self._truths[layer]:
+            self._truths[layer] = changed
+            colour_truth(layer, changed)
+            self.changed.emit()
+        return changed
+
+    def forget(self, truth: GroundTruth) -> None:
+        """Take a labels layer as ordinary labels again; the layer stays."""
+        self._drop(self.layer(truth))
+
+    def next_id(self, truth: GroundTruth) -> int:
+        """Return an id that no object has: one above the largest, and not one that looks like background."""
+        layer = self.layer(truth)
+        known = [entry.id for entry in truth.classes]
+        largest = max([*known, truth.background_id or 0, self._largest[layer]])
+        number = largest + 1
+        return number + 1 if truth.mode == "instances" and shares_background_colour(number, truth) else number
+
+    def note_id(self, layer: Labels, number: int) -> None:
+        """Take note of an id that a layer holds, so that it is not given again."""
+        if layer in self._largest:
+            self._largest[layer] = max(self._largest[layer], number)
+
+    def new_class(self, truth: GroundTruth, name: str = "") -> LabelClass:
+        """Add a class with the next free id and colour, and return it."""
+        number = max([entry.id for entry in truth.classes] + [truth.background_id or 0]) + 1
+        entry = LabelClass(number, name or f"class {number - 1}", colour_of_class(len(truth.classes)))
+        self.update(truth, classes=(*truth.classes, entry))
+        return entry
+
+    def _add(self, layer: Labels, truth: GroundTruth, new: bool = False) -> None:
+        self._truths[layer] = truth
+        # Napari itself looks at a layer's labels; zeros that were just made need no look.
+        self._largest[layer] = 0 if new else int(layer.data.max(initial=0))
+        layer.events.paint.connect(self._on_paint)
+        colour_truth(layer, truth)
+        self._current = layer
+        self.changed.emit()
+        self.current_changed.emit(layer.name)
+
+    def _drop(self, layer: Any) -> None:
+        if self._truths.pop(layer, None) is None:
+            return
+        layer.events.paint.disconnect(self._on_paint)
+        self._largest.pop(layer)
+        if self._current is layer:
+            self._current = next(reversed(self._truths), None)
+            self.current_changed.emit("" if self._current is None else self._current.name)
+        self.changed.emit()
+
+    def _watch(self, layer: Any) -> None:
+        self._names[layer] = layer.name
+        layer.events.name.connect(self._on_name)
+
+    def _on_inserted(self, event: Any) -> None:
+        self._watch(event.value)
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        layer.events.name.disconnect(self._on_name)
+        self._names.pop(layer, None)
+        self._drop(layer)
+
+    def _on_active(self, event: Any) -> None:
+        truth = self._truths.get(event.value)
+        if truth is not None:
+            self.current = truth
+
+    def _on_paint(self, event: Any) -> None:
+        self.note_id(event.source, max(int(np.max(atom[-1], initial=0)) for atom in event.value))
+
+    def _on_name(self, event: Any) -> None:
+        layer = event.source
+        old, self._names[layer] = self._names[layer], layer.name
+        for labels, truth in self._truths.items():
+            if labels is layer:
+                self._truths[labels] = replace(truth, layer=layer.name)
+            elif truth.image == old:
+                self._truths[labels] = replace(truth, image=layer.name)
+        self.changed.emit()
+
+
+def background_class() -> LabelClass:
+    """Return the class that says: nothing is here, for certain."""
+    return LabelClass(BACKGROUND_ID, "background", "#7f7f7f")
+
+
+def _key(name: str) -> str:
+    stem = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
+    return f"{stem or 'labels'}-{new_id()[:6]}"
+
+
+def _ratio(layer: Labels, image: Any) -> Triple:
+    labels, finest = LayerFrame.of(layer), LayerFrame.of(image)
+    m = triple([max(1, round(b / a)) for a, b in zip(labels.shape, finest.shape, strict=True)])
+    if magnified_shape(finest.shape, m) != labels.shape:
+        raise GroundTruthError(
+            f"{layer.name} has {_xyz(labels.shape)} voxels, but {image.name} has {_xyz(finest.shape)}",
+            "labels with as many voxels as the image, or a whole fraction of them",
+            "choose the image that these labels were made on, or make a new ground truth",
+        )
+    return m
+
+
+def _xyz(shape: Triple) -> str:
+    return "×".join(str(n) for n in reversed(shape))

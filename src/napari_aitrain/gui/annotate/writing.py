@@ -1,0 +1,138 @@
+"""What the saver's thread does: no widgets, no signals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import fastremap
+import numpy as np
+import numpy.typing as npt
+
+from ...annotation.labels_store import LabelsStore
+from ...annotation.project import Project, ProjectState
+from ...geometry import Region, Triple
+from ..frames import LayerFrame
+from .changes import LayerChanges, Tile
+from .image_of import finest_shape
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .truths import GroundTruth
+
+
+class TruthWriter:
+    """Writes the changed tiles of one ground truth, and counts its labels on the way.
+
+    Parameters
+    ----------
+    session : Session
+        Of which the image is taken.
+    truth : GroundTruth
+        What is written.
+    saved : bool
+        Whether the layer is as it is on disk.
+    """
+
+    def __init__(self, session: Session, truth: GroundTruth, saved: bool) -> None:
+        layer = session.truths.layer(truth)
+        self.key, self.magnification = truth.key, truth.magnification
+        self.shape = finest_shape(session.viewer, truth, layer)
+        self._tile = LabelsStore.tile_of(LayerFrame.of(layer).shape)
+        self.changes = LayerChanges(layer, self._tile, saved)
+        self._stores: dict[tuple[int, ...], LabelsStore] = {}
+        self._counts: dict[Tile, dict[int, int]] = {}
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Saved voxels per id, 0 left out."""
+        total: dict[int, int] = {}
+        for counts in list(self._counts.values()):
+            for number, voxels in counts.items():
+                total[number] = total.get(number, 0) + voxels
+        return total
+
+    def store(self, project: Project, frame: tuple[int, ...]) -> LabelsStore:
+        """Return where the labels of a frame are kept.
+
+        Raises
+        ------
+        StorageError
+            If the disk is full or read-only.
+        """
+        path = project.labels_path(self.key, frame)
+        if frame not in self._stores or self._stores[frame].path != path or not path.exists():
+            size = self.changes.frame.voxel_size
+            finest = size and tuple(s / m for s, m in zip(size, self.magnification, strict=True))
+            voxel_size = (finest[0], finest[1], finest[2]) if finest else None
+            flat = self.changes.frame.flat
+            self._stores[frame] = project.labels(
+                self.key, frame, self.shape, flat=flat, magnification=self.magnification, voxel_size=voxel_size
+            )
+        return self._stores[frame]
+
+    def write(self, project: Project, tile: Tile) -> bool:
+        """Write a tile if it is not as saved, and return whether it was written."""
+        values = self.changes.read(tile)
+        if not self.changes.is_new(tile, values):
+            return False
+        self.store(project, tile.frame).write(self.changes.region(tile), values)
+        self.loaded(tile, values)
+        return True
+
+    def loaded(self, tile: Tile, values: npt.NDArray[np.int32]) -> None:
+        """Take note of what is on disk."""
+        self.changes.saved(tile, values)
+        numbers, counts = fastremap.unique(values, return_counts=True)
+        self._counts[tile] = {int(n): int(c) for n, c in zip(numbers, counts, strict=True) if n}
+
+    def load(self, project: Project, into: npt.NDArray[Any]) -> None:
+        """Read everything that is stored into an array of the layer's shape."""
+        frame = self.changes.frame
+        for at in project.frames(self.key):
+            for region, values in self.store(project, at).stored():
+                into[frame.index(region, at)] = values[0] if frame.flat else values
+                self.loaded(Tile(at, _place(region, LabelsStore.tile_of(self.shape))), values)
+
+
+@dataclass
+class Work:
+    """What is to be written in one go.
+
+    Parameters
+    ----------
+    project : Project
+        Where to.
+    state : ProjectState
+        Boxes and ground truths as they are now.
+    tiles : list of (TruthWriter, list of Tile)
+        What is known to have changed.
+    sweep : int
+        Voxels per ground truth that are compared with what is saved.
+    """
+
+    project: Project
+    state: ProjectState
+    tiles: list[tuple[TruthWriter, list[Tile]]]
+    sweep: int
+    wrote: bool = field(default=False)
+
+
+def write_all(work: Work) -> None:
+    """Write what changed.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, read-only or has gone.
+    """
+    for writer, tiles in work.tiles:
+        for tile in [*tiles, *writer.changes.next_suspects(work.sweep)]:
+            work.wrote |= writer.write(work.project, tile)
+    work.wrote |= work.state != work.project.state
+    work.project.save_state(work.state)
+
+
+def _place(region: Region, tile: Triple) -> Triple:
+    z, y, x = (start // size for start, size in zip(region.start, tile, strict=True))
+    return z, y, x
