@@ -177,6 +177,35 @@ def load_model(path: Path | str) -> Model:
     return Model(folder, card)
 
 
+def read_card(path: Path | str) -> ModelCard:
+    """Read the card of a model, or of a job's model, without a look at its weights.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it cannot be read.
+    """
+    return _read_card(_find(Path(path)))
+
+
+def save_threshold(path: Path | str, threshold: float) -> ModelCard:
+    """Store another threshold in a model, or in the model of a job; its card is replaced at once, never half written.
+
+    Raises
+    ------
+    ModelError
+        If there is no model.
+    StorageError
+        If the card cannot be written.
+    ValidationError
+        If the threshold is not from 0 to 1.
+    """
+    folder = _find(Path(path))
+    card = ModelCard.model_validate(_read_card(folder).model_dump() | {"threshold": threshold})
+    atomic_write_text(folder / CARD, card.model_dump_json(indent=2))
+    return card
+
+
 def _find(path: Path) -> Path:
     # A save that was killed between its two renames leaves the older model under the second name.
     for folder in (path, path / "model", _replaced(path), _replaced(path / "model")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from ...tasks.protocol import FloatArray, LabelArray
 
-_MOST = np.float32(255)
+ShownArray = npt.NDArray[np.uint16]
+
+SCORE_COLOURS = 250
+"""Colours that scores from 0 to 1 are drawn in."""
+
+# What napari draws is a number of 16 bits: 32 bits cost it three times the time of a slice.
+_MOST = 65535
+_VARIANTS = _MOST // SCORE_COLOURS
 
 
 class Slices(Protocol):
@@ -27,14 +34,16 @@ class Slices(Protocol):
 
 
 class Thresholded:
-    """Labels as a threshold leaves them; nothing is ever rewritten.
+    """Labels as a threshold leaves them, to be drawn; nothing is ever rewritten.
+
+    What it gives are ids up to 65535; higher ones start again from 1. `labels` has those of the prediction.
 
     Parameters
     ----------
-    labels : array-like of int32
+    labels : array-like of int32, shape (z, y, x)
         Ids of objects, or of classes.
     scores : ndarray of float32, shape (n + 1,), optional
-        Score per object id; None for class maps. Ids beyond its end count as sure.
+        Score per object id; None for class maps. Higher ids have no score yet, and are drawn.
     certainty : array-like of uint8, optional
         Of class maps: 255 × the probability of the class that `labels` names, of the same shape, or with a first axis
         of classes, of which the largest counts.
@@ -42,6 +51,10 @@ class Thresholded:
         Class per object id.
     background : int
         Of class maps: the class that is not drawn.
+    leading : int
+        Axes of extent 1 to put before the others, such as time.
+    flat : bool
+        Whether to leave out the z axis, of extent 1.
     """
 
     def __init__(
@@ -52,20 +65,28 @@ class Thresholded:
         certainty: Slices | None = None,
         classes: LabelArray | None = None,
         background: int = 0,
+        leading: int = 0,
+        flat: bool = False,
     ) -> None:
         self.labels, self.certainty, self.background = labels, certainty, background
-        self.scores = scores
-        self.classes = classes
-        self.shape: tuple[int, ...] = tuple(int(n) for n in labels.shape)
-        self.dtype = np.dtype(np.int32)
+        self.scores, self.classes = scores, classes
+        self.leading, self.flat = leading, flat
+        self.dtype = np.dtype(np.uint16)
         self.threshold = 0.0
-        self._hidden_classes: frozenset[int] = frozenset()
-        self._hidden_ids: frozenset[int] = frozenset()
-        self._table: LabelArray | None = None
+        self.by_score = False
+        self.hidden_classes: frozenset[int] = frozenset()
+        self.hidden_ids: frozenset[int] = frozenset()
+        self._table: ShownArray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extent per axis of the layer."""
+        z, y, x = self.labels.shape
+        return (*(1,) * self.leading, *((y, x) if self.flat else (z, y, x)))
 
     @property
     def ndim(self) -> int:
-        """Number of axes."""
+        """Number of axes of the layer."""
         return len(self.shape)
 
     @property
@@ -83,64 +104,101 @@ class Thresholded:
         """Whether labels are ids of objects."""
         return self.scores is not None
 
-    def set_threshold(self, threshold: float) -> None:
-        """Look through another threshold from now on, 0 … 1."""
-        self.threshold, self._table = threshold, None
+    def look(
+        self,
+        threshold: float,
+        *,
+        by_score: bool = False,
+        hidden_classes: Collection[int] = (),
+        hidden_ids: Collection[int] = (),
+    ) -> None:
+        """Look through other glasses from now on.
 
-    def hide(self, classes: Collection[int] = (), ids: Collection[int] = ()) -> None:
-        """Leave out classes and objects from now on, instead of those before."""
-        self._hidden_classes, self._hidden_ids, self._table = frozenset(classes), frozenset(ids), None
+        Parameters
+        ----------
+        threshold : float
+            0 … 1; what has a lower score is left out.
+        by_score : bool
+            Whether numbers tell scores, to be drawn in `SCORE_COLOURS` colours that repeat, instead of ids.
+        hidden_classes, hidden_ids : collection of int
+            Classes and objects that are left out.
+        """
+        self.threshold, self.by_score = threshold, by_score
+        self.hidden_classes, self.hidden_ids = frozenset(hidden_classes), frozenset(hidden_ids)
+        self._table = None
 
-    @property
-    def hidden_ids(self) -> frozenset[int]:
-        """Objects that are left out."""
-        return self._hidden_ids
-
-    def add_objects(self, scores: FloatArray, classes: LabelArray | None = None) -> None:
-        """Take the scores of more objects, of a prediction that grows."""
-        self.scores, self.classes, self._table = scores, classes, None
-
-    def kept(self, identity: int) -> bool:
-        """Whether an object is drawn."""
-        return bool(self._look_up(np.array([identity], np.int32))[0])
-
-    def __getitem__(self, index: Any) -> LabelArray:
-        labels: LabelArray = np.asarray(self.labels[index], np.int32)
-        if self.scores is not None:
-            return self._look_up(labels)
-        gone = self.background, *self._hidden_classes
-        shown = ~np.isin(labels, gone) if len(gone) > 1 else labels != self.background
-        if self.certainty is not None and self.threshold > 0:
-            shown &= self._certainty(index) >= self.threshold * _MOST
-        return np.where(shown, labels, np.int32(0))
+    def __getitem__(self, index: Any) -> ShownArray:
+        inner, axes = self._inner(index)
+        shown = self._shown(inner)
+        return shown[axes] if axes else shown
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.asarray(self[(slice(None),) * self.ndim], dtype)
 
-    def _certainty(self, index: Any) -> npt.NDArray[np.uint8]:
-        assert self.certainty is not None
-        if len(self.certainty.shape) == self.ndim:
-            return np.asarray(self.certainty[index])
-        parts: Sequence[Any] = index if isinstance(index, tuple) else (index,)
-        return np.asarray(self.certainty[(slice(None), *parts)]).max(axis=0)
+    def _inner(self, index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return what indexes `labels`, and what puts back axes that it has not."""
+        parts = list(index) if isinstance(index, tuple) else [index]
+        if Ellipsis in parts:
+            at = parts.index(Ellipsis)
+            parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
+        parts += [slice(None)] * (self.ndim - len(parts))
+        first, rest = parts[: self.leading], parts[self.leading :]
+        axes = tuple(None for part in first if isinstance(part, slice))
+        return ((0, *rest) if self.flat else tuple(rest)), ((*axes, ...) if axes else ())
 
-    def _look_up(self, labels: LabelArray) -> LabelArray:
+    def _shown(self, index: tuple[Any, ...]) -> ShownArray:
+        labels: LabelArray = np.asarray(self.labels[index])
+        return self._objects(labels) if self.instances else self._classes(labels, index)
+
+    def _objects(self, labels: LabelArray) -> ShownArray:
         if self._table is None:
             self._table = self._make_table()
-        found: LabelArray = self._table.take(labels, mode="clip")
-        beyond = len(self._table) - 1
-        if labels.size and int(labels.max()) >= beyond:
-            found = np.where(labels >= beyond, labels, found)
-        return found
+        last = len(self._table) - 1
+        shown: ShownArray = self._table.take(labels, mode="clip")
+        if labels.size and int(labels.max()) >= last:
+            shown = np.where(labels >= last, _drawn(labels), shown)
+        return shown
 
-    def _make_table(self) -> LabelArray:
+    def _make_table(self) -> ShownArray:
+        """Return what is drawn for each id, and a last entry for all that have no score yet."""
         assert self.scores is not None
         count = len(self.scores)
-        table = np.zeros(count + 1, np.int32)
-        table[:count] = np.where(self.scores >= self.threshold, np.arange(count, dtype=np.int32), 0)
-        if self.classes is not None and self._hidden_classes:
-            table[:count][np.isin(self.classes[:count], list(self._hidden_classes))] = 0
-        hidden = [identity for identity in self._hidden_ids if identity < count]
-        table[hidden] = 0
-        table[0] = 0
-        return table
+        ids = np.arange(count + 1, dtype=np.int64)
+        table = _drawn(ids)
+        if self.by_score:
+            table[:count] = 1 + _bins(self.scores) + SCORE_COLOURS * (ids[:count] % _VARIANTS)
+        keep = np.append(self.scores >= self.threshold, True)
+        keep[0] = False
+        if self.classes is not None and self.hidden_classes:
+            keep[:count] &= ~np.isin(self.classes[:count], list(self.hidden_classes))
+        keep[[identity for identity in self.hidden_ids if identity < count]] = False
+        return np.where(keep, table, 0).astype(np.uint16)
+
+    def _classes(self, labels: LabelArray, index: tuple[Any, ...]) -> ShownArray:
+        shown = labels != self.background
+        for hidden in self.hidden_classes:
+            shown &= labels != hidden
+        drawn = _drawn(labels)
+        if self.certainty is not None and (self.threshold > 0 or self.by_score):
+            certainty = self.certain(index)
+            shown &= certainty >= self.threshold * np.float32(255)
+            if self.by_score:
+                drawn = (1 + _bins(certainty / np.float32(255))).astype(np.uint16)
+        return np.where(shown, drawn, np.uint16(0))
+
+    def certain(self, index: tuple[Any, ...]) -> npt.NDArray[np.uint8]:
+        """Return 255 × the probability of the class of voxels, indexed as `labels`."""
+        assert self.certainty is not None
+        if len(self.certainty.shape) == 3:
+            return np.asarray(self.certainty[index])
+        return np.asarray(self.certainty[(slice(None), *index)]).max(axis=0)
+
+
+def _drawn(ids: npt.NDArray[Any]) -> ShownArray:
+    if ids.size and int(ids.max()) > _MOST:
+        return np.where(ids > 0, (ids - 1) % _MOST + 1, 0).astype(np.uint16)
+    return ids.astype(np.uint16)
+
+
+def _bins(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return np.clip(np.nan_to_num(scores) * SCORE_COLOURS, 0, SCORE_COLOURS - 1).astype(np.int64)

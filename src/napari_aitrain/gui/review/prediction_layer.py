@@ -1,0 +1,163 @@
+"""One labels layer that shows a prediction, changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap, label_colormap
+
+from ...geometry import Triple
+from ..frames import LayerFrame
+from .thresholded import SCORE_COLOURS, Thresholded
+
+if TYPE_CHECKING:
+    import napari
+
+_OPACITY = 0.6
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a prediction lies on its image.
+
+    Parameters
+    ----------
+    image : napari.layers.Image
+        The image layer.
+    magnification : tuple of int
+        Of the prediction relative to the image, z, y, x.
+    start : tuple of int
+        First voxel of the prediction, z, y, x, at its magnification.
+    frame : tuple of int
+        Index along the axes before z, y and x.
+    """
+
+    image: Any
+    magnification: Triple
+    start: Triple
+    frame: tuple[int, ...] = ()
+
+    @property
+    def flat(self) -> bool:
+        """Whether the image has no z axis."""
+        return LayerFrame.of(self.image).flat
+
+    def transform(self) -> dict[str, Any]:
+        """Return scale and translate of a layer of the prediction; leading axes have one entry."""
+        image, frame = self.image, LayerFrame.of(self.image)
+        spatial = 2 if frame.flat else 3
+        factors = np.array([1] * len(frame.leading) + list(self.magnification[-spatial:]))
+        first = np.array([*self.frame, *np.multiply(self.start, self.magnification)[-spatial:]])
+        if frame.channel is not None:
+            factors[frame.channel], first[frame.channel] = frame.leading[frame.channel], 0
+        scale, translate = np.array(image.scale), np.array(image.translate)
+        return {"scale": scale * factors, "translate": translate + scale * (first + (factors - 1) / 2)}
+
+
+class PredictionLayer:
+    """A labels layer that is made when there is something to show; a person may remove it at any time.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where it is shown.
+    name : str
+        What the layer is called at first.
+    """
+
+    def __init__(self, viewer: napari.Viewer, name: str) -> None:
+        self.viewer, self.name = viewer, name
+        self.layer: Labels | None = None
+        self.data: Thresholded | None = None
+        self.placement: Placement | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether the layer is in the viewer."""
+        return self.layer is not None and self.layer in self.viewer.layers
+
+    def show(self, data: Thresholded, placement: Placement) -> None:
+        """Show a prediction in place of the one before, without a change of view, selection or tool."""
+        self.data, self.placement = data, placement
+        if not self.present:
+            self._add(data, placement)
+            return
+        assert self.layer is not None
+        for name, value in placement.transform().items():
+            if not np.allclose(value, getattr(self.layer, name)):
+                setattr(self.layer, name, value)
+        self.layer.data = data
+
+    def refresh(self) -> None:
+        """Look up the slice on screen again."""
+        if self.present and self.layer is not None:
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def colour(self, by_score: bool, colours: dict[int, str], contour: int = 0) -> None:
+        """Draw in colours of scores, of classes, or of ids; with a contour only the rims."""
+        if self.layer is None:
+            return
+        if by_score:
+            self.layer.colormap = score_colormap()
+        elif colours:
+            self.layer.colormap = DirectLabelColormap(color_dict={None: "white", 0: "transparent", **colours})
+        else:
+            self.layer.colormap = label_colormap(254, seed=0.6)
+        self.layer.contour = contour
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self.present and self.layer is not None:
+            self.viewer.layers.remove(self.layer)
+        self.layer = None
+
+    def _add(self, data: Thresholded, placement: Placement) -> None:
+        image = placement.image
+        self.layer = Labels(
+            data,
+            name=self.name,
+            opacity=_OPACITY,
+            affine=image.affine,
+            units=image.units,
+            axis_labels=image.axis_labels,
+            **placement.transform(),
+        )
+        self.layer.editable = False
+        add_quietly(self.viewer, self.layer, image)
+
+
+def add_quietly(viewer: napari.Viewer, layer: Any, above: Any) -> None:
+    """Add a layer just above another, and keep what is selected and how the dims lie."""
+    layers = viewer.layers
+    at = layers.index(above) + 1 if above in layers else len(layers)
+    while at < len(layers) and isinstance(layers[at], Image):
+        at += 1
+    with kept_selection(viewer):
+        layers.insert(at, layer)
+
+
+@contextmanager
+def kept_selection(viewer: napari.Viewer) -> Iterator[None]:
+    """Restore which layers are selected, and which of them is active."""
+    selection = viewer.layers.selection
+    selected, active = set(selection), selection.active
+    yield
+    present = {layer for layer in selected if layer in viewer.layers}
+    if set(selection) != present:
+        selection.intersection_update(present)
+        selection.update(present)
+    if selection.active is not active and active in viewer.layers:
+        selection.active = active
+
+
+def score_colormap() -> CyclicLabelColormap:
+    """Return viridis over scores from 0 to 1, as `Thresholded` numbers them."""
+    from napari.utils.colormaps import ensure_colormap
+
+    colours = ensure_colormap("viridis").map(np.linspace(0, 1, SCORE_COLOURS))
+    return CyclicLabelColormap(colors=np.concatenate([np.zeros((1, 4)), colours]))

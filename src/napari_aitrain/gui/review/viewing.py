@@ -1,0 +1,130 @@
+"""What part of an image is on screen, in napari's terms of several versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...geometry import Region, Triple, magnified_shape
+from ..frames import LayerFrame
+
+MOST_VOXELS = {2: 2**19, 3: 2**20}
+"""Voxels that are predicted at once for the screen, of slices and of volumes."""
+
+CONTEXT = 32
+"""Voxels along an axis that is not on screen, of which the slice on screen is the middle."""
+
+_MARGIN = 16
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is on screen.
+
+    Parameters
+    ----------
+    needed : Region
+        What is to be seen, in voxels of the magnification; of hidden axes the slice.
+    wanted : Region
+        What to predict for it: context around, and no more voxels than are predicted in a moment.
+    """
+
+    needed: Region
+    wanted: Region
+
+
+def camera_of(viewer: Any) -> Any:
+    """Return the camera; ``viewer.camera`` before napari 0.9."""
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+
+def canvas_size(viewer: Any) -> tuple[float, float]:
+    """Return height and width of the canvas in pixels."""
+    height, width = viewer.canvas.size if hasattr(viewer, "canvas") else viewer._canvas_size
+    return float(height), float(width)
+
+
+def text_of(viewer: Any) -> Any:
+    """Return the overlay of text on the canvas; ``viewer.text_overlay`` before napari 0.9."""
+    return viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
+
+
+def leading_index(viewer: Any, image: Any, frame: LayerFrame) -> tuple[int, ...]:
+    """Return the frame of an image that is on screen, such as the time point."""
+    point = np.asarray(viewer.dims.point[-frame.ndim :] if frame.ndim else ())
+    data = np.asarray(image.world_to_data(point))[: len(frame.leading)]
+    return tuple(int(np.clip(round(float(at)), 0, n - 1)) for at, n in zip(data, frame.leading, strict=True))
+
+
+def seen(viewer: Any, frame: LayerFrame, magnification: Triple, dims: int) -> Seen | None:
+    """Return what of an image is on screen; None if nothing of it is.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        In 2-D, in any order of axes, or in 3-D.
+    frame : LayerFrame
+        Of the image.
+    magnification : tuple of int
+        z, y, x.
+    dims : {2, 3}
+        Whether the model sees slices or volumes.
+    """
+    middle, half = _extent(viewer)
+    scale, translate = np.array(frame.scale), np.array(frame.translate)
+    m = np.array(magnification)
+    at = ((middle - translate) / scale + 0.5) / m
+    reach = np.abs(half / scale) / m
+    whole = Region.from_shape(magnified_shape(frame.shape, magnification))
+    # What is not on screen has no reach: one slice.
+    low, high = np.floor(at - reach), np.where(reach > 0, np.ceil(at + reach), np.floor(at) + 1)
+    bound = np.iinfo(np.int32).max
+    needed = Region(_whole(np.clip(low, -bound, bound)), _whole(np.clip(high, -bound, bound))).intersect(whole)
+    if needed.empty:
+        return None
+    hidden = reach == 0
+    context = np.where(hidden, CONTEXT // 2, _MARGIN)
+    if dims == 2:
+        context[0] = 0
+    wanted = _shrunk(needed.grow(_whole(context)).intersect(whole), hidden, MOST_VOXELS[dims])
+    return Seen(needed.intersect(wanted), wanted)
+
+
+def _extent(viewer: Any) -> tuple[Any, Any]:
+    """Return the middle of the view and half its extent in world units, z, y, x; 0 for axes that are not shown."""
+    dims, camera = viewer.dims, camera_of(viewer)
+    middle = np.zeros(3)
+    known = np.asarray(dims.point, float)[-3:]
+    middle[3 - len(known) :] = known
+    half = np.zeros(3)
+    height, width = canvas_size(viewer)
+    shown = list(dims.displayed)
+    sizes = [height, width] if len(shown) == 2 else [min(height, width)] * 3
+    for axis, centre, size in zip(shown, camera.center[-len(shown) :], sizes, strict=True):
+        spatial = axis - dims.ndim + 3
+        if spatial >= 0:
+            middle[spatial], half[spatial] = centre, size / (2 * camera.zoom)
+    return middle, half
+
+
+def _shrunk(region: Region, hidden: Any, most: int) -> Region:
+    """Return the middle of a region that is too large, first along axes on screen, then along the others."""
+    start, shape = np.array(region.start), np.array(region.shape)
+    middle = start + shape / 2
+    for axes in (~hidden, hidden):
+        excess = np.prod(shape.astype(float)) / most
+        wide = axes & (shape > 1)
+        if excess > 1 and wide.any():
+            shrink = excess ** (1 / wide.sum())
+            floor = np.where(axes & ~hidden, np.minimum(shape, 64), 1)
+            shape = np.where(wide, np.maximum((shape / shrink).astype(int), floor), shape)
+    new = np.clip(np.round(middle - shape / 2), region.start, np.array(region.stop) - shape)
+    return Region.from_shape(_whole(shape), _whole(new))
+
+
+def _whole(values: Sequence[float] | Any) -> Triple:
+    z, y, x = (int(v) for v in values)
+    return z, y, x
