@@ -61,6 +61,9 @@ def session_of(viewer: napari.Viewer) -> Session:
     # Plugins are given a proxy, a new one each time.
     real = getattr(viewer, "__wrapped__", viewer)
     if real not in _sessions:
+        from .jobs.closing import CloseQuestion
+
         session = _sessions[real] = Session(real)
+        CloseQuestion(real.window._qt_window, session.jobs)
         real.window._qt_window.destroyed.connect(session.close)
     return _sessions[real]

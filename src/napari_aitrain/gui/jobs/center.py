@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
@@ -24,9 +24,13 @@ from ...models.store import safe_name
 from ...training.config import TrainConfig
 from ..notify import report, reported
 from ..settings import preferences
+from .digest import Digest
 from .follower import FollowThread, News
 from .main_thread import MainThread
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from ...training.estimate import Estimate
 
 
 @dataclass
@@ -35,6 +39,7 @@ class _Known:
     state: State = "queued"
     begun: float = 0.0
     events: list[Event] = field(default_factory=list)
+    digest: Digest = field(default_factory=Digest)
     thread: FollowThread | None = None
     preparing: bool = False
     cancelled: bool = False
@@ -74,6 +79,8 @@ class JobCenter:
         self._known: dict[Path, _Known] = {}
         self._threads: list[threading.Thread] = []
         self._closed = False
+        self.keep_running = True
+        """Whether `close` leaves running jobs alone; else they stop, and are killed if they do not."""
         self._in_thread("find jobs", self._find)
 
     def all(self) -> list[JobFolder]:
@@ -102,6 +109,11 @@ class JobCenter:
             return list(known.events)
         return job.events()
 
+    def digest(self, job: JobFolder) -> Digest:
+        """Return progress, curves and log of a job as far as it was heard of."""
+        known = self._known.get(job.path)
+        return known.digest if known is not None else Digest()
+
     def running(self) -> list[JobFolder]:
         """Return the jobs that are being prepared, wait or run, the newest first."""
         return [job for job in self.all() if self._known[job.path].thread is not None]
@@ -113,6 +125,21 @@ class JobCenter:
     def prewarm(self) -> None:
         """Have a worker import what it needs before it is needed; returns at once."""
         self._in_thread("warm worker", self._workers.prewarm)
+
+    def estimate(self, config: TrainConfig, cancelled: Callable[[], bool]) -> Estimate | None:
+        """Have the warm worker measure what a training will take; for a thread of the caller's, because it waits.
+
+        Returns
+        -------
+        Estimate or None
+            None while the worker has a job, or once `cancelled` returns True.
+
+        Raises
+        ------
+        AitrainError
+            If the training cannot start.
+        """
+        return self._workers.estimate(config, lambda: self._closed or cancelled())
 
     def start(self, config: TrainConfig, folder: Path | None = None, at_once: bool = False) -> JobFolder:
         """Write a job and run it; returns at once, and `failed` tells if it cannot be started.
@@ -175,31 +202,26 @@ class JobCenter:
             if known.thread is not None:
                 known.thread.join()
             job.remove()
+            self._workers.forget(job)
             self._main.post(lambda: self._removed(job.path))
 
         self._in_thread(f"remove {job.name}", remove)
 
-    def close(self, keep_running: bool = True) -> None:
-        """Let go of threads and processes.
-
-        Parameters
-        ----------
-        keep_running : bool
-            Whether running jobs go on without the window; else they stop, and are killed if they do not.
-        """
+    def close(self) -> None:
+        """Let go of threads and processes; see `keep_running` for the jobs."""
         if self._closed:
             return
         self._closed = True
         self._main.close()
         following = [known.thread for known in self._known.values() if known.thread is not None]
-        if not keep_running:
+        if not self.keep_running:
             for known in self._known.values():
                 known.cancelled = True
             for thread in following:
                 self._threads.append(threading.Thread(target=self._stop, args=(thread.job,), daemon=True))
                 self._threads[-1].start()
         for thread in following:
-            thread.closing.set()
+            thread.close()
         for each in [*self._threads, *following]:
             each.join()
         self._workers.close()
@@ -236,9 +258,11 @@ class JobCenter:
 
     def _told(self, known: _Known, news: News) -> None:
         before = known.state
-        if not known.events:
-            known.events.extend(news.history)
+        if news.digest is not None:
+            known.events, known.digest = list(news.history), news.digest
         known.events.extend(news.events)
+        for event in news.events:
+            known.digest.take(event)
         known.state = news.state
         if news.over:
             known.thread, known.preparing = None, False
@@ -246,7 +270,7 @@ class JobCenter:
             del self._known[known.job.path]
         for event in news.events:
             self.event.emit(known.job, event)
-        if news.state != before or news.over or news.history:
+        if news.state != before or news.over or news.digest is not None:
             self.changed.emit(known.job)
         if news.error is not None and known.job.path not in self._known:
             self.removed.emit(known.job.path)
@@ -271,7 +295,7 @@ class JobCenter:
                 job = JobFolder.open(folder)
                 state, events = job.state(), job.events()
                 begun = events[0].time if events else 0.0
-                self._main.post(partial(self._found, _Known(job, state, begun)))
+                self._main.post(partial(self._found, _Known(job, state, begun, digest=Digest(events))))
 
     def _found(self, known: _Known) -> None:
         if known.job.path in self._known:

@@ -11,6 +11,7 @@ from ...errors import AitrainError
 from ...jobs import ENDED, Event, JobFolder, State, Worker, told_state
 from ...jobs.events import EventTail
 from ...jobs.lock import living_owner
+from .digest import Digest
 
 _POLL = 0.1
 _ALIVE_EVERY = 0.5
@@ -29,7 +30,9 @@ class News:
     state : State
         The state after that.
     history : sequence of Event
-        What was there before the job was followed.
+        What was there before the job was followed; with the first news only.
+    digest : Digest, optional
+        What it amounts to; gathered in the thread, because a log can be long.
     error : AitrainError, optional
         Why the job could not be started.
     silent : bool
@@ -41,6 +44,7 @@ class News:
     events: Sequence[Event] = ()
     state: State = "queued"
     history: Sequence[Event] = ()
+    digest: Digest | None = None
     error: AitrainError | None = None
     silent: bool = False
     over: bool = False
@@ -64,10 +68,10 @@ class FollowThread(threading.Thread):
     ) -> None:
         super().__init__(name=f"follow {job.name}", daemon=True)
         self.job = job
-        self.closing = threading.Event()
         self._tell = tell
         self._begin = begin
         self._worker: Worker | None = None
+        self._closing = threading.Event()
         self._heard = 0.0
         self._looked = 0.0
 
@@ -79,7 +83,7 @@ class FollowThread(threading.Thread):
             try:
                 self._worker = self._begin()
             except AitrainError as error:
-                self._tell(News(history=history, error=error, state="failed", over=True))
+                self._tell(News((), "failed", history, Digest(history), error=error, over=True))
                 return
         self._follow(tail, history)
 
@@ -87,7 +91,7 @@ class FollowThread(threading.Thread):
         told = told_state(history)
         self._heard = time.monotonic()
         first, state, silent = True, told, False
-        while not self.closing.is_set():
+        while not self._closing.is_set():
             # Who lives is asked before what was said: a worker that ends well in between has said so.
             lives = self._lives() if first or self._due() or told in ENDED else True
             new = tail.read()
@@ -98,12 +102,26 @@ class FollowThread(threading.Thread):
             hangs = self._hangs(new, now)
             over = not lives
             if first or new or now != state or (hangs and not silent) or over:
-                self._tell(News(new, now, history if first else (), silent=hangs and not silent, over=over))
+                past = (history, Digest(history)) if first else ((), None)
+                self._tell(News(new, now, *past, silent=hangs and not silent, over=over))
             if over:
                 return
             first, state, silent = False, now, hangs
             if not new:
-                self.closing.wait(_POLL)
+                self._wait(told)
+
+    def close(self) -> None:
+        """End following, soon; the job is left alone."""
+        self._closing.set()
+        if self._worker is not None:
+            self._worker.wake()
+
+    def _wait(self, told: State | None) -> None:
+        # The pipe of a worker that waits for its turn or has ended stays silent.
+        if self._worker is None or told in ENDED or not self._worker.alive:
+            self._closing.wait(_POLL)
+        else:
+            self._worker.wait_news(_ALIVE_EVERY)
 
     def _due(self) -> bool:
         now = time.monotonic()

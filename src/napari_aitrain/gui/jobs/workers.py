@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import tempfile
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import JobError
-from ...jobs import JobFolder, Worker
+from ...jobs import JobFolder, Worker, measure
+from ...jobs.failure import as_error
 from ...jobs.inbox import Message
+from ...training.config import TrainConfig, config_to_yaml
+
+if TYPE_CHECKING:
+    from ...training.estimate import Estimate
+
+_POLL = 0.05
+_ANSWER = 120.0
 
 
 class Workers:
@@ -40,7 +53,7 @@ class Workers:
                 return None
             self._forget_dead()
             if self._warm is None:
-                self._warm = self._make(beside_window=True)
+                self._warm = self._make(beside_window=True, notify=True)
                 self._all.append(self._warm)
             return self._warm if self._warm.idle else None
 
@@ -63,7 +76,7 @@ class Workers:
                     self._warm.run(job, at_once=at_once)
                     return self._warm
                 self._warm = None
-            worker = self._make(job, at_once=at_once, beside_window=True)
+            worker = self._make(job, at_once=at_once, beside_window=True, notify=True)
             self._all.append(worker)
             return worker
 
@@ -74,6 +87,43 @@ class Workers:
                 if worker.alive and worker.job is not None and worker.job.path == job.path:
                     return worker
         return None
+
+    def forget(self, job: JobFolder) -> None:
+        """Take a worker whose job was deleted as one without a job."""
+        with self._lock:
+            for worker in self._all:
+                if worker.job is not None and worker.job.path == job.path:
+                    worker.job = None
+
+    def estimate(self, config: TrainConfig, cancelled: Callable[[], bool]) -> Estimate | None:
+        """Have the warm worker take a few real steps; return None if it is busy or the answer is not wanted any more.
+
+        Raises
+        ------
+        AitrainError
+            If the training cannot start.
+        """
+        with tempfile.TemporaryDirectory(prefix="aitrain-", ignore_cleanup_errors=True) as place:
+            asked, answer = Path(place) / "job.yaml", Path(place) / "estimate.json"
+            asked.write_text(config_to_yaml(config), encoding="utf-8")
+            worker = self.prewarm()
+            if worker is None:
+                return None
+            worker.send(measure(asked, answer))
+            end = time.monotonic() + _ANSWER
+            while not answer.exists():
+                if cancelled() or not worker.idle or time.monotonic() > end:
+                    return None
+                time.sleep(_POLL)
+            told = json.loads(answer.read_text(encoding="utf-8"))
+        if told.get("error") == "Cancelled":
+            return None
+        if "error" in told:
+            raise as_error(told)
+        # Its module imports much of the core: not before it is needed.
+        from ...training.estimate import Estimate
+
+        return Estimate(**told)
 
     def send(self, job: JobFolder, message: Message) -> None:
         """Send a message to whoever runs a job: this window's worker, or one of another process."""

@@ -1,0 +1,37 @@
+"""The Jobs dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QVBoxLayout
+
+from ..dock_base import Dock
+from ..session import session_of
+from .controller import JobsController
+from .view import JobsView
+
+if TYPE_CHECKING:
+    import napari
+
+
+class JobsDock(Dock):
+    """Trainings and predictions: what runs, what waits, what has ended.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The window that the dock is opened in.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.view = JobsView()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self.controller = JobsController(session_of(viewer), self.view)
+
+    def leave(self) -> None:
+        """Let go of the session; the jobs go on."""
+        self.controller.close()

@@ -1,0 +1,49 @@
+"""From a job to the other docks: its settings into Train, its model into Review."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...jobs import JobFolder
+from ...jobs.predict_config import PredictConfig
+from ...training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+PLUGIN = "napari-aitrain"
+
+
+def open_dock(session: Session, title: str) -> Any:
+    """Open a dock of this plugin, or bring it to the front, and return its widget."""
+    dock, widget = session.viewer.window.add_plugin_dock_widget(PLUGIN, title)
+    dock.show()
+    dock.raise_()
+    return widget
+
+
+def train_again(session: Session, job: JobFolder) -> None:
+    """Open the Train dock with the settings of a job.
+
+    Raises
+    ------
+    AitrainError
+        If they cannot be read.
+    """
+    settings = job.settings()
+    if isinstance(settings, TrainConfig):
+        open_dock(session, "Train").fill(settings)
+
+
+def use_model(session: Session, job: JobFolder) -> None:
+    """Have the Review dock show what the model of a job makes of the images.
+
+    Raises
+    ------
+    AitrainError
+        If the job cannot be read.
+    """
+    settings = job.settings()
+    folder = settings.model if isinstance(settings, PredictConfig) else job.model
+    open_dock(session, "Review")
+    session.predictions.use_model(folder)
