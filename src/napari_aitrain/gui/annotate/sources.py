@@ -44,7 +44,7 @@ def sources_of(session: Session, truth: GroundTruth) -> list[Source]:
     opened = _on_disk(image, frame)
     for at in frames:
         if opened is None:
-            path, channels = copy_image(_frame_volume(image, frame, at), project.folder / "images", _MOST), None
+            path, channels = copy_image(frame_volume(image, frame, at), project.folder / "images", _MOST), None
         else:
             path, channels = Path(image.source.path), opened[1]
         found.append(
@@ -98,7 +98,7 @@ def _on_disk(image: Any, frame: LayerFrame) -> tuple[Volume, tuple[int, ...] | N
     return volume, None if len(stored) == 1 else (same[0],)
 
 
-def _frame_volume(image: Any, frame: LayerFrame, at: tuple[int, ...]) -> Volume:
+def frame_volume(image: Any, frame: LayerFrame, at: tuple[int, ...]) -> Volume:
     """Return one frame of a layer as a volume."""
     spare = iter("tabdefghijk")
     letters = ["c" if axis == frame.channel else next(spare) for axis in range(len(frame.leading))]
