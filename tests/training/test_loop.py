@@ -9,6 +9,7 @@ import torch
 from napari_aitrain.errors import ModelError, TrainingDivergedError
 from napari_aitrain.models import load_model
 from napari_aitrain.training import loop
+from napari_aitrain.training.checkpoints import read_checkpoint
 from napari_aitrain.training.trainer import Trainer
 
 
@@ -18,7 +19,7 @@ def same_weights(a, b) -> bool:
 
 
 def latest(folder):
-    return loop.read_checkpoint(folder / "checkpoints" / "latest.safetensors")
+    return read_checkpoint(folder / "checkpoints" / "latest.safetensors")
 
 
 @pytest.mark.parametrize("task", ["instances", "semantic"])
@@ -166,7 +167,7 @@ def test_validation_chooses_settings_of_decoding_that_nobody_chose(make_config, 
 @pytest.mark.parametrize("blend", [0.0, 1.0])
 def test_a_network_that_is_behind_the_forest_says_so(blend, make_config, run, monkeypatch) -> None:
     monkeypatch.setattr("napari_aitrain.training.teacher.BLENDS", (blend,))
-    monkeypatch.setattr(loop, "FIRST_PREVIEW_STEPS", 0)
+    monkeypatch.setattr(loop, "FIRST_STEPS", 0)
     monkeypatch.setattr(loop.Loop, "_is_due", lambda self, what, every: what == "validation")
     result = run("job")(make_config("semantic", steps=2))
     said = [event["message"] for event in result.of("warning")]

@@ -53,7 +53,7 @@ def test_a_patch_larger_than_its_crop_is_mirrored_and_weighs_nothing_outside(sha
     config = make_config()
     (tmp_path / "job").mkdir()
     crop = freeze_crops(config, tmp_path / "job").of_role("train")[0]
-    prepared = PreparedCrop(crop, make_task("instances", {}, (0, 1)), 2, tmp_path / "job", 0, 0)
+    prepared = PreparedCrop(crop, make_task("instances", {}, (0, 1)), 2, tmp_path / "job", 0)
     image, values, weight = prepared.patch(prepared.centre(0), shape)
     assert image.shape == weight.shape == (1, *shape)
     assert values.shape == (3, *shape)
@@ -66,9 +66,9 @@ def test_targets_are_made_once(make_config, tmp_path, monkeypatch) -> None:
     (tmp_path / "job").mkdir()
     crop = freeze_crops(make_config(), tmp_path / "job").of_role("train")[0]
     task = make_task("instances", {}, (0, 1))
-    first = PreparedCrop(crop, task, 2, tmp_path / "job", 0, 0)
+    first = PreparedCrop(crop, task, 2, tmp_path / "job", 0)
     monkeypatch.setattr(type(task), "prepare", None)
-    second = PreparedCrop(crop, task, 2, tmp_path / "job", 0, 0)
+    second = PreparedCrop(crop, task, 2, tmp_path / "job", 0)
     assert np.array_equal(first.values, second.values)
     assert np.array_equal(first.centres, second.centres)
 

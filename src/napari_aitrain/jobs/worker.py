@@ -21,11 +21,13 @@ from types import FrameType
 from typing import Any
 
 from ..errors import AitrainError, StorageError
+from ..training.config import TrainConfig, config_to_yaml
+from ..volumes.atomic import atomic_write_text
 from .bell import Bell
 from .environment import set_threads
 from .events import ENDED, EventLog, told_state
 from .failure import describe
-from .folder import CONTROL, JobFolder
+from .folder import CONFIG, CONTROL, JobFolder
 from .inbox import STOP, Inbox, Message
 from .lock import HEARTBEAT, Lock
 from .queue import wait_for_turn
@@ -117,7 +119,11 @@ def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True, bell: Bell | Non
     StorageError
         If not even its lock or first event can be written.
     """
-    ring = (lambda: None) if bell is None else bell.ring
+
+    def ring() -> None:
+        if bell is not None:
+            bell.ring()
+
     try:
         with Lock(job.path) as lock, _heartbeat(lock), _output_to(job.log):
             (job.path / CONTROL).unlink(missing_ok=True)
@@ -148,12 +154,15 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
         if not (stopping and kind == "state"):
             log.emit(kind, **data)
 
+    def keep_config(changed: TrainConfig) -> None:
+        atomic_write_text(job.path / CONFIG, config_to_yaml(changed))
+
     try:
         config = job.config()
         from ..training.loop import run_training
 
         with _threads(config.threads):
-            run_training(job.path, config, emit, control)
+            run_training(job.path, config, emit, control, keep_config)
         if told_state(job.events()) not in ENDED:
             log.emit("state", state="stopped" if stopping else "done")
     except Exception as error:  # the worker's edge: whatever went wrong becomes an event

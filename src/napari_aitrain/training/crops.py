@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import StorageError, VolumeError
 from ..geometry import Region, Triple, tiles
@@ -23,8 +24,9 @@ from ..volumes.atomic import storage_errors
 from ..volumes.units import VoxelSize
 from .config import TrainConfig
 from .cropset import FOLDER, INDEX, Crop, CropSet, crop_file
-from .labelled import TILE, to_training_ids
+from .labelled import TILE, UNLABELLED, to_training_ids
 from .plan import Plan, PlannedCrop, plan_crops
+from .sources import SourceImage
 
 __all__ = ["Crop", "CropSet", "freeze_crops"]
 
@@ -67,7 +69,7 @@ def freeze_crops(config: TrainConfig, folder: Path, receptive_field: Triple | No
 def freeze_plan(plan: Plan, folder: Path) -> CropSet:
     """Write the crops of a plan as `freeze_crops` does; the plan's findings are not looked at."""
     folder = Path(folder)
-    _check_room(plan, folder)
+    check_room(plan.crops, folder)
     shared: dict[tuple[Path, tuple[str, ...], Triple], Normalisation] = {}
     with atomic_folder(folder / FOLDER) as place:
         crops = []
@@ -75,8 +77,9 @@ def freeze_plan(plan: Plan, folder: Path) -> CropSet:
             key = (crop.image.image, crop.image.channels, crop.image.magnification)
             if key not in shared:
                 shared[key] = _normalisation(plan, crop)
-            _write(crop, place, number)
-            crops.append(_describe(crop, number, shared[key], plan.instances))
+            write_image(crop, place, number)
+            write_labels(crop, place, number)
+            crops.append(describe_crop(crop, number, shared[key], plan.instances))
         index = _index(plan, crops)
         atomic_write_text(place / INDEX, index.model_dump_json(indent=1))
     return CropSet.load(folder)
@@ -87,8 +90,9 @@ def crop_bytes(crop: PlannedCrop, dtype: np.dtype[Any]) -> int:
     return crop.region.size * (len(crop.image.channels) * dtype.itemsize + 4)
 
 
-def _check_room(plan: Plan, folder: Path) -> None:
-    needed = sum(crop_bytes(crop, crop.image.dtype) for crop in plan.crops)
+def check_room(crops: Sequence[PlannedCrop], folder: Path) -> None:
+    """Raise `StorageError` if the disk has too little room for crops."""
+    needed = sum(crop_bytes(crop, crop.image.dtype) for crop in crops)
     with storage_errors(folder):
         free = shutil.disk_usage(folder).free
     if needed > free:
@@ -113,22 +117,48 @@ def _normalisation(plan: Plan, crop: PlannedCrop) -> Normalisation:
     return found
 
 
-def _write(crop: PlannedCrop, place: Path, number: int) -> None:
-    image, labels = crop.image.open_image(), crop.image.open_labels()
-    shape = crop.region.shape
+def write_image(crop: PlannedCrop, place: Path, number: int) -> None:
+    """Copy the image of a crop tile by tile.
+
+    Raises
+    ------
+    VolumeError
+        If it has NaN or infinite voxels.
+    """
+    image = crop.image.open_image()
     with storage_errors(place):
-        images = np.lib.format.open_memmap(
-            crop_file(place, number, "image"), "w+", image.dtype, (len(image.channels), *shape)
+        array = np.lib.format.open_memmap(
+            crop_file(place, number, "image"), "w+", image.dtype, (len(image.channels), *crop.region.shape)
         )
-        truth = np.lib.format.open_memmap(crop_file(place, number, "labels"), "w+", np.dtype(np.int32), shape)
     for tile in tiles(crop.region, TILE):
         at = tile.core.relative_to(crop.region.start).slices
-        images[(slice(None), *at)] = _read_finite(image, tile.core, crop.name)
-        raw = read_labels(labels, tile.core)
-        truth[at] = to_training_ids(raw, crop.sparse, crop.image.source.background_id)
+        array[(slice(None), *at)] = _read_finite(image, tile.core, crop.name)
     with storage_errors(place):
-        images.flush()
-        truth.flush()
+        array.flush()
+
+
+def write_labels(crop: PlannedCrop, place: Path, number: int, classes: Sequence[int] | None = None) -> None:
+    """Copy the labels of a crop tile by tile, see `label_tiles`."""
+    with storage_errors(place):
+        array = np.lib.format.open_memmap(
+            crop_file(place, number, "labels"), "w+", np.dtype(np.int32), crop.region.shape
+        )
+    for at, labels in label_tiles(crop.image, crop.region, crop.sparse, classes):
+        array[at] = labels
+    with storage_errors(place):
+        array.flush()
+
+
+def label_tiles(
+    image: SourceImage, region: Region, sparse: bool, classes: Sequence[int] | None = None
+) -> Iterator[tuple[tuple[slice, slice, slice], npt.NDArray[np.int32]]]:
+    """Yield where in a region, and the labels there as ids of training; those not in `classes` count as unlabelled."""
+    volume = image.open_labels()
+    for tile in tiles(region, TILE):
+        labels = to_training_ids(read_labels(volume, tile.core), sparse, image.source.background_id)
+        if classes is not None:
+            labels[~np.isin(labels, classes)] = UNLABELLED
+        yield tile.core.relative_to(region.start).slices, labels
 
 
 def _read_finite(image: Volume, region: Region, name: str) -> np.ndarray[Any, Any]:
@@ -143,7 +173,8 @@ def _read_finite(image: Volume, region: Region, name: str) -> np.ndarray[Any, An
     return array
 
 
-def _describe(crop: PlannedCrop, number: int, normalisation: Normalisation, instances: bool) -> Crop:
+def describe_crop(crop: PlannedCrop, number: int, normalisation: Normalisation, instances: bool) -> Crop:
+    """Return the entry of a crop in the index."""
     return Crop(
         number=number,
         role=crop.role,

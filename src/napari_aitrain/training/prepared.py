@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..geometry import Region, Triple
 from ..tasks.protocol import FloatArray, Task
 from ..volumes.atomic import atomic_write_array
-from .crops import Crop
+from .cropset import Crop, crop_file
 from .teacher import Teacher
 
 MAX_CENTRES = 4096
@@ -29,16 +29,14 @@ class PreparedCrop:
         Slices or volumes.
     folder : Path
         Where targets are kept.
-    index : int
-        Number of the crop, part of the seed of its centres.
     seed : int
-        Seed of the training.
+        Seed of the training; with the crop's number that of its centres.
     """
 
-    def __init__(self, crop: Crop, task: Task, dims: int, folder: Path, index: int, seed: int) -> None:
+    def __init__(self, crop: Crop, task: Task, dims: int, folder: Path, seed: int) -> None:
         self.crop = crop
         self.shape: Triple = crop.shape
-        values, weight = folder / f"{index:03d}-values.npy", folder / f"{index:03d}-weight.npy"
+        values, weight = (crop_file(folder, crop.number, kind) for kind in ("values", "weight"))
         labels = np.asarray(crop.labels)
         if not (values.exists() and weight.exists()):
             targets = task.prepare(labels, labels >= 0, crop.voxel_size, dims)
@@ -46,7 +44,7 @@ class PreparedCrop:
             atomic_write_array(weight, targets.weight.astype(np.float16))
         self.values: npt.NDArray[np.float16] = np.load(values, mmap_mode="r")
         self.weight: npt.NDArray[np.float16] = np.load(weight, mmap_mode="r")
-        self.centres = _centres(labels, self.weight, np.random.default_rng((seed, index)))
+        self.centres = _centres(labels, self.weight, np.random.default_rng((seed, crop.number)))
 
     def centre(self, number: int) -> Triple:
         """Return where one of `centres` lies, z, y, x."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,30 @@ import numpy.typing as npt
 from ..geometry import Region
 from ..inference.predictor import predict_array
 from ..nets.runner import InferenceNetwork
-from ..tasks.protocol import FloatArray, Task
+from ..tasks.protocol import FloatArray, Task, VoxelSize
 from ..volumes.atomic import atomic_write_bytes
 from .crops import Crop
 
 MAX_VOXELS = 2**24
 EXTENT = {2: (1, 512, 512), 3: (32, 160, 160)}
+
+
+class Place(Protocol):
+    """Something that is predicted again and again."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from all other places of the training."""
+        ...
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """Nanometres in z, y, x order."""
+        ...
+
+    def image(self) -> FloatArray:
+        """Return the normalised image, shape (c, z, y, x)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,16 @@ class PreviewRegion:
             shape[axis] = -(-shape[axis] // 2)
         return cls(crop, Region.from_shape(shape, [(a - b) // 2 for a, b in zip(crop.shape, shape, strict=True)]))
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The crop's number and the region."""
+        return self.crop.number, self.region
+
+    @property
+    def voxel_size(self) -> VoxelSize | None:
+        """Of the crop."""
+        return self.crop.voxel_size
+
     def image(self) -> FloatArray:
         """Return the normalised image, shape (c, z, y, x)."""
         z, y, x = self.region.slices
@@ -77,19 +105,37 @@ class PreviewRegion:
         return np.asarray(self.crop.labels[self.region.slices])
 
 
-def predict_preview_maps(network: InferenceNetwork, task: Task, preview: PreviewRegion, dims: int) -> FloatArray:
-    """Return the activated maps of a preview region, shape (heads, z, y, x)."""
-    return predict_array(network, task.activate, preview.image(), dims)
+def predict_preview_maps(network: InferenceNetwork, task: Task, place: Place, dims: int) -> FloatArray:
+    """Return the activated maps of a place, shape (heads, z, y, x)."""
+    return predict_array(network, task.activate, place.image(), dims)
 
 
-def describe(maps: FloatArray, task: Task, preview: PreviewRegion, dims: int) -> dict[str, Any]:
-    """Return what a preview shows of activated maps: labels (int32), uncertainty (uint8, × 255) and scores."""
-    objects = task.decode(maps, preview.crop.voxel_size, dims)
-    uncertainty = np.round(task.uncertainty(maps) * 255).astype(np.uint8)
-    return {"labels": objects.labels, "uncertainty": uncertainty, "scores": objects.scores}
+def describe(maps: FloatArray, task: Task, voxel_size: VoxelSize | None, dims: int) -> dict[str, npt.NDArray[Any]]:
+    """Return what a preview shows of activated maps.
+
+    Returns
+    -------
+    dict
+        ``labels`` (int32), ``scores`` (float32), and, as uint8 × 255, ``uncertainty`` and ``probability``: of each
+        class, or of the foreground, shape (c, z, y, x).
+    """
+    objects = task.decode(maps, voxel_size, dims)
+    probability = maps[:1] if objects.probability is None else objects.probability
+    return {
+        "labels": objects.labels,
+        "scores": objects.scores,
+        "uncertainty": _to_bytes(task.uncertainty(maps)),
+        "probability": _to_bytes(probability),
+    }
 
 
-def write_preview(folder: Path, preview: PreviewRegion, shown: dict[str, Any], step: int, seconds: float) -> Path:
+def _to_bytes(values: FloatArray) -> npt.NDArray[np.uint8]:
+    return np.round(values * 255).astype(np.uint8)
+
+
+def write_preview(
+    folder: Path, preview: PreviewRegion, shown: Mapping[str, npt.NDArray[Any]], step: int, seconds: float
+) -> Path:
     """Write a preview as ``NNNNNN.npz``: image, truth, labels, uncertainty, scores, start, step and seconds."""
     folder.mkdir(exist_ok=True)
     z, y, x = preview.region.slices
@@ -101,7 +147,9 @@ def write_preview(folder: Path, preview: PreviewRegion, shown: dict[str, Any], s
         start=np.asarray(preview.region.start),
         step=np.asarray(step),
         seconds=np.asarray(seconds),
-        **shown,
+        labels=shown["labels"],
+        uncertainty=shown["uncertainty"],
+        scores=shown["scores"],
     )
     path = folder / f"{step:06d}.npz"
     atomic_write_bytes(path, buffer.getvalue())

@@ -56,27 +56,40 @@ class PatchSampler:
         folder: Path,
         seed: int,
     ) -> None:
-        self.crops, self.task, self.dims = crops, task, dims
+        self.task, self.dims = task, dims
         self.patch_shape, self.augmenter, self.generator = patch_shape, augmenter, generator
         self.folder, self.seed = folder, seed
         self.teacher: Teacher | None = None
         self._prepared: dict[int, PreparedCrop] = {}
+        self.use(crops)
+
+    def use(self, crops: list[Crop]) -> None:
+        """Draw from these crops from now on; of those that stay, what was made is kept."""
+        self.crops = crops
+        numbers = {crop.number for crop in crops}
+        self._prepared = {number: crop for number, crop in self._prepared.items() if number in numbers}
         # Large crops come more often, but not in proportion: they hold more of the same.
         share = torch.tensor([math.sqrt(max(1, crop.labelled)) for crop in crops], dtype=torch.float64)
         self._share = share / share.sum()
 
-    def prepared(self, index: int) -> PreparedCrop:
-        """Return a crop with its targets, which are made on first use."""
-        if index not in self._prepared:
-            crop = PreparedCrop(self.crops[index], self.task, self.dims, self.folder, index, self.seed)
-            if not len(crop.centres):
+    def prepared(self, crop: Crop) -> PreparedCrop:
+        """Return a crop with its targets, which are made on first use.
+
+        Raises
+        ------
+        GroundTruthError
+            If nothing in it can be learned.
+        """
+        if crop.number not in self._prepared:
+            made = PreparedCrop(crop, self.task, self.dims, self.folder, self.seed)
+            if not len(made.centres):
                 raise GroundTruthError(
-                    f"{self.crops[index].name} holds nothing to learn from",
+                    f"{crop.name} holds nothing to learn from",
                     "at least one labelled voxel of a known class",
                     "paint in this box, or reject it",
                 )
-            self._prepared[index] = crop
-        return self._prepared[index]
+            self._prepared[crop.number] = made
+        return self._prepared[crop.number]
 
     def batch(self, size: int, device: torch.device, step: int = 0) -> Batch:
         """Return image, values and weight of `size` patches, augmented, on a device.
@@ -100,7 +113,7 @@ class PatchSampler:
         cut = self.augmenter.input_shape(space)
         shape: Triple = (1, cut[0], cut[1]) if self.dims == 2 else (cut[0], cut[1], cut[2])
         places = [self._place() for _ in range(size)] if self.teacher is None else self._taught_places(size, step)
-        patches = [self.prepared(index).patch(middle, shape, self.teacher) for index, middle in places]
+        patches = [self.prepared(self.crops[index]).patch(middle, shape, self.teacher) for index, middle in places]
         image, values, weight = (torch.from_numpy(np.stack(part)) for part in zip(*patches, strict=True))
         if self.dims == 2:
             image, values, weight = image[:, :, 0], values[:, :, 0], weight[:, :, 0]
@@ -111,7 +124,7 @@ class PatchSampler:
 
     def _place(self) -> tuple[int, Triple]:
         index = int(torch.multinomial(self._share, 1, generator=self.generator))
-        crop = self.prepared(index)
+        crop = self.prepared(self.crops[index])
         return index, crop.centre(int(torch.randint(len(crop.centres), (), generator=self.generator)))
 
     def _taught_places(self, size: int, step: int) -> list[tuple[int, Triple]]:
@@ -123,7 +136,7 @@ class PatchSampler:
     def _pooled(self, number: int) -> tuple[int, Triple]:
         chance = np.random.default_rng((self.seed, number))
         index = int(chance.choice(len(self.crops), p=self._share.numpy()))
-        crop = self.prepared(index)
+        crop = self.prepared(self.crops[index])
         if number % 2:
             z, y, x = (int(chance.integers(n)) for n in crop.shape)
             return index, (z, y, x)

@@ -17,7 +17,7 @@ from ..nets.runner import InferenceNetwork
 from ..tasks.protocol import Example, FloatArray, Task
 from .crops import Crop
 from .forest import PixelForest
-from .previews import PreviewRegion, predict_preview_maps
+from .previews import Place, PreviewRegion, predict_preview_maps
 from .validation import Validator
 
 FIT_VOXELS = 2**25
@@ -51,7 +51,7 @@ class Teacher:
         self.forest.fit([r.image() for r in regions], [r.labels() for r in regions], task.classes, seed)
         self._prior = self._estimate_prior(crops, seed)
         self._taught: dict[tuple[int, Region], npt.NDArray[np.float16]] = {}
-        self._seen: dict[tuple[int, Region], FloatArray] = {}
+        self._seen: dict[tuple[object, ...], FloatArray] = {}
         self.blend = 1.0
 
     def soft_labels(self, crop: Crop, region: Region) -> FloatArray:
@@ -64,7 +64,7 @@ class Teacher:
             self._taught[key] = found[(slice(None), *inner)].astype(np.float16)
         return self._taught[key].astype(np.float32)
 
-    def _predict(self, region: PreviewRegion) -> FloatArray:
+    def _predict(self, region: Place) -> FloatArray:
         maps = self.forest.predict(region.image()) * self._prior
         maps /= np.maximum(maps.sum(0, keepdims=True), 1e-6)
         return maps
@@ -87,14 +87,17 @@ class Teacher:
         ratio = mean / np.maximum(self.forest.shares, 1e-6)
         return ratio.astype(np.float32).reshape(-1, 1, 1, 1)
 
-    def maps(self, region: PreviewRegion) -> FloatArray:
-        """Return the forest's probabilities in a preview region, kept for the next time."""
-        key = (region.crop.number, region.region)
-        if key not in self._seen:
-            self._seen[key] = self._predict(region)
-        return self._seen[key]
+    def maps(self, place: Place) -> FloatArray:
+        """Return the forest's probabilities in a place, kept for the next time."""
+        if place.key not in self._seen:
+            self._seen[place.key] = self._predict(place)
+        return self._seen[place.key]
 
-    def blended(self, network: InferenceNetwork, region: PreviewRegion) -> FloatArray:
+    def forget(self, place: Place) -> None:
+        """Let go of what is kept for a place."""
+        self._seen.pop(place.key, None)
+
+    def blended(self, network: InferenceNetwork, region: Place) -> FloatArray:
         """Return the mean of forest and network that was best on validation so far."""
         if self.blend == 1:
             return self.maps(region)

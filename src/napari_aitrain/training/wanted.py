@@ -1,0 +1,81 @@
+"""The boxes for training as a person has drawn them by now, beside the crops that were frozen from earlier ones."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..annotation.boxes import Box
+from ..geometry import Region, Triple, to_finest
+from .config import TrainConfig
+from .cropset import Crop
+from .labelled import scan_labels
+from .plan import PlannedCrop
+from .sources import SourceImage, open_sources
+
+BoxKey = tuple[str, Triple, Region]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A box for training as it is now.
+
+    Parameters
+    ----------
+    image : SourceImage
+        Where it lies.
+    box : Box
+        The box.
+    region : Region
+        In voxels of the training magnification.
+    """
+
+    image: SourceImage
+    box: Box
+    region: Region
+
+    @property
+    def key(self) -> BoxKey:
+        """What tells it from other boxes."""
+        return _same(self.image.image), self.image.magnification, self.region
+
+    def is_from(self, crop: Crop) -> bool:
+        """Whether a frozen crop comes from the same image at the same magnification."""
+        return (_same(self.image.image), self.image.magnification) == (_same(crop.source), crop.magnification)
+
+    def holds(self, crop: Crop) -> bool:
+        """Whether a frozen crop is this box or a part of it."""
+        return self.is_from(crop) and self.region.contains(crop.region)
+
+    def overlaps(self, crop: Crop) -> bool:
+        """Whether a frozen crop shares voxels with it."""
+        where = to_finest(self.region, self.image.magnification)
+        return _same(self.image.image) == _same(crop.source) and where.overlaps(
+            to_finest(crop.region, crop.magnification)
+        )
+
+    def planned(self, region: Region) -> PlannedCrop:
+        """Return a part of it as it would be frozen now."""
+        sparse, background = self.image.is_sparse(self.box), self.image.source.background_id
+        found = scan_labels(self.image.open_labels(), region, sparse, background)
+        return PlannedCrop(self.image, region, "train", self.box.label, self.box.status, sparse, found)
+
+
+def wanted_boxes(config: TrainConfig) -> list[Wanted]:
+    """Return the boxes for training of a config.
+
+    Raises
+    ------
+    AitrainError
+        If a file cannot be opened.
+    """
+    opened = open_sources(config)
+    if opened.problems:
+        raise opened.problems[0]
+    all_ = [Wanted(image, box, image.aligned(box)) for image in opened.images for box in image.boxes]
+    return [one for one in all_ if one.box.role == "train" and not one.region.empty]
+
+
+def _same(path: Path | str) -> str:
+    return os.path.normcase(os.path.abspath(path))
