@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import GroundTruthError
-from ...geometry import Region, tiles
+from ...geometry import Region, tiles, triple
 from ..frames import LayerFrame
 from .prediction import Prediction
 
@@ -154,7 +154,7 @@ class _Resampled:
         """Return the ids of voxels of the ground truth, and which of them are meant."""
         local = inside.relative_to(self.region.start)
         chosen = [index[part] for index, part in zip(self.indices, local.slices, strict=True)]
-        read = Region([int(i.min()) for i in chosen], [int(i.max()) + 1 for i in chosen])
+        read = Region(triple([i.min() for i in chosen]), triple([i.max() + 1 for i in chosen]))
         labels, meant = prediction.shown(read)
         if wanted.ids is not None:
             meant &= np.isin(labels, list(wanted.ids))
@@ -172,7 +172,7 @@ def _parts(prediction: Prediction, wanted: Wanted) -> list[Region]:
         bounds = [prediction.bounds_of(identity) for identity in wanted.ids]
         start = [min(b.start[axis] for b in bounds) for axis in range(3)]
         stop = [max(b.stop[axis] for b in bounds) for axis in range(3)]
-        return [tile.core for tile in tiles(Region(start, stop), _BLOCK)]
+        return [tile.core for tile in tiles(Region(triple(start), triple(stop)), _BLOCK)]
     return [tile.core for tile in tiles(prediction.whole, _BLOCK)]
 
 

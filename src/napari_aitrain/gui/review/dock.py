@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import napari
 
 
-class ReviewDock(QWidget):  # type: ignore[misc]
+class ReviewDock(QWidget):
     """Predictions, their threshold, corrections, and prediction with a chosen model.
 
     Parameters

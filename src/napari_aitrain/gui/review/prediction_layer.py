@@ -13,7 +13,7 @@ from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap, lab
 
 from ...geometry import Triple
 from ..frames import LayerFrame
-from .thresholded import SCORE_COLOURS, Thresholded
+from .thresholded import SCORE_COLOURS
 
 if TYPE_CHECKING:
     import napari
@@ -59,8 +59,8 @@ class Placement:
         return {"scale": scale * factors, "translate": translate + scale * (first + (factors - 1) / 2)}
 
 
-class PredictionLayer:
-    """A labels layer that is made when there is something to show; a person may remove it at any time.
+class PlacedLayer:
+    """A layer of an image that is made when there is something to show; a person may remove it at any time.
 
     Parameters
     ----------
@@ -72,30 +72,43 @@ class PredictionLayer:
 
     def __init__(self, viewer: napari.Viewer, name: str) -> None:
         self.viewer, self.name = viewer, name
-        self.layer: Labels | None = None
-        self.data: Thresholded | None = None
-        self.placement: Placement | None = None
+        self.layer: Any = None
 
     @property
     def present(self) -> bool:
         """Whether the layer is in the viewer."""
         return self.layer is not None and self.layer in self.viewer.layers
 
-    def show(self, data: Thresholded, placement: Placement) -> None:
-        """Show a prediction in place of the one before, without a change of view, selection or tool."""
-        self.data, self.placement = data, placement
+    def show(self, data: Any, placement: Placement) -> None:
+        """Show data in place of what was there, without a change of view, selection or tool."""
         if not self.present:
-            self._add(data, placement)
+            image = placement.image
+            same = {name: getattr(image, name) for name in ("affine", "units", "axis_labels")}
+            self.layer = self._make(data, name=self.name, **same, **placement.transform())
+            add_quietly(self.viewer, self.layer, image)
             return
-        assert self.layer is not None
         for name, value in placement.transform().items():
             if not np.allclose(value, getattr(self.layer, name)):
                 setattr(self.layer, name, value)
         self.layer.data = data
 
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        if self.present:
+            with kept_selection(self.viewer):
+                self.viewer.layers.remove(self.layer)
+        self.layer = None
+
+    def _make(self, data: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+
+class PredictionLayer(PlacedLayer):
+    """A labels layer of a prediction."""
+
     def refresh(self) -> None:
         """Look up the slice on screen again."""
-        if self.present and self.layer is not None:
+        if self.present:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def colour(self, by_score: bool, colours: dict[int, str], contour: int = 0) -> None:
@@ -105,30 +118,23 @@ class PredictionLayer:
         if by_score:
             self.layer.colormap = score_colormap()
         elif colours:
-            self.layer.colormap = DirectLabelColormap(color_dict={None: "white", 0: "transparent", **colours})
+            told: dict[int | None, Any] = {None: "white", 0: "transparent"}
+            self.layer.colormap = DirectLabelColormap(color_dict=told | colours)
         else:
             self.layer.colormap = label_colormap(254, seed=0.6)
         self.layer.contour = contour
 
-    def remove(self) -> None:
-        """Take the layer out of the viewer."""
-        if self.present and self.layer is not None:
-            self.viewer.layers.remove(self.layer)
-        self.layer = None
+    def _make(self, data: Any, **options: Any) -> Any:
+        layer = Labels(data, opacity=_OPACITY, **options)
+        layer.editable = False
+        return layer
 
-    def _add(self, data: Thresholded, placement: Placement) -> None:
-        image = placement.image
-        self.layer = Labels(
-            data,
-            name=self.name,
-            opacity=_OPACITY,
-            affine=image.affine,
-            units=image.units,
-            axis_labels=image.axis_labels,
-            **placement.transform(),
-        )
-        self.layer.editable = False
-        add_quietly(self.viewer, self.layer, image)
+
+class MapLayer(PlacedLayer):
+    """An image layer of numbers from 0 to 255 that stand for 0 to 1, such as a probability."""
+
+    def _make(self, data: Any, **options: Any) -> Any:
+        return Image(data, contrast_limits=(0, 255), colormap="magma", blending="additive", opacity=0.7, **options)
 
 
 def add_quietly(viewer: napari.Viewer, layer: Any, above: Any) -> None:

@@ -12,8 +12,10 @@ from psygnal import Signal
 
 from ...errors import GroundTruthError, ModelError
 from ...models.folder import save_threshold
+from .badge import Badge
 from .correct import Written
 from .corrections import Corrections
+from .live import Live
 from .picking import Picked, pick_at
 from .prediction import BINS, Prediction
 
@@ -30,6 +32,11 @@ class Predictions:
     ----------
     session : Session
         Whose layers are looked at and corrected.
+
+    Attributes
+    ----------
+    live : Live
+        Has a running training predict what is on screen.
 
     Signals
     -------
@@ -56,8 +63,11 @@ class Predictions:
         self._by_score = False
         self.picked: Picked | None = None
         self._corrections = Corrections(session)
-        layers = session.viewer.layers
-        layers.events.removed.connect(self._on_removed)
+        self._badge = Badge(session.viewer)
+        self.live = Live(session)
+        session.viewer.layers.events.removed.connect(self._on_removed)
+        self.changed.connect(self._show_badge)
+        self.live.changed.connect(self._show_badge)
 
     # What there is
 
@@ -261,8 +271,15 @@ class Predictions:
 
     def close(self) -> None:
         """Let go of the layers, which stay in the viewer."""
+        self.live.close()
+        self._badge.close()
         self.session.viewer.layers.events.removed.disconnect(self._on_removed)
         self._all = []
+
+    def _show_badge(self) -> None:
+        running = self.live.training
+        live = self.of_model(running.job.path) if running is not None else ()
+        self._badge.show(next((one for one in reversed(live) if one.step is not None), None))
 
     def _set_picked(self, picked: Picked | None) -> None:
         self.picked = picked

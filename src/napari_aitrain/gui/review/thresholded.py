@@ -191,7 +191,8 @@ class Thresholded:
         assert self.certainty is not None
         if len(self.certainty.shape) == 3:
             return np.asarray(self.certainty[index])
-        return np.asarray(self.certainty[(slice(None), *index)]).max(axis=0)
+        most: npt.NDArray[np.uint8] = np.asarray(self.certainty[(slice(None), *index)]).max(axis=0)
+        return most
 
 
 def _drawn(ids: npt.NDArray[Any]) -> ShownArray:
@@ -201,4 +202,5 @@ def _drawn(ids: npt.NDArray[Any]) -> ShownArray:
 
 
 def _bins(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    return np.clip(np.nan_to_num(scores) * SCORE_COLOURS, 0, SCORE_COLOURS - 1).astype(np.int64)
+    bins: npt.NDArray[np.int64] = np.clip(np.nan_to_num(scores) * SCORE_COLOURS, 0, SCORE_COLOURS - 1).astype(np.int64)
+    return bins
