@@ -27,7 +27,7 @@ class CloseQuestion(QObject):
         self._window, self._center = window, center
         window.installEventFilter(self)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Stop the event if the person cancels."""
         if watched is not self._window or event is None or event.type() != QEvent.Type.Close:
             return False

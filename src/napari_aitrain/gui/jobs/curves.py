@@ -57,7 +57,7 @@ class Curves(QWidget):
         """Return the points of both curves."""
         return self._data
 
-    def setValue(self, losses: Points, scores: Points) -> None:  # noqa: N802
+    def setValue(self, losses: Points, scores: Points) -> None:
         """Show these points."""
         self._data = (losses, scores)
         for curve, points in zip(self._curves, self._data, strict=True):
@@ -65,7 +65,7 @@ class Curves(QWidget):
             curve.setData(x, np.maximum(y, 1e-6) if self.log.isChecked() and curve is self._curves[0] else y)
         self._say(self._data[0][-1][0] if losses else None)
 
-    def changeEvent(self, event: Any) -> None:  # noqa: N802
+    def changeEvent(self, event: Any) -> None:
         """Follow a change of the theme."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):

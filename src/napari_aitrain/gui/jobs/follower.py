@@ -102,8 +102,8 @@ class FollowThread(threading.Thread):
             hangs = self._hangs(new, now)
             over = not lives
             if first or new or now != state or (hangs and not silent) or over:
-                past = (history, Digest(history)) if first else ((), None)
-                self._tell(News(new, now, *past, silent=hangs and not silent, over=over))
+                past = Digest(history) if first else None
+                self._tell(News(new, now, history if first else (), past, silent=hangs and not silent, over=over))
             if over:
                 return
             first, state, silent = False, now, hangs

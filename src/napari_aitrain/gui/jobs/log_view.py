@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QTextCursor
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
 from .digest import LogLine
@@ -53,7 +54,7 @@ class LogView(QWidget):
         """Return the whole log as text, whatever the filter."""
         return "".join(f"{line}\n" for line in self._lines)
 
-    def setValue(self, lines: Sequence[LogLine]) -> None:  # noqa: N802
+    def setValue(self, lines: Sequence[LogLine]) -> None:
         """Show another log."""
         self._lines = list(lines)
         self._show()
@@ -71,4 +72,4 @@ class LogView(QWidget):
 
     def _show(self) -> None:
         self.text.setPlainText("\n".join(str(line) for line in self._lines if self._wanted(line)))
-        self.text.verticalScrollBar().setValue(self.text.verticalScrollBar().maximum())
+        self.text.moveCursor(QTextCursor.MoveOperation.End)

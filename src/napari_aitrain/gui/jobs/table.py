@@ -69,13 +69,14 @@ class JobTable(QTableWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(COLUMNS), parent)
         self.setHorizontalHeaderLabels(list(COLUMNS))
+        header: Any = self.horizontalHeader()
         for number, tip in enumerate(_TIPS):
-            self.horizontalHeaderItem(number).setToolTip(tip)
-        header = self.horizontalHeader()
+            header.model().setHeaderData(number, Qt.Orientation.Horizontal, tip, Qt.ItemDataRole.ToolTipRole)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for number, width in enumerate((82, 74, 74, 50), start=1):
             self.setColumnWidth(number, width)
-        self.verticalHeader().setVisible(False)
+        rows: Any = self.verticalHeader()
+        rows.setVisible(False)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -90,7 +91,7 @@ class JobTable(QTableWidget):
         row = self.currentRow()
         return self._keys[row] if self.selectedItems() and row < len(self._keys) else ""
 
-    def setValue(self, key: str) -> None:  # noqa: N802
+    def setValue(self, key: str) -> None:
         """Select a row by its key."""
         if key in self._keys and key != self.value():
             self.selectRow(self._keys.index(key))
@@ -116,6 +117,7 @@ class JobTable(QTableWidget):
             self._fill(self._keys.index(row.key), row)
 
     def _fill(self, number: int, row: JobRow) -> None:
+        item: QTableWidgetItem | None
         texts = (row.name, row.state, row.progress, row.left, row.best)
         for column, text in enumerate(texts):
             item = self.item(number, column)
@@ -125,7 +127,8 @@ class JobTable(QTableWidget):
             if item.text() != text:
                 item.setText(text)
             item.setToolTip(row.tooltip)
-        self.item(number, 2).setData(_KEY, row.percent)
+            if column == 2:
+                item.setData(_KEY, row.percent)
 
     def _on_selected(self) -> None:
         self.valueChanged.emit(self.value())
@@ -146,4 +149,6 @@ class _ProgressDelegate(QStyledItemDelegate):
         bar.minimum, bar.maximum, bar.progress = 0, 100, int(percent)
         bar.text, bar.textVisible = f"{percent} %", True
         bar.textAlignment = Qt.AlignmentFlag.AlignCenter
-        QApplication.style().drawControl(QStyle.ControlElement.CE_ProgressBar, bar, painter, self.parent())
+        style = QApplication.style()
+        assert style is not None
+        style.drawControl(QStyle.ControlElement.CE_ProgressBar, bar, painter)

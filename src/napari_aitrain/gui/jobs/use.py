@@ -46,4 +46,4 @@ def use_model(session: Session, job: JobFolder) -> None:
     settings = job.settings()
     folder = settings.model if isinstance(settings, PredictConfig) else job.model
     open_dock(session, "Review")
-    session.predictions.use_model(folder)
+    session.predictions.set_model(folder)

@@ -55,6 +55,9 @@ class JobsView(QWidget):
         self.log = LogView()
         self.curves: Curves | None = None
         self._points: tuple[Points, Points] = ((), ())
+        self._loading = QTimer(self)
+        self._loading.setSingleShot(True)
+        self._loading.timeout.connect(self._load_curves)
         self._curves_page = QWidget()
         QVBoxLayout(self._curves_page).setContentsMargins(0, 0, 0, 0)
         self.tabs = QTabWidget()
@@ -86,7 +89,7 @@ class JobsView(QWidget):
         if self.curves is not None:
             self.curves.setValue(losses, scores)
         elif losses or scores:
-            QTimer.singleShot(0, self, self._load_curves)
+            self._loading.start()
 
     def _load_curves(self) -> None:
         if self.curves is None:

@@ -1,0 +1,255 @@
+"""Connects the Train dock to the session: what is trained on, whether it can be, and the start."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
+
+from ...errors import AitrainError, ConfigError
+from ...jobs import ENDED, JobFolder
+from ...training.config import TrainConfig, parse_config
+from ..annotate.box_actions import BoxActions
+from ..notify import report, reported
+from ..settings import preferences
+from .checker import Checked, Checker
+from .files_dialog import FilesDialog
+from .models import known_models, newest_model
+from .painting import LivePainting
+from .rows import sources_of_folder
+from .sources_model import SourcesModel
+from .status import Status
+from .telling import status_of, status_of_error
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .view import TrainView
+
+DEBOUNCE = 400
+NOTHING = ConfigError(
+    "there is nothing to train on",
+    "ground truth",
+    "paint some in the Annotate dock and draw a box around it, or press + to take files",
+)
+
+
+class TrainController:
+    """Keeps the view current, and starts trainings.
+
+    Parameters
+    ----------
+    session : Session
+        Of the window.
+    view : TrainView
+        Where it is shown.
+    """
+
+    def __init__(self, session: Session, view: TrainView) -> None:
+        self.session, self.view = session, view
+        self.model = SourcesModel(session)
+        self._checker = Checker(self._on_checked, session.jobs.estimate)
+        self._painting = LivePainting(session, self.model)
+        self._timer = QTimer(view)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DEBOUNCE)
+        self._timer.timeout.connect(self._check)
+        self._starter = QTimer(view)
+        self._starter.setSingleShot(True)
+        self._starter.timeout.connect(self._start)
+        self._dirty, self._busy, self._chosen = True, False, False
+        self._starting, self._again = False, False
+        self._job: JobFolder | None = None
+        self._connect()
+        chosen = preferences()
+        view.form.setValue({"device": chosen.device, "preview_interval": chosen.preview_interval})
+        self._on_models()
+        self._on_sources()
+
+    def close(self) -> None:
+        """Let go of the session; what runs goes on."""
+        for signal, slot in self._signals:
+            signal.disconnect(slot, missing_ok=True)
+        self._timer.stop()
+        self._starter.stop()
+        self._checker.close()
+        self._painting.close()
+
+    def config(self) -> TrainConfig:
+        """Return the training as it is in the form; ground truth is saved for it.
+
+        Raises
+        ------
+        AitrainError
+            If a value is not allowed, or something cannot be saved.
+        """
+        self._busy = True
+        try:
+            sources = self.model.sources()
+        finally:
+            self._busy = False
+        if not sources:
+            raise NOTHING
+        return parse_config(self.view.form.value() | {"sources": [one.model_dump() for one in sources]}, "the form")
+
+    def fill(self, config: TrainConfig) -> None:
+        """Show the settings of an earlier training."""
+        self._chosen = True
+        self.model.setValue(config.sources)
+        self.view.form.setValue(config.model_dump(exclude={"sources", "version"}))
+        self._on_sources()
+
+    def start(self, again: bool = False) -> None:
+        """Start at the next turn of the event loop, so that the press is seen at once; once, however often pressed."""
+        if self._starting:
+            return
+        self._starting = True
+        self.view.set_message("Starting: labels and boxes are saved…")
+        self._allow()
+        self._again = again
+        self._starter.start()
+
+    def _start(self) -> None:
+        try:
+            if self._again:
+                self.view.form.setValue({"initial_model": newest_model(self.session.jobs)})
+            self._job = self.session.jobs.start(self.config())
+        except AitrainError as error:
+            self._starting = False
+            self.view.set_message("")
+            report(error)
+            self._allow()
+        else:
+            self._tell_job()
+
+    def _connect(self) -> None:
+        session, view = self.session, self.view
+        self._signals = (
+            (session.boxes.changed, self._on_sources),
+            (session.truths.changed, self._on_sources),
+            (session.saver.saved, self._on_saved),
+            (session.jobs.changed, self._on_job),
+            (session.jobs.added, self._on_job),
+            (session.jobs.removed, self._on_removed),
+        )
+        for signal, slot in self._signals:
+            signal.connect(slot)
+        view.form.valueChanged.connect(self._on_form)
+        view.form.task.widget.changed.connect(self._on_task)
+        view.sources.add_requested.connect(self._on_add)
+        view.sources.removed.connect(self._on_remove)
+        view.status.show_requested.connect(self._on_show)
+        view.start_pressed.connect(self.start)
+        view.live_toggled.connect(self._painting.set_on)
+        view.shown.connect(self._on_shown)
+
+    def _on_sources(self) -> None:
+        rows = self.model.rows()
+        self.view.sources.setValue(rows)
+        modes = {truth.mode for truth in self.session.truths.all()}
+        if not self._chosen and len(modes) == 1:
+            self.view.form.setValue({"task": "semantic" if modes == {"classes"} else "instances"})
+        self._ask()
+
+    def _on_task(self, _name: str) -> None:
+        # Only a person's hand in the box has the focus there.
+        self._chosen = self._chosen or self.view.form.task.widget.native.hasFocus()
+
+    def _on_form(self) -> None:
+        self._ask()
+
+    def _on_saved(self) -> None:
+        # Asking for the sources saves as well.
+        if not self._busy:
+            self._ask()
+
+    def _on_shown(self) -> None:
+        self.session.jobs.prewarm()
+        if self._dirty:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._dirty = True
+        self._checker.ask(None)
+        if self.view.isVisible():
+            self._timer.start()
+
+    def _check(self) -> None:
+        self._dirty = False
+        if not self.model.rows():
+            self.view.set_status(status_of_error(NOTHING))
+            self._allow()
+            return
+        try:
+            config = self.config()
+        except AitrainError as error:
+            self.view.set_status(status_of_error(error))
+            self._allow()
+            return
+        shown = self.view.status.value()
+        self.view.set_status(Status(shown.problems, shown.counts, shown.sentences, "", checking=True))
+        self._checker.ask(config)
+
+    def _on_checked(self, checked: Checked) -> None:
+        self.view.set_status(status_of(checked, self.model.target_of))
+        self._allow()
+
+    def _allow(self) -> None:
+        ready = bool(self.model.rows()) and self.view.status.value().ready and not self._starting
+        self.view.set_ready(ready, ready and newest_model(self.session.jobs) is not None)
+
+    def _on_job(self, job: JobFolder) -> None:
+        if self.session.jobs.state(job) in ENDED:
+            self._on_models()
+        if self._job is not None and job.path == self._job.path:
+            self._tell_job()
+
+    def _on_removed(self, path: Path) -> None:
+        if self._job is not None and path == self._job.path:
+            self._job, self._starting = None, False
+            self.view.set_message("")
+        self._on_models()
+
+    def _tell_job(self) -> None:
+        job = self._job
+        assert job is not None
+        state = self.session.jobs.state(job)
+        if self.session.jobs.preparing(job):
+            self.view.set_message(f"{job.name}: the boxes are copied, so that painting can go on…")
+            return
+        self._starting = False
+        words = {"queued": "waits for its turn", "starting": "starts", "running": "is learning", "done": "has ended"}
+        self.view.set_message(f"{job.name} {words.get(state, f'is {state}')}. See the Jobs dock.")
+        self._allow()
+
+    def _on_models(self) -> None:
+        self.view.form.set_models(known_models(self.session.jobs))
+        self._allow()
+
+    def _on_add(self, where: str) -> None:
+        with reported():
+            if where == "layers":
+                self.model.add_layers()
+            elif where == "files":
+                dialog = FilesDialog(self.view)
+                if dialog.exec() and dialog.source is not None:
+                    self.model.add(dialog.source)
+            elif folder := QFileDialog.getExistingDirectory(self.view, "Folder of an earlier training or project"):
+                self.model.add(*sources_of_folder(Path(folder)))
+        self._on_sources()
+
+    def _on_remove(self, number: int) -> None:
+        self.model.remove(number)
+        self._on_sources()
+
+    def _on_show(self, target: str) -> None:
+        kind, _, name = target.partition(":")
+        if kind == "box":
+            with reported(), contextlib.suppress(KeyError):  # the box was deleted meanwhile
+                BoxActions(self.session).go_to(self.session.boxes[name])
+        elif kind == "row":
+            self.view.sources.select(int(name))
+        else:
+            self.view.form.focus(name)

@@ -1,0 +1,189 @@
+"""The form of a training, made from `TrainConfig`: a setting that is written there appears here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from magicgui.widgets import Container, Label, TextEdit
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from ...errors import ConfigError
+from ...tasks import get_task, task_names
+from ...training.config import TrainConfig
+from .fields import FormField, as_widget, choice_field, make_field
+
+BASIC = ("name", "minutes", "initial_model", "statuses", "tags", "validation_fraction", "comments")
+ELSEWHERE = frozenset({"version", "task", "task_settings", "sources"})
+_LABELS = {
+    "minutes": "Time (min)",
+    "initial_model": "Continue from",
+    "statuses": "Boxes that are",
+    "tags": "Tags",
+    "validation_fraction": "Validation share",
+    "dims": "Dimensions",
+    "preview_interval": "Predict every (s)",
+    "checkpoint_interval": "Checkpoint every (s)",
+    "patch_shape": "Patch z, y, x (voxels)",
+    "batch_size": "Patches per step",
+    "threads": "Threads",
+    "steps": "Steps",
+}
+_NONE = {
+    "minutes": "until I stop",
+    "steps": "until I stop",
+    "tags": "all",
+    "learning_rate": "tested default",
+    "threads": "all cores but one",
+}
+_DEVICES = [("automatic", "auto"), ("processor", "cpu"), ("CUDA GPU", "cuda"), ("Apple GPU", "mps")]
+_SCRATCH: tuple[str, Any] = ("nothing: from scratch", None)
+
+
+class TrainForm(QWidget):
+    """Every setting of a training but its sources: basic ones first, advanced ones folded away.
+
+    Signals
+    -------
+    valueChanged
+        After any change, by a person or by `setValue`.
+    """
+
+    valueChanged = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._fields = {name: self._make(name, info) for name, info in TrainConfig.model_fields.items()
+                        if name not in ELSEWHERE}  # fmt: skip
+        self.task = self._task_field()
+        self.description = Label(value="", label=" ")
+        self.description.native.setWordWrap(True)
+        self._task_fields: dict[str, FormField] = {}
+        self._task_box: Any = Container(labels=True)
+        basic = [self._fields[name] for name in BASIC]
+        advanced = [field for name, field in self._fields.items() if name not in BASIC]
+        self._basic = Container(widgets=[self.task.widget, self.description, *as_widget(basic)])
+        self._advanced = Container(widgets=as_widget(advanced))
+        self.more = QCollapsible("Advanced settings")
+        self.more.setToolTip("Settings that have a tested default.")
+        self.more.setDuration(0)
+        self._quiet = False
+        self._lay_out()
+        self._show_task(self.task.value)
+        self.task.widget.changed.connect(self._on_task)
+        for field in self._fields.values():
+            field.widget.changed.connect(self._on_change)
+
+    def value(self) -> dict[str, Any]:
+        """Return the settings as plain data, without the sources."""
+        values = {name: field.value for name, field in self._fields.items()}
+        own = {name: field.value for name, field in self._task_fields.items()}
+        defaults = {name: info.default for name, info in self._task_settings().items()}
+        return {
+            **values,
+            "task": self.task.value,
+            "task_settings": {name: value for name, value in own.items() if value != defaults[name]},
+        }
+
+    def setValue(self, values: Mapping[str, Any]) -> None:
+        """Show these settings; those that are not named stay."""
+        self._quiet = True
+        try:
+            if "task" in values:
+                self.task.value = values["task"]
+                self._show_task(values["task"])
+            for name, value in values.items():
+                if name in self._fields:
+                    self._fields[name].value = value
+            for name, value in (values.get("task_settings") or {}).items():
+                if name in self._task_fields:
+                    self._task_fields[name].value = value
+        finally:
+            self._quiet = False
+        self.valueChanged.emit()
+
+    def set_models(self, models: list[tuple[str, Any]]) -> None:
+        """Offer these models, as (name, folder), to continue from."""
+        field = self._fields["initial_model"]
+        chosen = field.value
+        choices = [_SCRATCH, *models]
+        if chosen not in [value for _, value in choices]:
+            choices.append((str(chosen), chosen))
+        if [value for _, value in choices] != list(field.widget.choices):
+            quiet, self._quiet = self._quiet, True
+            field.widget.choices = choices
+            field.widget.value = chosen
+            self._quiet = quiet
+
+    def focus(self, name: str) -> bool:
+        """Bring a setting into view; return whether there is one of that name."""
+        field = self.task if name == "task" else self._fields.get(name) or self._task_fields.get(name)
+        if field is None:
+            return False
+        if name not in BASIC and name != "task":
+            self.more.expand(animate=False)
+        field.widget.native.setFocus()
+        return True
+
+    def _make(self, name: str, info: FieldInfo) -> FormField:
+        label = _LABELS.get(name, name.replace("_", " ").capitalize())
+        tip = info.description or ""
+        if name == "device":
+            return choice_field(name, _DEVICES, label, tip, info.default)
+        if name == "initial_model":
+            return choice_field(name, [_SCRATCH], label, tip, None)
+        if name == "comments":
+            field = FormField(name, TextEdit(name=name, label=label, tooltip=tip))
+            field.widget.native.setMaximumHeight(52)
+            field.widget.native.setTabChangesFocus(True)
+            return field
+        return make_field(name, info, label, _NONE.get(name, "automatic"))
+
+    def _task_field(self) -> FormField:
+        titles = []
+        for name in task_names():
+            try:
+                titles.append((get_task(name).title, name))
+            except ConfigError:
+                continue
+        info = TrainConfig.model_fields["task"]
+        return choice_field("task", titles, "Find", info.description or "", info.default)
+
+    def _task_settings(self) -> dict[str, FieldInfo]:
+        model: type[BaseModel] = get_task(self.task.value).Settings
+        return model.model_fields
+
+    def _show_task(self, name: str) -> None:
+        self.description.value = get_task(name).description
+        self._task_box.clear()
+        self._task_fields = {
+            key: make_field(key, info, key.replace("_", " ").capitalize())
+            for key, info in self._task_settings().items()
+        }
+        for field in self._task_fields.values():
+            self._task_box.append(field.widget)
+            field.widget.changed.connect(self._on_change)
+
+    def _on_task(self, name: str) -> None:
+        if not self._quiet:
+            self._show_task(name)
+            self._on_change()
+
+    def _on_change(self, _value: object = None) -> None:
+        if not self._quiet:
+            self.valueChanged.emit()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        for container in (self._basic, self._advanced, self._task_box):
+            container.native.layout().setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._basic.native)
+        self.more.addWidget(self._task_box.native)
+        self.more.addWidget(self._advanced.native)
+        layout.addWidget(self.more)

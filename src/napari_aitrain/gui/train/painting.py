@@ -1,0 +1,51 @@
+"""Hands what is painted to a training that runs, when a person wants that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...jobs import ground_truth
+from ..notify import reported
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .sources_model import SourcesModel
+
+
+class LivePainting:
+    """Sends the training set to the newest running job after each save, while it is on.
+
+    Parameters
+    ----------
+    session : Session
+        Of the window.
+    model : SourcesModel
+        The training set.
+    """
+
+    def __init__(self, session: Session, model: SourcesModel) -> None:
+        self._session, self._model = session, model
+        self._on, self._busy = False, False
+        session.saver.saved.connect(self._on_saved)
+
+    def set_on(self, on: bool) -> None:
+        """Begin or end handing over."""
+        self._on = on
+        if on:
+            self._on_saved()
+
+    def close(self) -> None:
+        """Let go of the session."""
+        self._session.saver.saved.disconnect(self._on_saved, missing_ok=True)
+
+    def _on_saved(self) -> None:
+        job = self._session.jobs.newest_running()
+        if not self._on or self._busy or job is None or self._session.jobs.state(job) != "running":
+            return
+        # Asking for the sources saves what was painted meanwhile, which would come back here.
+        self._busy = True
+        try:
+            with reported():
+                self._session.jobs.send(job, ground_truth(self._model.sources()))
+        finally:
+            self._busy = False

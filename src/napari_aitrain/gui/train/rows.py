@@ -1,0 +1,107 @@
+"""Rows of the table of training sources: ground truth of the window, or files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import ConfigError
+from ...geometry import format_magnification
+from ...training.config import Source, read_config
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+_ROLES = (("train", "train"), ("validation", "val."), ("test", "test"))
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One row.
+
+    Parameters
+    ----------
+    image, labels : str
+        As people read them.
+    boxes : str
+        Counted by role.
+    magnification : str
+        As WEBKNOSSOS writes it.
+    truth : str
+        Key of a ground truth of the window; empty for files.
+    source : Source or None
+        For files.
+    tooltip : str
+        Where it lies.
+    """
+
+    image: str
+    labels: str
+    boxes: str
+    magnification: str
+    truth: str = ""
+    source: Source | None = None
+    tooltip: str = ""
+
+
+def rows_of_truths(session: Session) -> list[SourceRow]:
+    """Return a row per ground truth of the window."""
+    rows = []
+    for truth in session.truths.all():
+        roles: Counter[str] = Counter(
+            box.role for box in session.boxes if box.image == truth.image and box.status != "rejected"
+        )
+        rows.append(
+            SourceRow(
+                truth.image,
+                truth.layer,
+                _count(roles),
+                format_magnification(truth.magnification),
+                truth=truth.key,
+                tooltip="Ground truth of this window; it is saved before the training starts.",
+            )
+        )
+    return rows
+
+
+def row_of_source(source: Source) -> SourceRow:
+    """Return the row of a source in files."""
+    roles: Counter[str] = Counter(box.role for box in source.boxes if box.status != "rejected")
+    return SourceRow(
+        source.image.name,
+        source.labels.name,
+        _count(roles),
+        source.magnification,
+        source=source,
+        tooltip=f"Image {source.image}\nGround truth {source.labels}",
+    )
+
+
+def sources_of_folder(folder: Path) -> list[Source]:
+    """Return the training sources of an earlier job or project.
+
+    Raises
+    ------
+    AitrainError
+        If the folder is neither, or is damaged.
+    """
+    from ...annotation.project import STATE, Project
+    from ...jobs.folder import CONFIG
+    from .project_sources import sources_of_project
+
+    if (folder / CONFIG).is_file():
+        return list(read_config(folder / CONFIG).sources)
+    if (folder / STATE).is_file():
+        return sources_of_project(Project.open(folder))
+    raise ConfigError(
+        f"{folder} is neither a job nor a project",
+        f"a folder with {CONFIG} or {STATE}",
+        "choose the folder of an earlier training, or of a project",
+    )
+
+
+def _count(roles: Counter[str]) -> str:
+    words = [f"{roles[role]} {word}" for role, word in _ROLES if roles[role]]
+    return ", ".join(words) or "none: all of it"

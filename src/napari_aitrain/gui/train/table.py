@@ -1,0 +1,129 @@
+"""The table of training sources, with + and −."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QTableWidget,
+    QTableWidgetItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .rows import SourceRow
+
+COLUMNS = ("Image", "Ground truth", "Boxes", "Mag.")
+_TIPS = (
+    "What the model sees.",
+    "What it is to learn: labels that you vouch for.",
+    "Regions that are used, by role. Without boxes everything that is labelled is used.",
+    "Magnification: 1 is full resolution, 2-2-1 is half of it in x and y. Coarser sees more around, but less detail.",
+)
+_ADD = {
+    "layers": ("Ground truth of this window", "Take in all ground truth that is open here."),
+    "files": ("Image and labels from files…", "Choose an image file and a labels file of the same shape."),
+    "folder": ("An earlier training or project…", "Choose its folder; its images, labels and boxes are used as well."),
+}
+
+
+class SourcesTable(QWidget):
+    """Rows of training sources.
+
+    Signals
+    -------
+    add_requested : str
+        Where from: layers, files or folder.
+    removed : int
+        The number of the row that is to go.
+    """
+
+    add_requested = Signal(str)
+    removed = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.table.setHorizontalHeaderLabels(list(COLUMNS))
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setTabKeyNavigation(False)
+        rows: Any = self.table.verticalHeader()
+        rows.setVisible(False)
+        self.table.setAccessibleName("Training sources")
+        self.table.setFixedHeight(104)
+        header: Any = self.table.horizontalHeader()
+        for number, tip in enumerate(_TIPS):
+            header.model().setHeaderData(number, Qt.Orientation.Horizontal, tip, Qt.ItemDataRole.ToolTipRole)
+        for column in range(2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        self.table.setColumnWidth(2, 96)
+        self.table.setColumnWidth(3, 44)
+        self.empty = QLabel(
+            "Nothing to train on yet. Paint ground truth in the Annotate dock and draw a box around it, or press + to "
+            "take files."
+        )
+        self.empty.setWordWrap(True)
+        self.add = QToolButton()
+        self.remove = QToolButton()
+        self._lay_out()
+        self.table.itemSelectionChanged.connect(self._on_selected)
+        self.remove.clicked.connect(lambda: self.removed.emit(self.table.currentRow()))
+        self.setValue(())
+
+    def setValue(self, rows: Sequence[SourceRow]) -> None:
+        """Show these rows."""
+        self.empty.setVisible(not rows)
+        self.table.setVisible(bool(rows))
+        self.table.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            for column, text in enumerate((row.image, row.labels, row.boxes, row.magnification)):
+                item = QTableWidgetItem(text)
+                item.setToolTip(f"{text}\n{row.tooltip}")
+                self.table.setItem(number, column, item)
+        self._on_selected()
+
+    def select(self, number: int) -> None:
+        """Bring a row into view."""
+        self.table.selectRow(number)
+        self.table.setFocus()
+
+    def _on_selected(self) -> None:
+        self.remove.setEnabled(bool(self.table.selectedItems()))
+
+    def _lay_out(self) -> None:
+        menu = QMenu(self)
+        for name, (text, tip) in _ADD.items():
+            action = QAction(text, menu)
+            action.setToolTip(tip)
+            action.triggered.connect(lambda _on=False, name=name: self.add_requested.emit(name))
+            menu.addAction(action)
+        menu.setToolTipsVisible(True)
+        self.add.setText("+")
+        self.add.setMenu(menu)
+        self.add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.add.setToolTip("Add a training source: from layers, from files or from an earlier project.")
+        self.add.setAccessibleName("Add a training source")
+        self.remove.setText("−")
+        self.remove.setShortcut(QKeySequence())
+        self.remove.setToolTip("Leave the selected row out of the training. Nothing is deleted.")
+        self.remove.setAccessibleName("Remove the training source")
+        head = QHBoxLayout()
+        head.addWidget(QLabel("<b>Train on</b>"), 1)
+        head.addWidget(self.add)
+        head.addWidget(self.remove)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(head)
+        layout.addWidget(self.empty)
+        layout.addWidget(self.table)

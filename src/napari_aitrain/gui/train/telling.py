@@ -1,0 +1,80 @@
+"""From what a check found to what the status panel shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ...annotation.findings import Finding
+from ...cli.output import spoken_time
+from ...errors import AitrainError
+from ...training.config import TrainConfig, known_keys
+from .checker import Checked
+from .status import Problem, Status
+
+_TO_SOURCES = frozenset({"no-boxes", "no-volume", "same-layer", "no-common-magnification"})
+_TO_FIELD = {"few-annotations": "", "no-validation": "field:validation_fraction"}
+_GIB = 2**30
+
+
+def status_of(checked: Checked, target_of_place: Callable[[str], str]) -> Status:
+    """Return what is shown of an answer.
+
+    Parameters
+    ----------
+    checked : Checked
+        The answer.
+    target_of_place : callable
+        Turns the name of a box or file into what "show me" goes to; empty for nothing.
+    """
+    found = checked.readiness
+    return Status(
+        problems=[Problem(one.level, one.message, one.remedy, _target(one, target_of_place)) for one in found.findings],
+        counts={role: (each.boxes, each.labelled, each.objects) for role, each in found.roles.items()}
+        if found.dims
+        else None,
+        sentences=[text for text in (found.sentence, _dims(checked), _classes(checked)) if text],
+        estimate=_estimate(checked),
+    )
+
+
+def status_of_error(error: AitrainError) -> Status:
+    """Return what is shown when there is not even a config."""
+    named = next((key for key in known_keys(TrainConfig) if re.search(rf"\b{key}\b", error.what)), "")
+    return Status([Problem("error", error.what, error.remedy or error.expected, f"field:{named}" if named else "")])
+
+
+def _target(finding: Finding, target_of_place: Callable[[str], str]) -> str:
+    if finding.where and (found := target_of_place(finding.where)):
+        return found
+    if finding.code in _TO_SOURCES:
+        return "row:0"
+    named = [key for key in known_keys(TrainConfig) if re.search(rf"\b{key}\b", finding.where)]
+    return f"field:{named[0]}" if named else _TO_FIELD.get(finding.code, "")
+
+
+def _dims(checked: Checked) -> str:
+    found = checked.readiness
+    reason = found.dims_reason.rstrip(".")
+    return f"{reason}." if found.dims and reason else ""
+
+
+def _classes(checked: Checked) -> str:
+    found = checked.readiness
+    counts = found.roles["train"].class_voxels
+    if not counts:
+        return ""
+    return "Classes: " + ", ".join(f"{number} ({counts.get(number, 0):,} voxels)" for number in found.classes) + "."
+
+
+def _estimate(checked: Checked) -> str:
+    one = checked.estimate
+    if one is None:
+        return checked.trouble
+    after = spoken_time(max(1, one.seconds_to_first_preview))
+    sizes = f"{_size(one.peak_memory_bytes)} of memory, {_size(one.disk_bytes)} of disk"
+    return f"First result after about {after}; {sizes}; on {one.device} in {one.precision}."
+
+
+def _size(count: float) -> str:
+    return f"{count / _GIB:.1f} GiB" if count >= _GIB / 10 else f"{count / 2**20:.0f} MiB"

@@ -1,0 +1,114 @@
+"""What the Train dock looks like: sources, settings, status and Start."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .form import TrainForm
+from .status import Status, StatusPanel
+from .table import SourcesTable
+
+
+class TrainView(QWidget):
+    """The parts of the dock, from the training set above to Start below.
+
+    Signals
+    -------
+    start_pressed : bool
+        Start; whether it is to continue from the last model.
+    live_toggled : bool
+        Whether a running training is to learn from what is painted meanwhile.
+    shown
+        The dock came into view.
+    """
+
+    start_pressed = Signal(bool)
+    live_toggled = Signal(bool)
+    shown = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sources = SourcesTable()
+        self.form = TrainForm()
+        self.status = StatusPanel()
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.setAccessibleName("What happens now")
+        self.start = QPushButton("&Start training")
+        self.start.setToolTip("Write the job and train it in a process of its own; napari stays usable meanwhile.")
+        self.again = QPushButton("Train a&gain")
+        self.again.setToolTip("Start with these settings, and go on from the last model instead of from scratch.")
+        self.live = QCheckBox("&Keep learning from what I paint")
+        self.live.setToolTip(
+            "While a training runs, new strokes and new boxes for training are taken in within seconds. Boxes for "
+            "validation and test stay as they were."
+        )
+        self._lay_out()
+        self.start.clicked.connect(lambda: self.start_pressed.emit(False))
+        self.again.clicked.connect(lambda: self.start_pressed.emit(True))
+        self.live.toggled.connect(self.live_toggled)
+
+    def set_ready(self, start: bool, again: bool) -> None:
+        """Allow the two buttons."""
+        self.start.setEnabled(start)
+        self.again.setEnabled(again)
+
+    def set_status(self, status: Status) -> None:
+        """Show what is known of the training."""
+        self.status.setValue(status)
+
+    def set_message(self, text: str) -> None:
+        """Say what happens now."""
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Tell that the dock came into view."""
+        super().showEvent(event)
+        self.shown.emit()
+
+    def _lay_out(self) -> None:
+        above = QWidget()
+        inner = QVBoxLayout(above)
+        inner.setContentsMargins(0, 0, 6, 0)
+        inner.addWidget(self.sources)
+        inner.addWidget(self.form)
+        inner.addStretch(1)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.setChildrenCollapsible(False)
+        splitter.addWidget(_scrolling(above))
+        splitter.addWidget(_scrolling(self.status))
+        splitter.setSizes([340, 200])
+        splitter.setStretchFactor(0, 2)
+        splitter.setStretchFactor(1, 1)
+        row = QHBoxLayout()
+        row.addWidget(self.start, 2)
+        row.addWidget(self.again, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(splitter, 1)
+        layout.addWidget(self.live)
+        layout.addLayout(row)
+        layout.addWidget(self.message)
+        self.set_message("")
+
+
+def _scrolling(widget: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidget(widget)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
