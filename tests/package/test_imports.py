@@ -29,6 +29,7 @@ def imported(modules: str) -> str:
         "napari_aitrain.annotation.boxes",
         "napari_aitrain.annotation.rules",
         "napari_aitrain.jobs.folder",
+        "napari_aitrain.inference.store",
         "napari_aitrain.samples",
         "napari_aitrain.gui.samples",
         "napari_aitrain.cli",

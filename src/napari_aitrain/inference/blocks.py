@@ -18,6 +18,7 @@ from .tiles import AxisTiling, tile_to_fit
 Read = TypeVar("Read")
 Progress = Callable[[int, int, str], None]
 Cancelled = Callable[[], bool]
+OnBlock = Callable[[str, Region], None]
 
 CHUNK: Triple = (32, 256, 256)
 _DECODE_MULTIPLE: Triple = (8, 32, 32)
@@ -117,6 +118,7 @@ def work_through(
     read: Callable[[Tile], Read],
     progress: Progress | None,
     cancelled: Cancelled | None,
+    on_block: OnBlock | None = None,
 ) -> Iterator[tuple[int, Tile, Read]]:
     """Yield the blocks that are not done, each with what was read for it one block ahead.
 
@@ -144,6 +146,8 @@ def work_through(
             yield index, grid[index], data
             del data
             manifest.add(stage, index)
+            if on_block is not None:
+                on_block(stage, grid[index].core)
             if progress is not None:
                 progress(len(grid) - len(todo) + place + 1, len(grid), stage)
 

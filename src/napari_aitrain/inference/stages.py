@@ -12,7 +12,7 @@ import zarr
 from ..evaluation.calibration import Calibration
 from ..geometry import Region, Tile
 from ..tasks.protocol import FloatArray, LabelArray, Task
-from .blocks import Cancelled, Manifest, Progress, chunk_shape, make_grid, work_through
+from .blocks import Cancelled, Manifest, OnBlock, Progress, chunk_shape, make_grid, work_through
 from .image import PreparedImage
 from .objects import ObjectTable
 from .predictor import Network, predict_array
@@ -36,7 +36,7 @@ class Stages:
         The model's task.
     calibration : Calibration, optional
         How features become scores; None keeps the scores of the task.
-    progress, cancelled : callable, optional
+    progress, cancelled, on_block : callable, optional
         See `predict_volume`.
     """
 
@@ -48,9 +48,10 @@ class Stages:
         calibration: Calibration | None = None,
         progress: Progress | None = None,
         cancelled: Cancelled | None = None,
+        on_block: OnBlock | None = None,
     ) -> None:
         self.store, self.info, self.task, self.calibration = store, info, task, calibration
-        self.progress, self.cancelled = progress, cancelled
+        self.progress, self.cancelled, self.on_block = progress, cancelled, on_block
         self.manifest = Manifest(store / "manifest.jsonl")
         halo = [round_up(h, m) for h, m in zip(info.halo, info.multiple, strict=True)]
         self.network_grid = make_grid(info.shape, info.network_block, (halo[0], halo[1], halo[2]))
@@ -124,7 +125,7 @@ class Stages:
             shutil.rmtree(self.store / name, ignore_errors=True)
 
     def _work(self, stage: str, grid: list[Tile], read: Any) -> Any:
-        return work_through(stage, grid, self.manifest, read, self.progress, self.cancelled)
+        return work_through(stage, grid, self.manifest, read, self.progress, self.cancelled, self.on_block)
 
     def _read_maps(self, tile: Tile) -> FloatArray:
         maps = zarr.open_array(self.store / MAPS, mode="r")

@@ -17,7 +17,7 @@ from ..nets import InferenceNetwork, choose_device, choose_precision
 from ..tasks.protocol import Task
 from ..volumes import Volume
 from ..volumes.atomic import storage_errors
-from .blocks import Cancelled, Progress, decode_block, network_block
+from .blocks import Cancelled, OnBlock, Progress, decode_block, network_block
 from .halo import measure_halo, sample_piece
 from .image import PreparedImage, prepare_image
 from .predictor import Network, tile_voxels
@@ -42,6 +42,7 @@ def predict_volume(
     block_shape: Sequence[int] | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
+    on_block: OnBlock | None = None,
     resume: bool = False,
     network: Callable[[], Network] | None = None,
 ) -> StoredPrediction:
@@ -70,6 +71,10 @@ def predict_volume(
         Called with blocks done, blocks in all and the name of the stage.
     cancelled : callable, optional
         Asked before each block.
+    on_block : callable, optional
+        Called with the name of the stage and the region, in voxels of the prediction, that can now be read: of
+        ``maps.zarr`` after *network*, of ``pieces.zarr`` after *objects*, of ``labels.zarr`` after *stitching* and
+        *classes*.
     resume : bool
         Go on with what an interrupted prediction left in `store`.
     network : callable, optional
@@ -108,7 +113,7 @@ def predict_volume(
             store.mkdir(parents=True, exist_ok=True)
         write_info(store, info)
     calibration = Calibration.model_validate(model.card.calibration) if model.card.calibration else None
-    stages = Stages(store, info, task, calibration, progress, cancelled)
+    stages = Stages(store, info, task, calibration, progress, cancelled, on_block)
     with storage_errors(store):
         if stages.needs_network:
             stages.compute_maps(made or get_network(), prepared)

@@ -80,7 +80,7 @@ def measure(config: Path, to: Path) -> Message:
         YAML file of a `TrainConfig`.
     to : Path
         JSON file to write: an `Estimate` as plain data, or ``error``, ``what``, ``expected`` and ``remedy``. A run
-        that is asked for meanwhile comes first, and the answer is the error ``Cancelled``.
+        or another request that comes meanwhile goes first; the answer is then the error ``MeasureCancelledError``.
     """
     return {"measure": str(config), "to": str(to)}
 
@@ -132,6 +132,12 @@ class Inbox:
                 found.append(self._messages.get_nowait())
             except queue.Empty:
                 return found
+
+    def forget(self) -> None:
+        """Drop messages to a job that has ended; those to the worker itself stay."""
+        for message in self.messages():
+            if "kind" not in message:
+                self._messages.put(message)
 
     def wait(self, seconds: float) -> Message | None:
         """Return the next message of the standard input, or None after some time."""

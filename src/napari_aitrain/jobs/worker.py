@@ -30,6 +30,8 @@ from .failure import describe
 from .folder import CONFIG, CONTROL, JobFolder
 from .inbox import STOP, Inbox, Message
 from .lock import HEARTBEAT, Lock
+from .measuring import answer
+from .predict_config import PredictConfig
 from .queue import wait_for_turn
 
 _RESERVE = ".reserve"
@@ -87,6 +89,10 @@ def _serve(inbox: Inbox, bell: Bell | None = None) -> int:
         message = inbox.wait(1.0)
         if message is not None and message.get("kind") == "stop":
             return 0
+        if message is not None and "measure" in message:
+            answer(Path(message["measure"]), Path(message["to"]), lambda: inbox.waiting)
+            if bell is not None:
+                bell.ring()
         if message is None or "run" not in message:
             continue
         # After a failure memory and device may be in any state: a new process is safer.
@@ -133,7 +139,9 @@ def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True, bell: Bell | Non
                 return 0
             log.emit("state", state="starting", pid=os.getpid())
             with _reserve(job.path):
-                return _run(job, inbox, log)
+                code = _run(job, inbox, log)
+            inbox.forget()
+            return code
     finally:
         ring()
 
@@ -158,11 +166,16 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
         atomic_write_text(job.path / CONFIG, config_to_yaml(changed))
 
     try:
-        config = job.config()
-        from ..training.loop import run_training
-
+        config = job.settings()
         with _threads(config.threads):
-            run_training(job.path, config, emit, control, keep_config)
+            if isinstance(config, PredictConfig):
+                from .predicting import run_prediction
+
+                run_prediction(job, config, emit, control)
+            else:
+                from ..training.loop import run_training
+
+                run_training(job.path, config, emit, control, keep_config)
         if told_state(job.events()) not in ENDED:
             log.emit("state", state="stopped" if stopping else "done")
     except Exception as error:  # the worker's edge: whatever went wrong becomes an event
@@ -176,6 +189,7 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
 
 
 def _wait(job: JobFolder, lock: Lock, inbox: Inbox, log: EventLog) -> bool:
+    kept: dict[str, Message] = {}
     for news in wait_for_turn(job, lock.owner, inbox):
         if isinstance(news, list):
             names = ", ".join(other.name for other in news)
@@ -183,6 +197,10 @@ def _wait(job: JobFolder, lock: Lock, inbox: Inbox, log: EventLog) -> bool:
         elif news.get("kind") == "stop":
             log.emit("state", state="stopped")
             return False
+        elif news.get("kind") in ("preview", "ground-truth"):
+            kept[news["kind"]] = news
+    for message in kept.values():
+        inbox.put(message)
     return True
 
 

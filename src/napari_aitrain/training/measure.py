@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import AitrainError
 from ..geometry import Triple
 from ..nets.device import describe_device
 from .config import TrainConfig
@@ -47,7 +49,13 @@ class StepMeasurement:
     precision: str
 
 
-def measure_steps(config: TrainConfig, crops: CropSet, n: int = 3) -> StepMeasurement:
+class MeasureCancelledError(AitrainError, RuntimeError):
+    """A measurement was broken off on request."""
+
+
+def measure_steps(
+    config: TrainConfig, crops: CropSet, n: int = 3, cancelled: Callable[[], bool] = lambda: False
+) -> StepMeasurement:
     """Take `n` + 1 real steps on frozen crops and forget what they taught.
 
     Parameters
@@ -58,17 +66,34 @@ def measure_steps(config: TrainConfig, crops: CropSet, n: int = 3) -> StepMeasur
         Its frozen crops; they are only read.
     n : int
         Steps to time after the first, which also makes targets.
+    cancelled : callable
+        Asked before each step.
+
+    Raises
+    ------
+    MeasureCancelledError
+        If `cancelled` said so.
     """
+
+    def step() -> None:
+        if cancelled():
+            raise MeasureCancelledError(
+                "the estimate was broken off, because the worker has something else to do",
+                "an idle worker",
+                "ask again when the worker is idle",
+            )
+        setup.trainer.step(setup.sampler.batch(setup.batch_size, setup.device), 1.0)
+
     with tempfile.TemporaryDirectory(prefix="aitrain-measure-") as folder:
         began = time.perf_counter()
         setup = prepare(config, crops, Path(folder))
         fit_batch_size(setup)
-        setup.trainer.step(setup.sampler.batch(setup.batch_size, setup.device), 1.0)
+        step()
         started = time.perf_counter() - began
         times = []
         for _ in range(n):
             began = time.perf_counter()
-            setup.trainer.step(setup.sampler.batch(setup.batch_size, setup.device), 1.0)
+            step()
             times.append(time.perf_counter() - began)
         return StepMeasurement(
             seconds_per_step=min(times),

@@ -1,0 +1,132 @@
+"""Running a prediction job in the worker: progress, blocks, pause, stop, and going on after any interruption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..geometry import Region
+from ..inference import PredictionCancelledError, StoredPrediction, export, predict_volume
+from ..inference.stages import RAW
+from ..inference.store import LABELS, MAPS
+from ..models import load_model
+from ..nets.device import choose_device, choose_precision, describe_device
+from ..volumes import Volume, open_volume
+from ..volumes.atomic import storage_errors
+from ..volumes.opening import settle_axes
+from .events import last
+from .folder import JobFolder
+from .inbox import Message
+from .predict_config import PredictConfig
+
+ARRAYS = {"network": MAPS, "objects": RAW, "stitching": LABELS, "classes": LABELS}
+_SPANS = {"network": (0.0, 0.7), "objects": (0.7, 0.9), "classes": (0.7, 1.0), "stitching": (0.9, 1.0)}
+"""From which fraction of the whole to which a stage goes."""
+_PAUSED = 0.05
+
+
+def run_prediction(
+    job: JobFolder, config: PredictConfig, emit: Callable[..., None], control: Callable[[], list[Message]]
+) -> None:
+    """Predict what a job asks for, or go on with it.
+
+    Parameters
+    ----------
+    job : JobFolder
+        The result is its stored prediction.
+    config : PredictConfig
+        The job's settings.
+    emit, control : callable
+        As for `training.loop.run_training`. Events are state, log, warning, ``progress`` (done, total, stage,
+        fraction, seconds), ``block`` (stage, array, start, stop: what can be read of which array of the store, in
+        voxels of the prediction) and done.
+
+    Raises
+    ------
+    AitrainError
+        If it cannot be run.
+    """
+    running = _Running(job, emit, control)
+    model = load_model(config.model)
+    image = _open(config, len(model.card.channels))
+    emit("state", state="running")
+    try:
+        stored = predict_volume(
+            model, image, job.prediction, region=config.region, device=config.device, precision=config.precision,
+            progress=running.progress, cancelled=running.cancelled, on_block=running.block, resume=True,
+        )  # fmt: skip
+    except PredictionCancelledError:
+        return
+    for text in stored.info.notes:
+        emit("log", message=text)
+    for text in stored.info.warnings:
+        emit("warning", message=text)
+    if config.out is not None:
+        _export(stored, config)
+    device = choose_device(config.device)
+    precision = str(choose_precision(device, config.precision)).removeprefix("torch.")
+    emit("done", seconds=running.seconds, prediction=str(job.prediction), out=config.out,
+         device=describe_device(device), precision=precision)  # fmt: skip
+
+
+def _open(config: PredictConfig, channels: int) -> Volume:
+    def opened(axes: str | None) -> Volume:
+        return open_volume(
+            config.image, channels=config.channels, axes=axes, voxel_size=config.voxel_size, at=config.at
+        )
+
+    return settle_axes(opened(config.axes), lambda volume: len(volume.channels) == channels, opened)
+
+
+def _export(stored: StoredPrediction, config: PredictConfig) -> None:
+    assert config.out is not None
+    with storage_errors(config.out):
+        config.out.parent.mkdir(parents=True, exist_ok=True)
+    threshold = stored.info.threshold if config.threshold is None else config.threshold
+    if not (config.out.exists() and stored.wrote(config.out) and stored.written_at(config.out) == threshold):
+        export(stored, config.out, threshold)
+
+
+class _Running:
+    """What a running prediction tells, and what it hears."""
+
+    def __init__(self, job: JobFolder, emit: Callable[..., None], control: Callable[[], list[Message]]) -> None:
+        self._emit, self._control = emit, control
+        before = last(job.events(), "progress")
+        said = None if before is None else before.data.get("seconds")
+        self._before = float(said) if isinstance(said, (int, float)) else 0.0
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of prediction so far, over all runs of the job; pauses do not count."""
+        return self._before + time.monotonic() - self._began
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Tell how far it has come."""
+        begin, end = _SPANS[stage]
+        fraction = begin + (end - begin) * done / max(1, total)
+        self._emit("progress", done=done, total=total, stage=stage, fraction=fraction, seconds=self.seconds)
+
+    def block(self, stage: str, region: Region) -> None:
+        """Tell what can be read."""
+        self._emit("block", stage=stage, array=ARRAYS[stage], start=region.start, stop=region.stop)
+
+    def cancelled(self) -> bool:
+        """Hear messages; wait while paused; return whether to stop."""
+        paused_at: float | None = None
+        while True:
+            for message in self._control():
+                kind = message.get("kind")
+                if kind == "stop":
+                    return True
+                if kind == "pause" and paused_at is None:
+                    paused_at = time.monotonic()
+                    self._emit("state", state="paused")
+                elif kind == "resume" and paused_at is not None:
+                    self._began += time.monotonic() - paused_at
+                    paused_at = None
+                    self._emit("state", state="running")
+            if paused_at is None:
+                return False
+            time.sleep(_PAUSED)
