@@ -17,10 +17,10 @@ from .image import PreparedImage
 from .objects import ObjectTable
 from .predictor import Network, predict_array
 from .stitching import IdArray, Pieces, match_pieces, measure_pieces, merge_pieces
-from .store import LABELS, MAPS, PredictionInfo, create_array, from_bytes
+from .store import LABELS, MAPS, RAW, PredictionInfo, create_array, from_bytes
 from .tiles import round_up
 
-RAW, FACES, PIECES = "pieces.zarr", "faces", "pieces"
+FACES, PIECES = "faces", "pieces"
 
 
 class Stages:

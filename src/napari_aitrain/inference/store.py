@@ -21,6 +21,9 @@ from .objects import ObjectTable
 
 STORE_VERSION = 1
 INFO, MAPS, LABELS = "prediction.json", "maps.zarr", "labels.zarr"
+RAW = "pieces.zarr"
+"""Decoded blocks that are not stitched yet; it goes when all are."""
+
 SUFFIX = ".prediction"
 _AGAIN = "remove the folder and predict again"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..session import Session
     from .truths import GroundTruth
 
-_MOST = 4 * 2**30
+MOST_COPIED = 4 * 2**30
 _LOOK = (1, 64, 64)
 
 
@@ -38,13 +38,13 @@ def sources_of(session: Session, truth: GroundTruth) -> list[Source]:
         raise StorageError(session.saver.problem, "a project that can be saved", "mend that, and try again")
     project = session.saver.ensure_project()
     boxes = [box for box in session.boxes if box.image == truth.image]
-    frames = sorted({box.frame for box in boxes}) if boxes else [_shown_frame(session.viewer, frame)]
+    frames = sorted({box.frame for box in boxes}) if boxes else [shown_frame(session.viewer, frame)]
     writer = session.saver.writer(truth)
     found = []
-    opened = _on_disk(image, frame)
+    opened = on_disk(image, frame)
     for at in frames:
         if opened is None:
-            path, channels = copy_image(frame_volume(image, frame, at), project.folder / "images", _MOST), None
+            path, channels = copy_image(frame_volume(image, frame, at), project.folder / "images", MOST_COPIED), None
         else:
             path, channels = Path(image.source.path), opened[1]
         found.append(
@@ -66,7 +66,7 @@ def _labels_frame(at: tuple[int, ...], frame: LayerFrame) -> tuple[int, ...]:
     return tuple(0 if axis == frame.channel else index for axis, index in enumerate(at))
 
 
-def _shown_frame(viewer: Any, frame: LayerFrame) -> tuple[int, ...]:
+def shown_frame(viewer: Any, frame: LayerFrame) -> tuple[int, ...]:
     """Return the frame of the slice on screen."""
     first = viewer.dims.ndim - frame.ndim
     return tuple(
@@ -74,7 +74,7 @@ def _shown_frame(viewer: Any, frame: LayerFrame) -> tuple[int, ...]:
     )
 
 
-def _on_disk(image: Any, frame: LayerFrame) -> tuple[Volume, tuple[int, ...] | None] | None:
+def on_disk(image: Any, frame: LayerFrame) -> tuple[Volume, tuple[int, ...] | None] | None:
     """Return the file that a layer shows and which of its channels, all being None; None if it is not the same."""
     path = image.source.path
     if not path or frame.leading:

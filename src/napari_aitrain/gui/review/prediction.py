@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...geometry import Region
+from ...geometry import Region, triple
+from ...inference.store import StoredPrediction
+from ...jobs.folder import CONFIG
 from ...tasks.protocol import LabelArray
 from ...volumes.units import VoxelSize
 from .prediction_layer import Placement, PredictionLayer
@@ -65,6 +67,11 @@ class Prediction:
         """All of it, in its own voxels."""
         return Region.from_shape(self.data.labels.shape)
 
+    def take_table(self, store: Path) -> None:
+        """Take sizes and bounds of the objects of a stored prediction."""
+        objects = StoredPrediction.open(store).objects
+        self.sizes, self.bounds = objects.size, (objects.start, objects.stop)
+
     def classes(self) -> tuple[int, ...]:
         """Return the classes that can be drawn."""
         if not self.data.instances:
@@ -95,7 +102,7 @@ class Prediction:
         """Return a region that holds an object."""
         if self.bounds is not None and identity < len(self.bounds[0]):
             start, stop = self.bounds
-            return Region(tuple(start[identity].tolist()), tuple(stop[identity].tolist()))
+            return Region(triple(start[identity]), triple(stop[identity]))
         return self.whole
 
     def shown(self, region: Region) -> tuple[LabelArray, npt.NDArray[np.bool_]]:
@@ -130,3 +137,8 @@ def _sample(whole: Region) -> tuple[slice, slice, slice]:
         left //= extent
     x, y, z = slices
     return z, y, x
+
+
+def model_key(folder: Path) -> Path:
+    """Return the folder that stands for a model: that of its job, if a job made it."""
+    return folder.parent if folder.name == "model" and (folder.parent / CONFIG).is_file() else folder

@@ -17,7 +17,8 @@ from .correct import Written
 from .corrections import Corrections
 from .live import Live
 from .picking import Picked, pick_at
-from .prediction import BINS, Prediction
+from .prediction import BINS, Prediction, model_key
+from .runs import Runs
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -37,6 +38,8 @@ class Predictions:
     ----------
     live : Live
         Has a running training predict what is on screen.
+    runs : Runs
+        Predicts with a chosen model.
 
     Signals
     -------
@@ -65,6 +68,7 @@ class Predictions:
         self._corrections = Corrections(session)
         self._badge = Badge(session.viewer)
         self.live = Live(session)
+        self.runs = Runs(session)
         session.viewer.layers.events.removed.connect(self._on_removed)
         self.changed.connect(self._show_badge)
         self.live.changed.connect(self._show_badge)
@@ -91,7 +95,8 @@ class Predictions:
         return self._model
 
     def set_model(self, model: Path | None) -> None:
-        """Turn to the predictions of another model."""
+        """Turn to the predictions of another model; a job and its model are one."""
+        model = None if model is None else model_key(model)
         if model != self._model:
             self._model = model
             self._set_picked(None)
@@ -143,6 +148,7 @@ class Predictions:
 
     def propose_threshold(self, model: Path, threshold: float) -> None:
         """Take a model's own threshold, unless a person has chosen another."""
+        model = model_key(model)
         if self._thresholds.setdefault(model, threshold) == threshold and model == self._model:
             self._refresh(self.of_model())
             self.threshold_changed.emit(threshold)
@@ -272,6 +278,7 @@ class Predictions:
     def close(self) -> None:
         """Let go of the layers, which stay in the viewer."""
         self.live.close()
+        self.runs.close()
         self._badge.close()
         self.session.viewer.layers.events.removed.disconnect(self._on_removed)
         self._all = []

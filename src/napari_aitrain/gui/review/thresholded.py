@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ SCORE_COLOURS = 250
 
 # What napari draws is a number of 16 bits: 32 bits cost it three times the time of a slice.
 _MOST = 65535
+_KEPT_VOXELS = 2**24
 _VARIANTS = _MOST // SCORE_COLOURS
 
 
@@ -77,6 +78,7 @@ class Thresholded:
         self.hidden_classes: frozenset[int] = frozenset()
         self.hidden_ids: frozenset[int] = frozenset()
         self._table: ShownArray | None = None
+        self._read: dict[str, Any] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -127,6 +129,10 @@ class Thresholded:
         self.hidden_classes, self.hidden_ids = frozenset(hidden_classes), frozenset(hidden_ids)
         self._table = None
 
+    def forget_slices(self) -> None:
+        """Read again what is asked for next: more of the prediction is there."""
+        self._read = {}
+
     def __getitem__(self, index: Any) -> ShownArray:
         inner, axes = self._inner(index)
         shown = self._shown(inner)
@@ -147,8 +153,20 @@ class Thresholded:
         return ((0, *rest) if self.flat else tuple(rest)), ((*axes, ...) if axes else ())
 
     def _shown(self, index: tuple[Any, ...]) -> ShownArray:
-        labels: LabelArray = np.asarray(self.labels[index])
+        labels: LabelArray = self._kept("labels", index, lambda: np.asarray(self.labels[index]))
         return self._objects(labels) if self.instances else self._classes(labels, index)
+
+    def _kept(self, what: str, index: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+        """Return the slice on screen as it was read last: a moved threshold is no reason to read a file."""
+        if isinstance(self.labels, np.ndarray):
+            return read()
+        key = repr((what, index))
+        if key not in self._read:
+            array = read()
+            if array.size > _KEPT_VOXELS:
+                return array
+            self._read = dict(list(self._read.items())[-3:]) | {key: array}
+        return self._read[key]
 
     def _objects(self, labels: LabelArray) -> ShownArray:
         if self._table is None:
@@ -180,7 +198,7 @@ class Thresholded:
             shown &= labels != hidden
         drawn = _drawn(labels)
         if self.certainty is not None and (self.threshold > 0 or self.by_score):
-            certainty = self.certain(index)
+            certainty = self._kept("certainty", index, lambda: self.certain(index))
             shown &= certainty >= self.threshold * np.float32(255)
             if self.by_score:
                 drawn = (1 + _bins(certainty / np.float32(255))).astype(np.uint16)
