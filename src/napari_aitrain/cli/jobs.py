@@ -15,7 +15,9 @@ from .output import Output, spoken_time
 if TYPE_CHECKING:
     from ..jobs import JobFolder
 
-app = typer.Typer(help="Trainings: what runs, what has ended; go on with one that was stopped.", no_args_is_help=True)
+app = typer.Typer(
+    help="Trainings and predictions: what runs, what has ended; go on with one that was stopped.", no_args_is_help=True
+)
 
 Reference = Annotated[str, typer.Argument(help="A job's name or folder; a part of the name will do.", metavar="JOB")]
 
@@ -56,10 +58,11 @@ def _begun(job: JobFolder) -> float | None:
 
 
 def _row(job: JobFolder) -> dict[str, Any]:
-    from ..jobs import summarise
+    from ..jobs import PredictConfig, summarise
 
     try:
-        task = job.config().task
+        settings = job.settings()
+        task = settings.kind if isinstance(settings, PredictConfig) else settings.task
     except ConfigError:
         task = "?"
     return {"name": job.name, "task": task, "begun": _begun(job), **summarise(job)}
@@ -98,7 +101,7 @@ def show(job: Reference, as_json: options.Json = False) -> None:
     output = Output(as_json)
     found = find_job(job)
     row = _row(found)
-    config = found.config().model_dump(mode="json", exclude_defaults=True)
+    config = found.settings().model_dump(mode="json", exclude_defaults=True)
     warnings = [str(event.data.get("message", "")) for event in found.events() if event.kind == "warning"]
     if not as_json:
         output.say(f"{found.name}: {row['state']}", "bold")
@@ -129,7 +132,7 @@ def stop(
     grace: Annotated[float, typer.Option(help="Seconds without a sign of life after which it is killed.")] = 60.0,
     as_json: options.Json = False,
 ) -> None:
-    """Stop a job: its model and a checkpoint are kept, and `jobs resume` goes on."""
+    """Stop a job: a training's model and checkpoint, or what is predicted, are kept, and `jobs resume` goes on."""
     from ..jobs import stop_job
     from .running import finish
 
@@ -157,7 +160,7 @@ def run_again(folder: Path, output: Output, *, at_once: bool) -> None:
     JobError
         If it is none, or it has ended as planned.
     """
-    from ..jobs import RESUME, JobFolder
+    from ..jobs import RESUME, JobFolder, PredictConfig
     from ..jobs.lock import living_owner
     from . import running
     from .progress import show_events
@@ -170,13 +173,14 @@ def run_again(folder: Path, output: Output, *, at_once: bool) -> None:
         show_events(job.follow(), output.progress_console)
         running.finish(job, output)
         return
+    settings = job.settings()
     if job.state() == "done":
+        more = f"train on from its model: napari-aitrain train {job.path / 'job.yaml'} --model {job.model}"
         raise JobError(
             f"{job.name} has ended as planned",
             "a job with something left to do",
-            f"train on from its model: napari-aitrain train {job.path / 'job.yaml'} --model {job.model}",
+            f"its result is in {job.prediction}" if isinstance(settings, PredictConfig) else more,
         )
-    job.config()
     job.enqueue()
     running.run(job, output, at_once=at_once)
 
@@ -187,11 +191,11 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Delete a job's folder, its model too. Files that it did not write stay."""
+    """Delete a job's folder, its model or prediction too. Files that it did not write stay."""
     output = Output(as_json)
     found = find_job(job)
     if not yes:
-        typer.confirm(f"Delete {found.path} with its model?", abort=True, err=True)
+        typer.confirm(f"Delete {found.path} with all that it made?", abort=True, err=True)
     found.remove()
     if not as_json:
         output.say(f"Deleted {found.path}")

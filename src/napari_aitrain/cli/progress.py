@@ -19,7 +19,7 @@ _TELLING = 0.02
 
 
 class Shown:
-    """What is known of a training from its events so far."""
+    """What is known of a job from its events so far."""
 
     def __init__(self) -> None:
         self.state = "queued"
@@ -28,6 +28,8 @@ class Shown:
         self.best: float | None = None
         self.fraction: float | None = None
         self.seconds = 0.0
+        self.stage: str | None = None
+        self.blocks = (0, 0)
 
     def take(self, event: Event) -> None:
         """Learn from an event."""
@@ -40,6 +42,9 @@ class Shown:
             self.fraction = _number(data, "fraction")
             self.seconds = _number(data, "seconds") or 0.0
             self._better(_number(data, "best"))
+            if "stage" in data:
+                self.stage = str(data["stage"])
+                self.blocks = (int(data.get("done") or 0), int(data.get("total") or 0))
         elif event.kind == "metrics":
             self._better(_number(data.get("validation") or {}, "score"))
         elif event.kind == "done":
@@ -58,7 +63,8 @@ class Shown:
 
     def words(self) -> str:
         """Return it as a short line."""
-        parts = [f"step {self.step}"]
+        done, total = self.blocks
+        parts = [f"step {self.step}" if self.stage is None else f"{self.stage} {done} of {total}"]
         if self.loss is not None:
             parts.append(f"loss {self.loss:.3f}")
         if self.best is not None:

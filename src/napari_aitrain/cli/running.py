@@ -128,11 +128,15 @@ def _say_end(job: JobFolder, state: State, summary: dict[str, Any], output: Outp
         best = "" if summary["best"] is None else f", best score {summary['best']:.3f}"
         steps = "" if summary["steps"] is None else f" and {summary['steps']} steps"
         output.say(f"{words}{after}{steps}{best}.", "bold green")
-    if summary["model"] is None:
-        output.say("There is no model yet.")
-    else:
+    if "prediction" in summary:
+        output.say(f"Prediction: {summary['prediction']}")
+        if summary["out"] is not None:
+            output.say(f"Labels: {summary['out']}")
+    elif summary["model"] is not None:
         output.say(f"Model: {summary['model']}")
         output.say(f"Use it: napari-aitrain predict {_quoted(job.model)} IMAGE --out OUT.tif")
+    elif summary["kind"] == "training":
+        output.say("There is no model yet.")
     if state != "done":
         output.say(f"Go on: napari-aitrain jobs resume {_quoted(job.path)}")
 

@@ -180,6 +180,15 @@ class JobFolder:
         return self.path / LOG
 
     @property
+    def predicts(self) -> bool:
+        """Whether it is a prediction job; one whose config cannot be read counts as a training."""
+        try:
+            data = read_yaml(self.path / CONFIG)
+        except ConfigError:
+            return False
+        return isinstance(data, dict) and data.get("kind") == KIND
+
+    @property
     def prediction(self) -> Path:
         """Where the stored prediction of a prediction job is."""
         return self.path / PREDICTION
@@ -202,8 +211,7 @@ class JobFolder:
         ConfigError
             If it was changed to something that cannot be run.
         """
-        data = read_yaml(self.path / CONFIG)
-        if isinstance(data, dict) and data.get("kind") == KIND:
+        if self.predicts:
             return read_predict_config(self.path / CONFIG)
         return self.config()
 

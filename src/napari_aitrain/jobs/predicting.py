@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 from ..geometry import Region
 from ..inference import PredictionCancelledError, StoredPrediction, export, predict_volume
-from ..inference.stages import RAW
-from ..inference.store import LABELS, MAPS
+from ..inference.store import LABELS, MAPS, RAW
 from ..models import load_model
 from ..nets.device import choose_device, choose_precision, describe_device
 from ..volumes import Volume, open_volume

@@ -15,7 +15,10 @@ from .folder import JobFolder
 
 
 def summarise(job: JobFolder) -> dict[str, Any]:
-    """Return state, model, job, steps, seconds, best, device and precision; and ``failed`` if it did."""
+    """Return kind, state, model, job, steps, seconds, best, device and precision; and ``failed`` if it did.
+
+    Of a prediction job that is done, also ``prediction`` and ``out``: where its results are.
+    """
     events = job.events()
     state = job.state()
     done, progress, failed = (last(events, kind) for kind in ("done", "progress", "failed"))
@@ -27,7 +30,8 @@ def summarise(job: JobFolder) -> dict[str, Any]:
     if figures["best"] is None:
         figures["best"] = best_score(events)
     model = str(job.model) if (job.model / CARD).is_file() else None
-    summary = {"state": state, "model": model, "job": str(job.path), **figures}
+    kind = "prediction" if job.predicts else "training"
+    summary = {"kind": kind, "state": state, "model": model, "job": str(job.path), **figures}
     if failed is not None and state == "failed":
         summary["failed"] = failed.data
     return summary
