@@ -65,6 +65,8 @@ class JobCenter:
         A job's folder was deleted.
     failed : str, AitrainError
         A job that could not be started or failed: its name, and why. It was reported already.
+    closed
+        The session ends: let go of threads.
     """
 
     added = Signal(JobFolder)
@@ -72,6 +74,7 @@ class JobCenter:
     changed = Signal(JobFolder)
     removed = Signal(Path)
     failed = Signal(str, AitrainError)
+    closed = Signal()
 
     def __init__(self, make_worker: Callable[..., Worker] = Worker) -> None:
         self._main = MainThread()
@@ -213,6 +216,7 @@ class JobCenter:
             return
         self._closed = True
         self._main.close()
+        self.closed.emit()
         following = [known.thread for known in self._known.values() if known.thread is not None]
         if not self.keep_running:
             for known in self._known.values():

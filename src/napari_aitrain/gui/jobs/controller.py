@@ -78,7 +78,7 @@ class JobsController:
             key=str(job.path),
             name=job.name,
             state=told,
-            percent=digest.percent(),
+            percent=100 if state == "done" else digest.percent(),
             progress=digest.stage or (f"step {digest.step}" if digest.step else ""),
             left="" if state in ENDED else digest.time_left(),
             best="" if digest.best is None else f"{digest.best:.3f}",

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, QPointF, Qt
-from qtpy.QtGui import QPalette
+from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+_ON_DARK, _ON_LIGHT = ("#5aa9f0", "#f0b34c"), ("#1667b5", "#a85a00")
 Points = Sequence[tuple[float, float]]
 
 
@@ -34,6 +35,8 @@ class Curves(QWidget):
             plot.setMenuEnabled(False)
             plot.hideButtons()
             plot.getAxis("left").setWidth(46)
+            plot.getAxis("left").enableAutoSIPrefix(False)
+            plot.getAxis("bottom").enableAutoSIPrefix(False)
             line.hide()
         self._data: tuple[Points, Points] = ((), ())
         self.log = QCheckBox("Log scale")
@@ -85,7 +88,7 @@ class Curves(QWidget):
     def _colour(self) -> None:
         palette = self.palette()
         text, back = palette.color(QPalette.ColorRole.WindowText), palette.color(QPalette.ColorRole.Window)
-        accents = (palette.color(QPalette.ColorRole.Link), palette.color(QPalette.ColorRole.LinkVisited))
+        accents = [QColor(name) for name in (_ON_DARK if back.lightness() < 128 else _ON_LIGHT)]
         self._view.setBackground(back)
         for plot in (self._loss, self._score):
             plot.showGrid(x=True, y=True, alpha=0.2)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ...cli.output import spoken_time
-from ...cli.progress import Shown
 from ...jobs import Event
+from ..words import sentence, spoken_time
 
-LogLevel = str
+_TELLING = 0.02
 _TOLD = {
     "starting": "The worker starts.",
     "running": "Training.",
@@ -46,21 +45,33 @@ class LogLine:
         return f"{datetime.fromtimestamp(self.time):%H:%M:%S}  {mark}{self.text}"
 
 
-class Digest(Shown):
+class Digest:
     """State, progress, curves and log of a job.
 
     Attributes
     ----------
+    step : int
+        Steps so far.
+    loss, best, fraction : float or None
+        Newest loss, best score, and the share that is done where there is an end.
+    seconds : float
+        Time of training so far.
     losses, scores : list of (float, float)
         Step, and loss or validation score.
     lines : list of LogLine
         The log.
     failure : str
         Why it failed and what to do; empty unless it did.
+    stage : str
+        What a prediction is doing.
     """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
-        super().__init__()
+        self.step = 0
+        self.loss: float | None = None
+        self.best: float | None = None
+        self.fraction: float | None = None
+        self.seconds = 0.0
         self.losses: list[tuple[float, float]] = []
         self.scores: list[tuple[float, float]] = []
         self.lines: list[LogLine] = []
@@ -71,16 +82,16 @@ class Digest(Shown):
 
     def take(self, event: Event) -> None:
         """Learn from an event."""
-        super().take(event)
         data = event.data
         if event.kind == "progress":
             self._progress(data)
         elif event.kind == "metrics":
-            score = (data.get("validation") or {}).get("score")
-            if isinstance(score, (int, float)):
-                self.scores.append((float(data.get("step") or 0), float(score)))
+            score = _number(data.get("validation") or {}, "score")
+            self._better(score)
+            if score is not None:
+                self.scores.append((_number(data, "step") or 0.0, score))
         elif event.kind == "failed":
-            self.failure = "\n".join(str(data[key]) for key in ("what", "remedy") if data.get(key))
+            self.failure = "\n".join(sentence(str(data[key])) for key in ("what", "remedy") if data.get(key))
             self._say(event, "error", self.failure)
         elif event.kind == "state":
             self.failure = "" if data.get("state") in ("queued", "starting", "running") else self.failure
@@ -88,26 +99,41 @@ class Digest(Shown):
         elif event.kind in ("log", "warning"):
             self._say(event, "info" if event.kind == "log" else "warning", str(data.get("message", "")))
         elif event.kind == "done":
-            self.fraction = 1.0
-            self._say(event, "info", f"Done: {self.words()}.")
+            self._better(_number(data, "best"))
+            self._say(event, "info", "Done." if self.best is None else f"Done, best score {self.best:.3f}.")
 
     def percent(self) -> int | None:
         """Return how much is done, where there is an end."""
-        return None if self.fraction is None else round(100 * self.fraction)
+        return None if self.fraction is None else round(100 * min(1.0, self.fraction))
 
     def time_left(self) -> str:
         """Return the time left in words; empty where that is not known."""
-        left = self.seconds_left
-        return "" if left is None else spoken_time(left)
+        if self.fraction is None or self.fraction < _TELLING:
+            return ""
+        return spoken_time(self.seconds * (1 - self.fraction) / self.fraction)
 
     def _progress(self, data: dict[str, Any]) -> None:
-        if "total" in data:
-            done, total = float(data.get("done") or 0), float(data.get("total") or 0)
-            self.fraction = done / total if total else None
+        self.seconds = _number(data, "seconds") or self.seconds
+        if total := _number(data, "total"):
+            self.fraction = (_number(data, "done") or 0.0) / total
             self.stage = str(data.get("stage") or "")
-        if self.loss is not None and "step" in data:
+            return
+        self.step = int(_number(data, "step") or 0)
+        self.loss = _number(data, "loss")
+        self.fraction = _number(data, "fraction")
+        self._better(_number(data, "best"))
+        if self.loss is not None:
             self.losses.append((float(self.step), self.loss))
+
+    def _better(self, score: float | None) -> None:
+        if score is not None:
+            self.best = score if self.best is None else max(self.best, score)
 
     def _say(self, event: Event, level: str, text: str) -> None:
         if text:
             self.lines.append(LogLine(event.time, level, text))
+
+
+def _number(data: dict[str, Any], key: str) -> float | None:
+    value = data.get(key)
+    return float(value) if isinstance(value, (int, float)) else None

@@ -12,7 +12,7 @@ from .controller import JobsController
 from .view import JobsView
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
 
 
 class JobsDock(Dock):
@@ -20,11 +20,11 @@ class JobsDock(Dock):
 
     Parameters
     ----------
-    viewer : napari.Viewer
+    viewer : napari.viewer.Viewer
         The window that the dock is opened in.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.view = JobsView()
         layout = QVBoxLayout(self)

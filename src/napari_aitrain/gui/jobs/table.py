@@ -73,7 +73,7 @@ class JobTable(QTableWidget):
         for number, tip in enumerate(_TIPS):
             header.model().setHeaderData(number, Qt.Orientation.Horizontal, tip, Qt.ItemDataRole.ToolTipRole)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for number, width in enumerate((82, 74, 74, 50), start=1):
+        for number, width in enumerate((70, 66, 60, 44), start=1):
             self.setColumnWidth(number, width)
         rows: Any = self.verticalHeader()
         rows.setVisible(False)
@@ -81,6 +81,8 @@ class JobTable(QTableWidget):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setWordWrap(False)
         self.setItemDelegateForColumn(2, _ProgressDelegate(self))
         self.setAccessibleName("Jobs")
         self._keys: list[str] = []

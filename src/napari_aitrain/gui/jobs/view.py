@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSplitter, QStyle, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QStyle,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .log_view import LogView
 from .table import JobTable
@@ -21,7 +31,7 @@ _BUTTONS = {
     "pause": ("&Pause", "Let the job wait, to have the machine for something else. Its memory stays taken."),
     "resume": ("&Resume", "Go on where the job is: after a pause, a stop, a crash or a restart."),
     "stop": ("S&top", "End the training now. The model and a checkpoint are kept; Resume goes on."),
-    "remove": ("Re&move…", "Delete the job's folder, its model too. It asks first."),
+    "remove": ("Remo&ve…", "Delete the job's folder, its model too. It asks first."),
     "open": ("&Open folder", "Show the job's folder: settings, log, checkpoints, previews and the model."),
     "again": ("Train &again…", "Open the Train dock with this job's settings, to change some and train again."),
     "use": ("&Use model", "Show this model's predictions in the Review dock, and predict with it."),
@@ -129,6 +139,7 @@ class JobsView(QWidget):
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.empty)
         layout.addWidget(splitter, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         style = self.style()
         assert style is not None
         self.buttons["open"].setIcon(style.standardIcon(QStyle.StandardPixmap.SP_DirOpenIcon))

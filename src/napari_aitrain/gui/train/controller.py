@@ -133,6 +133,7 @@ class TrainController:
             (session.jobs.changed, self._on_job),
             (session.jobs.added, self._on_job),
             (session.jobs.removed, self._on_removed),
+            (session.jobs.closed, self.close),
         )
         for signal, slot in self._signals:
             signal.connect(slot)

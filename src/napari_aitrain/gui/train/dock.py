@@ -12,7 +12,7 @@ from .controller import TrainController
 from .view import TrainView
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
 
     from ...training.config import TrainConfig
 
@@ -22,11 +22,11 @@ class TrainDock(Dock):
 
     Parameters
     ----------
-    viewer : napari.Viewer
+    viewer : napari.viewer.Viewer
         The window that the dock is opened in.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.view = TrainView()
         layout = QVBoxLayout(self)

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 _WIDE = 1_000_000_000
 
 
-@dataclass(frozen=True)
+@dataclass
 class FormField:
     """A setting in a form.
 
@@ -69,7 +69,8 @@ def make_field(name: str, info: FieldInfo, label: str, none: str = "automatic") 
     elif get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is Literal:
         choices = get_args(get_args(kind)[0])
         field = FormField(name, Select(choices=choices, **shared), tuple, list)
-        field.widget.native.setMaximumHeight(20 * len(choices) + 6)
+        line = field.widget.native.fontMetrics().lineSpacing()
+        field.widget.native.setFixedHeight(line * len(choices) + 10)
     elif get_origin(kind) is tuple:
         field = FormField(name, LineEdit(**shared), _words(kind, optional), _joined)
         field.widget.native.setPlaceholderText(none if optional else "")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from magicgui.widgets import Container, Label, TextEdit
+from magicgui.widgets import TextEdit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from ...errors import ConfigError
 from ...tasks import get_task, task_names
 from ...training.config import TrainConfig
-from .fields import FormField, as_widget, choice_field, make_field
+from .fields import FormField, choice_field, make_field
 
 BASIC = ("name", "minutes", "initial_model", "statuses", "tags", "validation_fraction", "comments")
 ELSEWHERE = frozenset({"version", "task", "task_settings", "sources"})
@@ -60,14 +60,9 @@ class TrainForm(QWidget):
         self._fields = {name: self._make(name, info) for name, info in TrainConfig.model_fields.items()
                         if name not in ELSEWHERE}  # fmt: skip
         self.task = self._task_field()
-        self.description = Label(value="", label=" ")
-        self.description.native.setWordWrap(True)
+        self.description = QLabel()
+        self.description.setWordWrap(True)
         self._task_fields: dict[str, FormField] = {}
-        self._task_box: Any = Container(labels=True)
-        basic = [self._fields[name] for name in BASIC]
-        advanced = [field for name, field in self._fields.items() if name not in BASIC]
-        self._basic = Container(widgets=[self.task.widget, self.description, *as_widget(basic)])
-        self._advanced = Container(widgets=as_widget(advanced))
         self.more = QCollapsible("Advanced settings")
         self.more.setToolTip("Settings that have a tested default.")
         self.more.setDuration(0)
@@ -158,14 +153,15 @@ class TrainForm(QWidget):
         return model.model_fields
 
     def _show_task(self, name: str) -> None:
-        self.description.value = get_task(name).description
-        self._task_box.clear()
+        self.description.setText(get_task(name).description)
+        for old in self._task_fields.values():
+            self._advanced.removeRow(old.widget.native)
         self._task_fields = {
             key: make_field(key, info, key.replace("_", " ").capitalize())
             for key, info in self._task_settings().items()
         }
-        for field in self._task_fields.values():
-            self._task_box.append(field.widget)
+        for number, field in enumerate(self._task_fields.values()):
+            self._advanced.insertRow(number, _label(field), field.widget.native)
             field.widget.changed.connect(self._on_change)
 
     def _on_task(self, name: str) -> None:
@@ -181,9 +177,31 @@ class TrainForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        for container in (self._basic, self._advanced, self._task_box):
-            container.native.layout().setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._basic.native)
-        self.more.addWidget(self._task_box.native)
-        self.more.addWidget(self._advanced.native)
+        basic, self._advanced = _form_layout(), _form_layout()
+        basic.addRow(_label(self.task), self.task.widget.native)
+        basic.addRow(self.description)
+        for name in BASIC:
+            basic.addRow(_label(self._fields[name]), self._fields[name].widget.native)
+        for name, field in self._fields.items():
+            if name not in BASIC:
+                self._advanced.addRow(_label(field), field.widget.native)
+        folded = QWidget()
+        folded.setLayout(self._advanced)
+        self.more.addWidget(folded)
+        layout.addLayout(basic)
         layout.addWidget(self.more)
+
+
+def _form_layout() -> QFormLayout:
+    layout = QFormLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return layout
+
+
+def _label(field: FormField) -> QLabel:
+    label = QLabel(field.widget.label)
+    label.setToolTip(field.widget.tooltip)
+    label.setBuddy(field.widget.native)
+    return label

@@ -88,6 +88,7 @@ class StatusPanel(QWidget):
         layout.addLayout(self._grid)
         layout.addWidget(self.sentences)
         layout.addWidget(self.estimate)
+        layout.addStretch(1)
         self._status = Status()
         self.setValue(self._status)
 

@@ -57,16 +57,18 @@ class SourcesTable(QWidget):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setTabKeyNavigation(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setWordWrap(False)
         rows: Any = self.table.verticalHeader()
         rows.setVisible(False)
         self.table.setAccessibleName("Training sources")
-        self.table.setFixedHeight(104)
+        self.table.setFixedHeight(92)
         header: Any = self.table.horizontalHeader()
         for number, tip in enumerate(_TIPS):
             header.model().setHeaderData(number, Qt.Orientation.Horizontal, tip, Qt.ItemDataRole.ToolTipRole)
         for column in range(2):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-        self.table.setColumnWidth(2, 96)
+        self.table.setColumnWidth(2, 148)
         self.table.setColumnWidth(3, 44)
         self.empty = QLabel(
             "Nothing to train on yet. Paint ground truth in the Annotate dock and draw a box around it, or press + to "
@@ -108,7 +110,7 @@ class SourcesTable(QWidget):
             action.triggered.connect(lambda _on=False, name=name: self.add_requested.emit(name))
             menu.addAction(action)
         menu.setToolTipsVisible(True)
-        self.add.setText("+")
+        self.add.setText("+   ")
         self.add.setMenu(menu)
         self.add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.add.setToolTip("Add a training source: from layers, from files or from an earlier project.")

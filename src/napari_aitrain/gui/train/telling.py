@@ -6,15 +6,14 @@ import re
 from collections.abc import Callable
 
 from ...annotation.findings import Finding
-from ...cli.output import spoken_time
 from ...errors import AitrainError
 from ...training.config import TrainConfig, known_keys
+from ..words import sentence, spoken_size, spoken_time
 from .checker import Checked
 from .status import Problem, Status
 
 _TO_SOURCES = frozenset({"no-boxes", "no-volume", "same-layer", "no-common-magnification"})
 _TO_FIELD = {"few-annotations": "", "no-validation": "field:validation_fraction"}
-_GIB = 2**30
 
 
 def status_of(checked: Checked, target_of_place: Callable[[str], str]) -> Status:
@@ -28,11 +27,14 @@ def status_of(checked: Checked, target_of_place: Callable[[str], str]) -> Status
         Turns the name of a box or file into what "show me" goes to; empty for nothing.
     """
     found = checked.readiness
+    problems = []
+    for one in found.findings:
+        target = _target(one, target_of_place)
+        problems.append(Problem(one.level, sentence(one.message), sentence(one.remedy), target))
+    roles = {role: (each.boxes, each.labelled, each.objects) for role, each in found.roles.items()}
     return Status(
-        problems=[Problem(one.level, one.message, one.remedy, _target(one, target_of_place)) for one in found.findings],
-        counts={role: (each.boxes, each.labelled, each.objects) for role, each in found.roles.items()}
-        if found.dims
-        else None,
+        problems=problems,
+        counts=roles if found.dims else None,
         sentences=[text for text in (found.sentence, _dims(checked), _classes(checked)) if text],
         estimate=_estimate(checked),
     )
@@ -41,7 +43,16 @@ def status_of(checked: Checked, target_of_place: Callable[[str], str]) -> Status
 def status_of_error(error: AitrainError) -> Status:
     """Return what is shown when there is not even a config."""
     named = next((key for key in known_keys(TrainConfig) if re.search(rf"\b{key}\b", error.what)), "")
-    return Status([Problem("error", error.what, error.remedy or error.expected, f"field:{named}" if named else "")])
+    return Status(
+        [
+            Problem(
+                "error",
+                sentence(error.what),
+                sentence(error.remedy or error.expected),
+                f"field:{named}" if named else "",
+            )
+        ]
+    )
 
 
 def _target(finding: Finding, target_of_place: Callable[[str], str]) -> str:
@@ -72,9 +83,5 @@ def _estimate(checked: Checked) -> str:
     if one is None:
         return checked.trouble
     after = spoken_time(max(1, one.seconds_to_first_preview))
-    sizes = f"{_size(one.peak_memory_bytes)} of memory, {_size(one.disk_bytes)} of disk"
+    sizes = f"{spoken_size(one.peak_memory_bytes)} of memory, {spoken_size(one.disk_bytes)} of disk"
     return f"First result after about {after}; {sizes}; on {one.device} in {one.precision}."
-
-
-def _size(count: float) -> str:
-    return f"{count / _GIB:.1f} GiB" if count >= _GIB / 10 else f"{count / 2**20:.0f} MiB"

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -103,6 +104,7 @@ class TrainView(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.message)
         self.set_message("")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
 
 def _scrolling(widget: QWidget) -> QScrollArea:

@@ -1,0 +1,41 @@
+"""Figures as people say them; the command line has its own, and its imports would slow the docks down."""
+
+from __future__ import annotations
+
+
+def spoken_time(seconds: float) -> str:
+    """Return a time as people say it.
+
+    Examples
+    --------
+    >>> spoken_time(5), spoken_time(75), spoken_time(7300)
+    ('5 s', '1 min 15 s', '2 h 1 min')
+    """
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def spoken_size(count: float) -> str:
+    """Return a number of bytes as people say it.
+
+    Examples
+    --------
+    >>> spoken_size(52_428_800), spoken_size(3e9)
+    ('50 MiB', '2.8 GiB')
+    """
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 / 10 else f"{count / 2**20:.0f} MiB"
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital first letter; errors begin with a small one.
+
+    Examples
+    --------
+    >>> sentence("there is nothing to train on")
+    'There is nothing to train on'
+    """
+    return text[:1].upper() + text[1:]
