@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from napari_aitrain.annotation.world import WorldBox
 from napari_aitrain.gui.frames import LayerFrame
 from napari_aitrain.volumes import open_volume, read_labels
 
-pytest.importorskip("napari_aitrain.gui.review.predictions")
 
 
 def add_image(viewer, shape=(40, 96, 128), **options):

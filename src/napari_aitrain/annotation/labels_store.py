@@ -83,8 +83,8 @@ class LabelsStore:
             if not self._exists(fine):
                 continue
             steps = tuple(slice(s.start, s.stop, m) for s, m in zip(fine.slices, self.magnification, strict=True))
-            values = self._array[steps[1:]][None] if self._flat else self._array[steps]
-            yield region, np.asarray(values, np.int32)
+            values = np.asarray(self._array[steps[1:] if self._flat else steps], np.int32)
+            yield region, values.reshape(region.shape)
 
     def _exists(self, fine: Region) -> bool:
         first = [start // size for start, size in zip(fine.start[-self._array.ndim :], self._array.chunks, strict=True)]

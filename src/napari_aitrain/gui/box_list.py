@@ -21,10 +21,13 @@ class BoxList:
         After any change of the boxes.
     selected_changed : str
         The id of the box that is now selected; empty for none.
+    committed
+        Before `changed`, when the change is a step that can be undone.
     """
 
     changed = Signal()
     selected_changed = Signal(str)
+    committed = Signal()
 
     def __init__(self, boxes: Iterable[WorldBox] = ()) -> None:
         self._boxes: tuple[WorldBox, ...] = tuple(boxes)
@@ -90,6 +93,17 @@ class BoxList:
         self._undo, self._redo = [], []
         self._set(tuple(boxes))
 
+    def rename_image(self, old: str, new: str) -> None:
+        """Follow an image layer that has another name now; no step of undo, but every step follows."""
+
+        def renamed(boxes: tuple[WorldBox, ...]) -> tuple[WorldBox, ...]:
+            return tuple(box.model_copy(update={"image": new}) if box.image == old else box for box in boxes)
+
+        self._undo, self._redo = [renamed(one) for one in self._undo], [renamed(one) for one in self._redo]
+        boxes = renamed(self._boxes)
+        if boxes != self._boxes:
+            self._set(boxes)
+
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to undo."""
@@ -115,6 +129,7 @@ class BoxList:
     def _commit(self, boxes: tuple[WorldBox, ...]) -> None:
         self._undo = [*self._undo[1 - _HISTORY :], self._boxes]
         self._redo = []
+        self.committed.emit()
         self._set(boxes)
 
     def _set(self, boxes: tuple[WorldBox, ...]) -> None:

@@ -27,6 +27,10 @@ class Session:
         Which labels layers are ground truth, of which image, with which classes.
     saver : annotate.Saver
         Keeps labels and boxes in the project folder.
+    history : annotate.History
+        Undo and redo over boxes and classes.
+    scene : annotate.BoxScene
+        Shows the boxes over the layers.
     jobs : jobs.JobCenter
         The worker, and the jobs that are followed.
     predictions : review.Predictions
@@ -34,7 +38,9 @@ class Session:
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
+        from .annotate.history import History
         from .annotate.saver import Saver
+        from .annotate.scene import BoxScene
         from .annotate.truths import GroundTruths
         from .jobs.center import JobCenter
         from .review.predictions import Predictions
@@ -42,7 +48,9 @@ class Session:
         self.viewer = viewer
         self.boxes = BoxList()
         self.truths = GroundTruths(viewer)
+        self.history = History(self.boxes, self.truths)
         self.saver = Saver(self)
+        self.scene = BoxScene(self)
         self.jobs = JobCenter()
         self.predictions = Predictions(self)
 

@@ -138,11 +138,11 @@ class LayerChanges:
                 range((part.start or 0) // size, -(-(n if part.stop is None else part.stop) // size))
                 for part, size, n in zip(key, sizes, self.layer.data.shape, strict=True)
             ]
-            places = itertools.product(*ranges)
+            places = list(itertools.product(*ranges))
         else:
             arrays = np.broadcast_arrays(*(np.asarray(part) for part in key))
             stacked = np.stack([a.ravel() // size for a, size in zip(arrays, sizes, strict=True)], axis=1)
-            places = iter(tuple(int(n) for n in row) for row in np.unique(stacked, axis=0))
+            places = [tuple(int(n) for n in row) for row in np.unique(stacked, axis=0)]
         return {self._as_tile(place, leading) for place in places}
 
     def _as_tile(self, place: tuple[int, ...], leading: int) -> Tile:
@@ -151,4 +151,4 @@ class LayerChanges:
 
 
 def _sum(values: npt.NDArray[np.int32]) -> int:
-    return crc32(np.ascontiguousarray(values)) if values.any() else 0
+    return crc32(np.ascontiguousarray(values).data) if values.any() else 0

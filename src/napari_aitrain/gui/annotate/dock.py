@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
+
+from ..session import session_of
+from .box_controller import BoxController
+from .box_view import BoxView
+from .class_view import ClassView
+from .project_controller import ProjectController
+from .project_view import ProjectView
+from .truth_controller import TruthController
+from .truth_view import TruthView
 
 if TYPE_CHECKING:
     import napari
@@ -21,3 +32,41 @@ class AnnotateDock(QWidget):
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
+        session = session_of(viewer)
+        self.truth_view, self.class_view = TruthView(), ClassView()
+        self.box_view, self.project_view = BoxView(), ProjectView()
+        top = self._lay_out()
+        self.truths = TruthController(session, self.truth_view, self.class_view)
+        self.boxes = BoxController(session, self.box_view)
+        self.project = ProjectController(session, self.project_view, top)
+        for keys, slot in (
+            (QKeySequence.StandardKey.Undo, self.boxes.undo),
+            (QKeySequence.StandardKey.Redo, self.boxes.redo),
+            (Qt.Key.Key_Escape, self.boxes.drawing.stop),
+        ):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(slot)
+        parts = (self.truths, self.boxes, self.project)
+        self.destroyed.connect(lambda: [part.close() for part in parts])
+
+    def _lay_out(self) -> QVBoxLayout:
+        inner = QWidget()
+        top = QVBoxLayout(inner)
+        top.setContentsMargins(4, 4, 4, 4)
+        for title, parts in (("Ground truth", (self.truth_view, self.class_view)), ("Boxes", (self.box_view,))):
+            group = QGroupBox(title)
+            column = QVBoxLayout(group)
+            for part in parts:
+                column.addWidget(part)
+            top.addWidget(group, 1 if title == "Boxes" else 0)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.project_view)
+        return top

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QCoreApplication, QTimer
 
 from ...annotation.project import Project, ProjectState
 from ...errors import AitrainError
-from ...home import home
 from ..jobs.main_thread import MainThread
 from ..settings import preferences
 from .kept import kept_state
+from .open_projects import base_folder, let_go, take
 from .restore import restore
 from .sources import sources_of
 from .writing import TruthWriter, Work, write_all
@@ -63,6 +63,7 @@ class Saver:
         self._timer.start(round(1000 * preferences().autosave_interval))
         session.truths.changed.connect(self._on_truths)
         session.viewer.layers.events.removing.connect(self._on_removing)
+        QCoreApplication.instance().aboutToQuit.connect(self.close)
 
     @property
     def pending(self) -> bool:
@@ -119,10 +120,11 @@ class Saver:
             If the disk is full or read-only.
         """
         if self.project is None:
-            base = preferences().projects_folder or home() / "projects"
+            base = base_folder()
             name = time.strftime("%Y-%m-%d %H.%M.%S")
             folder = next(f for n in range(1, 1000) if not (f := base / (name if n == 1 else f"{name} ({n})")).exists())
             self.project = Project.create(folder)
+            take(folder)
         return self.project
 
     def writer(self, truth: GroundTruth) -> TruthWriter:
@@ -135,7 +137,8 @@ class Saver:
             return
         self._closed = True
         self._timer.stop()
-        self._flush(_LAST_SWEEP)
+        if self._flush(_LAST_SWEEP) and self.project is not None:
+            let_go(self.project.folder)
         self._session.truths.changed.disconnect(self._on_truths)
         self._session.viewer.layers.events.removing.disconnect(self._on_removing)
         self._thread.shutdown()
@@ -145,6 +148,9 @@ class Saver:
         self._writers.clear()
 
     def _take_over(self, project: Project) -> None:
+        if self.project is not None:
+            let_go(self.project.folder)
+        take(project.folder)
         self.project = project
 
     def _tick(self) -> None:

@@ -87,10 +87,13 @@ class GroundTruths:
         After any change of a ground truth, or of which there are.
     current_changed : str
         The name of the labels layer that is worked on; empty for none.
+    classes_set
+        After a change of classes that can be undone.
     """
 
     changed = Signal()
     current_changed = Signal(str)
+    classes_set = Signal()
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
@@ -98,6 +101,8 @@ class GroundTruths:
         self._current: Labels | None = None
         self._names: dict[Any, str] = {}
         self._largest: dict[Any, int] = {}
+        self._undo: list[tuple[str, tuple[LabelClass, ...]]] = []
+        self._redo: list[tuple[str, tuple[LabelClass, ...]]] = []
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.selection.events.active.connect(self._on_active)
@@ -253,8 +258,44 @@ class GroundTruths:
         """Add a class with the next free id and colour, and return it."""
         number = max([entry.id for entry in truth.classes] + [truth.background_id or 0]) + 1
         entry = LabelClass(number, name or f"class {number - 1}", colour_of_class(len(truth.classes)))
-        self.update(truth, classes=(*truth.classes, entry))
+        self.set_classes(truth, (*truth.classes, entry))
         return entry
+
+    def set_classes(self, truth: GroundTruth, classes: tuple[LabelClass, ...]) -> None:
+        """Change the classes, as a step that can be undone."""
+        self._undo.append((truth.key, truth.classes))
+        self._redo.clear()
+        self.classes_set.emit()
+        self.update(truth, classes=classes)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change of classes to undo."""
+        return bool(self._undo)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change of classes to redo."""
+        return bool(self._redo)
+
+    def undo(self) -> None:
+        """Go back one change of classes, if there is one."""
+        self._step(self._undo, self._redo)
+
+    def redo(self) -> None:
+        """Go forward one change of classes, if there is one."""
+        self._step(self._redo, self._undo)
+
+    def _step(
+        self, back: list[tuple[str, tuple[LabelClass, ...]]], forth: list[tuple[str, tuple[LabelClass, ...]]]
+    ) -> None:
+        while back:
+            key, classes = back.pop()
+            truth = self.of_key(key)
+            if truth is not None:
+                forth.append((key, truth.classes))
+                self.update(truth, classes=classes)
+                return
 
     def _add(self, layer: Labels, truth: GroundTruth, new: bool = False) -> None:
         self._truths[layer] = truth

@@ -1,0 +1,158 @@
+"""Draw, list and change boxes: a view without knowledge."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from ...geometry import Region
+from .box_table import BoxTable
+
+_MOST = 2**24
+_HINT = (
+    "A box says: here I vouch for what is painted. Press Draw and drag on the image, around something that you "
+    "painted; one or two small boxes are enough for a first training."
+)
+_ON_SELECTED = (
+    ("go_to", "Go to", "Bring the selected box into view."),
+    ("duplicate", "Duplicate", "Add a box of the same size and kind beside the selected one."),
+    ("to_slice", "To slice", "Stretch the selected box, along the axis that is not on screen, to the slice that is."),
+    ("snap", "Snap", "Shrink the selected box to whole voxels of the magnification of the ground truth."),
+    ("delete", "Delete", "Delete the selected box; what is painted stays."),
+)
+
+
+class BoxView(QWidget):
+    """The table of boxes, with what makes and changes them.
+
+    Signals
+    -------
+    draw_toggled : bool
+        Whether the next drag on the image is to draw a box.
+    depth_changed : int
+        Voxels along the axis that is not on screen.
+    asked : str
+        ``add``, ``undo``, ``redo``, or one of the actions on the selected box.
+    generate_asked : int, int
+        How many boxes, and how many voxels wide.
+    region_changed : object
+        The Region that was typed for the selected box.
+    """
+
+    draw_toggled = Signal(bool)
+    depth_changed = Signal(int)
+    asked = Signal(str)
+    generate_asked = Signal(int, int)
+    region_changed = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hint = QLabel(_HINT)
+        self.hint.setWordWrap(True)
+        self.table = BoxTable()
+        self.table.setMinimumHeight(120)
+        self.draw = QPushButton("&Draw box")
+        self.draw.setCheckable(True)
+        self.draw.setToolTip("Drag on the image, in any of its three views, to draw a box. Escape stops.")
+        self.draw.toggled.connect(self.draw_toggled)
+        self.deep = _spin(1, "Voxels of a drawn box along the axis that is not on screen, around this slice.")
+        self.deep.setValue(32)
+        self.deep.valueChanged.connect(self.depth_changed)
+        self.many = _spin(1, "How many boxes to place at random, none over another.")
+        self.many.setMaximum(999)
+        self.many.setValue(4)
+        self.wide = _spin(1, "Extent of each of these boxes in voxels, along every axis.")
+        self.wide.setValue(64)
+        self.on_selected = {name: self._tool(name, text, tip) for name, text, tip in _ON_SELECTED}
+        self.add = self._tool("add", "Add at &view", "Add a box in the middle of what is on screen.")
+        self.undo = self._tool("undo", "Undo", "Undo the last change of boxes or classes (Ctrl+Z).")
+        self.redo = self._tool("redo", "Redo", "Do it again (Ctrl+Shift+Z).")
+        self.generate = QPushButton("&Place")
+        self.generate.setToolTip("Place boxes at random over the image, so that they are a fair sample of it.")
+        self.generate.clicked.connect(lambda: self.generate_asked.emit(self.many.value(), self.wide.value()))
+        self._numbers = [[_spin(low, tip) for _ in range(3)] for low, tip in ((0, _START), (1, _SIZE))]
+        for number in (*self._numbers[0], *self._numbers[1]):
+            number.setKeyboardTracking(False)
+            number.valueChanged.connect(self._on_number)
+        self._lay_out()
+        self.set_region(None)
+        self.set_enabled(False)
+
+    def set_enabled(self, image: bool) -> None:
+        """Whether there is an image to draw on."""
+        for widget in (self.draw, self.add, self.generate):
+            widget.setEnabled(image)
+
+    def set_history(self, undo: bool, redo: bool) -> None:
+        """Whether there is something to undo, and to redo."""
+        self.undo.setEnabled(undo)
+        self.redo.setEnabled(redo)
+
+    def set_drawing(self, on: bool) -> None:
+        """Show whether the tool is on."""
+        self.draw.blockSignals(True)
+        self.draw.setChecked(on)
+        self.draw.blockSignals(False)
+
+    def set_region(self, region: Region | None, flat: bool = False) -> None:
+        """Show where the selected box lies, in voxels of its image; None for no box."""
+        values = ((0, 0, 0), (1, 1, 1)) if region is None else (region.start, region.shape)
+        for row, three in zip(self._numbers, values, strict=True):
+            for number, value in zip(row, reversed(three), strict=True):
+                number.blockSignals(True)
+                number.setValue(value)
+                number.setEnabled(region is not None)
+                number.blockSignals(False)
+            row[2].setEnabled(region is not None and not flat)
+        for action in self.on_selected.values():
+            action.setEnabled(region is not None)
+
+    def _on_number(self) -> None:
+        start, size = ([number.value() for number in reversed(row)] for row in self._numbers)
+        self.region_changed.emit(Region.from_shape(size, start))
+
+    def _tool(self, name: str, text: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda: self.asked.emit(name))
+        return button
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.hint)
+        layout.addLayout(_row(self.draw, self.deep, "voxels deep", self.add))
+        layout.addLayout(_row(self.generate, self.many, "boxes,", self.wide, "voxels wide"))
+        layout.addWidget(self.table, 1)
+        layout.addLayout(_row(*self.on_selected.values()))
+        grid = QGridLayout()
+        for place, text in enumerate(("x", "y", "z")):
+            grid.addWidget(QLabel(text), 0, place + 1, Qt.AlignmentFlag.AlignHCenter)
+        for line, (text, row) in enumerate(zip(("First voxel", "Size (voxels)"), self._numbers, strict=True), 1):
+            grid.addWidget(QLabel(text), line, 0)
+            grid.setColumnStretch(0, 1)
+            for place, number in enumerate(row):
+                grid.addWidget(number, line, place + 1)
+        layout.addLayout(grid)
+        layout.addLayout(_row(self.undo, self.redo))
+
+
+_START = "Where the selected box begins, in voxels of its image."
+_SIZE = "How large the selected box is, in voxels of its image. Fewer than 32 are too few to learn from well."
+
+
+def _spin(low: int, tip: str) -> QSpinBox:
+    spin = QSpinBox()
+    spin.setRange(low, _MOST)
+    spin.setToolTip(tip)
+    spin.setFixedWidth(84)
+    return spin
+
+
+def _row(*parts: QWidget | str) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    for part in parts:
+        row.addWidget(QLabel(part) if isinstance(part, str) else part)
+    row.addStretch()
+    return row

@@ -1,0 +1,79 @@
+"""Where the work is kept, and whether all of it is: a view without knowledge."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+
+class ProjectView(QWidget):
+    """The line at the bottom of the dock.
+
+    Signals
+    -------
+    open_asked, retry_asked
+        The buttons.
+    """
+
+    open_asked = Signal()
+    retry_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.status = QLabel("Nothing to save yet.")
+        self.status.setWordWrap(True)
+        self.status.setToolTip("Labels and boxes are saved by themselves, every few seconds of work.")
+        self.retry = QPushButton("&Save again")
+        self.retry.setToolTip("Try to save now what could not be saved.")
+        self.retry.hide()
+        self.open = QPushButton("&Open project…")
+        self.open.setToolTip("Bring back the images, ground truths and boxes of an earlier project folder.")
+        self.retry.clicked.connect(self.retry_asked)
+        self.open.clicked.connect(self.open_asked)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.status, 1)
+        layout.addWidget(self.retry)
+        layout.addWidget(self.open)
+
+    def set_saved(self, when: str, folder: str) -> None:
+        """Show that everything was saved."""
+        self.status.setText(f"Saved at {when}")
+        self.status.setToolTip(f"Labels and boxes are saved by themselves, in {folder}")
+        self.retry.hide()
+
+    def set_failed(self, why: str) -> None:
+        """Show that something could not be saved."""
+        self.status.setText(f"Not saved: {why}")
+        self.status.setToolTip("Nothing is lost: it is in memory, and saving is tried again every few seconds.")
+        self.retry.show()
+
+
+class ReopenView(QWidget):
+    """The offer to go on where napari ended.
+
+    Signals
+    -------
+    reopen_asked, dismissed
+        The buttons.
+    """
+
+    reopen_asked = Signal()
+    dismissed = Signal()
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        label = QLabel(text)
+        label.setWordWrap(True)
+        self.reopen = QPushButton("&Reopen it")
+        self.reopen.setToolTip("Bring back its images, ground truths and boxes.")
+        self.dismiss = QPushButton("Not now")
+        self.dismiss.setToolTip("Leave it as it is; it can be opened later with Open project…")
+        self.reopen.clicked.connect(self.reopen_asked)
+        self.dismiss.clicked.connect(self.dismissed)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.reopen)
+        buttons.addWidget(self.dismiss)
+        layout = QVBoxLayout(self)
+        layout.addWidget(label)
+        layout.addLayout(buttons)

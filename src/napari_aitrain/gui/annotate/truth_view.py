@@ -1,0 +1,138 @@
+"""Choose an image and a ground truth, or make a new one: a view without knowledge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+_MODES = {
+    "Instances: number every object": "instances",
+    "Classes: name every voxel": "classes",
+}
+_NO_IMAGE = "Open an image first: File ▸ Open File, or File ▸ Open Sample ▸ AI Train."
+_NO_TRUTH = "Now make a ground truth: an empty labels layer that you paint what is to be found into."
+
+
+class TruthView(QWidget):
+    """Image, ground truth, and what makes a new one.
+
+    Signals
+    -------
+    image_chosen, truth_chosen : str
+        Name of the layer.
+    new_asked : str, str
+        Mode and magnification.
+    adopt_asked : str, str
+        Name of a labels layer, and mode.
+    """
+
+    image_chosen = Signal(str)
+    truth_chosen = Signal(str)
+    new_asked = Signal(str, str)
+    adopt_asked = Signal(str, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hint = QLabel(_NO_IMAGE)
+        self.hint.setWordWrap(True)
+        self.image = _combo("The image that is annotated. Boxes and new ground truth belong to it.")
+        self.truth = _combo("The ground truth that you paint into: labels that you vouch for.")
+        self.mode = _combo(
+            "Instances tell touching objects of one kind apart (cells, nuclei, neurons). "
+            "Classes name what each voxel is (membrane, mitochondrion, nothing)."
+        )
+        for text, mode in _MODES.items():
+            self.mode.addItem(text, mode)
+        self.magnification = _combo(
+            "How much coarser than the image to paint, in x-y-z order: 1 is every voxel, 2 is half as fine in every "
+            "axis, 2-2-1 in x and y alone. Coarser is faster to paint and to train, and sees further around."
+        )
+        self.magnification.setEditable(True)
+        self.new = _button("&New ground truth", "Add an empty labels layer that lies exactly on the image.")
+        self.labels = _combo("Labels that are open and no ground truth yet.")
+        self.adopt = _button("Use as ground truth", "Take these labels as ground truth of the image, as they are.")
+        self._lay_out()
+        self.image.activated.connect(lambda: self.image_chosen.emit(self.image.currentText()))
+        self.truth.activated.connect(lambda: self.truth_chosen.emit(self.truth.currentText()))
+        self.new.clicked.connect(lambda: self.new_asked.emit(self._mode, self.magnification.currentText()))
+        self.adopt.clicked.connect(lambda: self.adopt_asked.emit(self.labels.currentText(), self._mode))
+
+    def set_images(self, names: Sequence[str], current: str) -> None:
+        """Offer these images."""
+        _fill(self.image, names, current)
+        self._update()
+
+    def set_truths(self, names: Sequence[str], current: str) -> None:
+        """Offer these ground truths."""
+        _fill(self.truth, names, current)
+        self._update()
+
+    def set_labels(self, names: Sequence[str]) -> None:
+        """Offer these labels layers to be taken as ground truth."""
+        _fill(self.labels, names, self.labels.currentText())
+        self._adopt_row.setVisible(bool(names))
+
+    def set_magnifications(self, texts: Sequence[str]) -> None:
+        """Offer these magnifications; what was chosen stays."""
+        _fill(self.magnification, texts, self.magnification.currentText() or "1")
+
+    @property
+    def _mode(self) -> str:
+        return str(self.mode.currentData())
+
+    def _update(self) -> None:
+        images, truths = self.image.count() > 0, self.truth.count() > 0
+        self.hint.setText(_NO_TRUTH if images else _NO_IMAGE)
+        self.hint.setVisible(not (images and truths))
+        for widget in (self.image, self.mode, self.magnification, self.new, self.adopt):
+            widget.setEnabled(images)
+        self.truth.setEnabled(truths)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for text, widget in (("&Image", self.image), ("Ground &truth", self.truth), ("&Kind", self.mode)):
+            form.addRow(text, widget)
+        row = QHBoxLayout()
+        row.addWidget(self.magnification)
+        row.addWidget(self.new, 1)
+        label = QLabel("&Magnification")
+        label.setBuddy(self.magnification)
+        form.addRow(label, row)
+        self._adopt_row = QWidget()
+        adopt = QHBoxLayout(self._adopt_row)
+        adopt.setContentsMargins(0, 0, 0, 0)
+        adopt.addWidget(self.labels, 1)
+        adopt.addWidget(self.adopt)
+        self._adopt_row.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.hint)
+        layout.addLayout(form)
+        layout.addWidget(self._adopt_row)
+
+
+def _combo(tip: str) -> QComboBox:
+    box = QComboBox()
+    box.setToolTip(tip)
+    box.setMinimumContentsLength(8)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button
+
+
+def _fill(box: QComboBox, texts: Sequence[str], current: str) -> None:
+    if [box.itemText(i) for i in range(box.count())] != list(texts):
+        box.clear()
+        box.addItems(list(texts))
+        for number, text in enumerate(texts):
+            box.setItemData(number, text, Qt.ItemDataRole.ToolTipRole)
+    if current in texts:
+        box.setCurrentText(current)
