@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
+from ..dock_base import Dock
 from ..session import session_of
+from .controller import ReviewController
+from .view import ReviewView
 
 if TYPE_CHECKING:
     import napari
 
 
-class ReviewDock(QWidget):
+class ReviewDock(Dock):
     """Predictions, their threshold, corrections, and prediction with a chosen model.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Whose session is looked at.
+        The window that the dock is opened in.
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
-        self.session = session_of(viewer)
+        self.view = ReviewView()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self.controller = ReviewController(session_of(viewer), self.view)
+
+    def leave(self) -> None:
+        """Let go of the session; predictions stay, and live ones go on."""
+        self.controller.close()

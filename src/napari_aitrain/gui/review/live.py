@@ -111,6 +111,10 @@ class Live:
         if self._last is not None and self._asked is not None and self.training is not None:
             self._show_maps(self.training.job, self._last, self._asked)
 
+    def map_layers(self) -> list[Any]:
+        """Return the layers of probability and uncertainty."""
+        return [each.layer for each in self._maps.values() if each.present]
+
     def close(self) -> None:
         """Let go of the thread, the timer and the connections."""
         self._timer.stop()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...geometry import Region, triple
 from ...inference.store import StoredPrediction
 from ...jobs.folder import CONFIG
+from ...models.folder import CARD
 from ...tasks.protocol import LabelArray
 from ...volumes.units import VoxelSize
 from .prediction_layer import Placement, PredictionLayer
@@ -142,3 +143,8 @@ def _sample(whole: Region) -> tuple[slice, slice, slice]:
 def model_key(folder: Path) -> Path:
     """Return the folder that stands for a model: that of its job, if a job made it."""
     return folder.parent if folder.name == "model" and (folder.parent / CONFIG).is_file() else folder
+
+
+def has_model(folder: Path) -> bool:
+    """Whether a folder is that of a model, or of a job that has saved one."""
+    return (folder / CARD).is_file() or (folder / "model" / CARD).is_file()

@@ -11,13 +11,14 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from ...errors import GroundTruthError, ModelError
-from ...models.folder import save_threshold
+from ...models import read_card, save_threshold
 from .badge import Badge
 from .correct import Written
 from .corrections import Corrections
+from .hands import Hands
 from .live import Live
 from .picking import Picked, pick_at
-from .prediction import BINS, Prediction, model_key
+from .prediction import BINS, Prediction, has_model, model_key
 from .runs import Runs
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Predictions:
         self._thresholds: dict[Path, float] = {}
         self._hidden: dict[Path, frozenset[int]] = {}
         self._locked: dict[Path, float] = {}
+        self._closed = False
         self._outlines = False
         self._by_score = False
         self.picked: Picked | None = None
@@ -69,6 +71,7 @@ class Predictions:
         self._badge = Badge(session.viewer)
         self.live = Live(session)
         self.runs = Runs(session)
+        self._hands = Hands(self)
         session.viewer.layers.events.removed.connect(self._on_removed)
         self.changed.connect(self._show_badge)
         self.live.changed.connect(self._show_badge)
@@ -152,6 +155,17 @@ class Predictions:
         if self._thresholds.setdefault(model, threshold) == threshold and model == self._model:
             self._refresh(self.of_model())
             self.threshold_changed.emit(threshold)
+
+    def take_own_threshold(self, model: Path) -> None:
+        """Take the threshold of a model's card, unless a person has chosen another.
+
+        Raises
+        ------
+        ModelError
+            If the card cannot be read.
+        """
+        if model_key(model) not in self._thresholds and has_model(model):
+            self.propose_threshold(model, read_card(model).threshold)
 
     @property
     def outlines(self) -> bool:
@@ -271,12 +285,16 @@ class Predictions:
 
     def store_locked(self, model: Path) -> None:
         """Store the threshold that was locked in, if the model is there by now."""
-        if model in self._locked and any((place / "model.json").is_file() for place in (model, model / "model")):
+        if model in self._locked and has_model(model):
             save_threshold(model, self._locked.pop(model))
             self.changed.emit()
 
     def close(self) -> None:
-        """Let go of the layers, which stay in the viewer."""
+        """Let go of the layers, which stay in the viewer; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._hands.close()
         self.live.close()
         self.runs.close()
         self._badge.close()

@@ -152,7 +152,7 @@ class Runs:
             raise VolumeError(
                 f"nothing of {image.name} is {'on screen' if where == 'view' else 'in the box'}",
                 "a part of the image",
-                "press Home to see all of it, or choose another image",
+                "press the house below the list of layers to see all of it, or choose another image",
             )
         return region
 

@@ -1,0 +1,72 @@
+"""Training again, from what a model has learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import ConfigError
+from ...jobs import JobFolder
+from ...jobs.folder import CONFIG
+from ...models import read_card
+from ...training.config import Source, TrainConfig
+from .prediction import has_model
+
+if TYPE_CHECKING:
+    from ..annotate.truths import GroundTruth
+    from ..session import Session
+
+
+def train_again(session: Session, model: Path) -> JobFolder:
+    """Start a training that goes on from a model, with the ground truth as it is now.
+
+    Parameters
+    ----------
+    session : Session
+        Whose ground truth is learned.
+    model : Path
+        A job folder: its settings are taken; or a model folder.
+
+    Raises
+    ------
+    AitrainError
+        If there is no model or no ground truth, or something cannot be saved.
+    """
+    card = read_card(model)
+    config = _config_of(model) or TrainConfig(name=card.name, task=card.task, task_settings=card.task_settings)
+    sources = _sources(session, config.sources)
+    if not sources:
+        raise ConfigError(
+            "there is nothing to train on",
+            "ground truth, and boxes around it",
+            "paint some in the Annotate dock and draw a box around it",
+        )
+    return session.jobs.start(config.model_copy(update={"initial_model": model, "sources": tuple(sources)}))
+
+
+def can_train_again(session: Session, model: Path | None) -> bool:
+    """Whether a model is saved, and its training has ended."""
+    running = any(job.path == model for job in session.jobs.running())
+    return model is not None and not running and has_model(model)
+
+
+def _config_of(model: Path) -> TrainConfig | None:
+    if not (model / CONFIG).is_file():
+        return None
+    settings = JobFolder(model).settings()
+    return settings if isinstance(settings, TrainConfig) else None
+
+
+def _sources(session: Session, before: tuple[Source, ...]) -> list[Source]:
+    """Return the ground truths of the layers as they are now, and what else was learned from."""
+    truths = session.truths.all()
+    known = [truth for truth in truths if any(_is_of(source, truth) for source in before)]
+    current = session.truths.current
+    if not known and current is not None:
+        known = [current]
+    fresh = [source for truth in known for source in session.saver.sources(truth)]
+    return fresh + [source for source in before if not any(_is_of(source, truth) for truth in truths)]
+
+
+def _is_of(source: Source, truth: GroundTruth) -> bool:
+    return bool(truth.key) and source.labels.name.startswith(truth.key)

@@ -1,0 +1,237 @@
+"""Connects the Review dock to the session."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+
+from ...jobs import JobFolder
+from ..notify import report, reported
+from ..train.models import known_models
+from .again import can_train_again, train_again
+from .badge import age_text
+from .hands import told
+from .picking import Picked
+from .prediction import model_key
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .view import ReviewView
+
+_AGE_EVERY = 1000
+
+
+class ReviewController:
+    """Shows the predictions of the session, and does what is pressed.
+
+    Parameters
+    ----------
+    session : Session
+        Of the window.
+    view : ReviewView
+        Where it is shown.
+    """
+
+    def __init__(self, session: Session, view: ReviewView) -> None:
+        self.session, self.view = session, view
+        self.predictions = session.predictions
+        self._signals: tuple[tuple[Any, Any], ...] = (
+            (self.predictions.changed, self._show),
+            (self.predictions.threshold_changed, view.threshold.setValue),
+            (self.predictions.picked_changed, self._show_picked),
+            (self.predictions.live.changed, self._show),
+            (self.predictions.runs.changed, self._show_run),
+            (session.jobs.added, self._on_job),
+            (session.jobs.changed, self._on_job),
+            (session.jobs.removed, self._on_job),
+            (session.boxes.selected_changed, self._on_job),
+            (session.truths.changed, self._allow),
+        )
+        for signal, slot in self._signals:
+            signal.connect(slot)
+        session.viewer.layers.selection.events.active.connect(self._allow)
+        self._connect_view()
+        self._timer = QTimer(view)
+        self._timer.timeout.connect(self._show_age)
+        self._timer.start(_AGE_EVERY)
+        self._show_models()
+        self._show()
+        self._show_picked(self.predictions.picked)
+        self._show_run()
+
+    def close(self) -> None:
+        """Let go of the session; predictions stay."""
+        self._timer.stop()
+        self.session.viewer.layers.selection.events.active.disconnect(self._allow)
+        for signal, slot in self._signals:
+            signal.disconnect(slot, missing_ok=True)
+
+    def _connect_view(self) -> None:
+        view, predictions = self.view, self.predictions
+        view.model_chosen.connect(self._on_model)
+        view.live_toggled.connect(predictions.live.set_enabled)
+        view.again_pressed.connect(self._on_again)
+        view.threshold.valueChanged.connect(predictions.set_threshold)
+        view.threshold.lock_requested.connect(self._on_lock)
+        view.look.toggled.connect(self._on_look)
+        view.look.class_toggled.connect(predictions.set_class_shown)
+        view.object.pressed.connect(self._on_correct)
+        view.predict.requested.connect(self._on_predict)
+        view.predict.cancelled.connect(predictions.runs.cancel)
+
+    # What is shown
+
+    def _show_models(self) -> None:
+        jobs = self.session.jobs
+        training = self.predictions.live.training
+        models = [(f"{training.job.name} (is learning)", training.job.path)] if training is not None else []
+        models += [(name, model_key(folder)) for name, folder in known_models(jobs)]
+        unique = {folder: name for name, folder in reversed(models)}
+        self.view.set_models([(name, folder) for folder, name in reversed(unique.items())], self.predictions.model)
+
+    def _show(self) -> None:
+        view, predictions = self.view, self.predictions
+        if view.models.currentData() != predictions.model:
+            self._show_models()
+        current = predictions.current
+        view.set_shown(current is not None)
+        view.set_live(predictions.live.enabled)
+        view.threshold.setValue(predictions.threshold)
+        view.threshold.set_histogram(predictions.histogram().tolist())
+        waits = "It is stored when the training has ended." if predictions.waits_for_model else ""
+        view.threshold.set_hint(waits)
+        view.look.set_checked("outlines", predictions.outlines)
+        view.look.set_checked("scores", predictions.colour_by_score)
+        for name in ("probability", "uncertainty"):
+            view.look.set_checked(name, predictions.live.map_shown(name))
+        names = {} if current is None else {c: current.class_names.get(c, f"class {c}") for c in current.classes()}
+        view.look.set_classes(names if len(names) > 1 else {}, predictions.hidden_classes)
+        self._show_age()
+        self._allow()
+
+    def _show_age(self) -> None:
+        live, current = self.predictions.live, self.predictions.current
+        text = live.trouble
+        if not text and live.training is not None:
+            of_it = current is not None and current.step is not None and current.model == live.training.job.path
+            text = age_text(current, time.time()) if of_it and current is not None else "Waiting for a prediction…"
+        self.view.set_age(text)
+
+    def _show_picked(self, picked: Picked | None) -> None:
+        self.view.object.set_object("" if picked is None else describe(picked))
+        self._allow()
+
+    def _show_run(self) -> None:
+        runs = self.predictions.runs
+        run = runs.running()
+        if run is not None:
+            self.view.predict.set_progress((run.done, run.total, run.stage))
+        else:
+            self.view.predict.set_progress((0, 0, "") if runs.preparing else None)
+        self._allow()
+
+    def _allow(self, event: Any = None) -> None:
+        predictions, box = self.predictions, self.session.boxes.selected
+        picked = predictions.picked
+        allowed = {"accept", "reject"} if picked is not None else set()
+        allowed |= {"all"} | ({"box"} if box is not None else set())
+        self.view.object.set_actions(frozenset(allowed))
+        self.view.again.setEnabled(can_train_again(self.session, predictions.model))
+        why = self._why_not()
+        places = {"view", "volume"} | ({"box"} if box is not None else set())
+        self.view.predict.set_allowed(frozenset() if why else frozenset(places), why)
+
+    def _why_not(self) -> str:
+        if self.predictions.runs.running() is not None or self.predictions.runs.preparing:
+            return "A prediction runs."
+        if self._image() is None:
+            return "Open an image first."
+        if not can_train_again(self.session, self.predictions.model):
+            return "Choose a model whose training has ended."
+        return ""
+
+    def _image(self) -> Any:
+        """Return the image that is meant: the selected layer, else that of the ground truth, else the uppermost."""
+        layers = self.session.viewer.layers
+        images = [layer for layer in layers if type(layer).__name__ == "Image" and layer not in self._own_layers()]
+        truth = self.session.truths.current
+        wanted = [layer for layer in images if layer is layers.selection.active]
+        wanted += [layer for layer in images if truth is not None and layer.name == truth.image]
+        return next(iter([*wanted, *(layer for layer in reversed(images) if layer.visible), *images]), None)
+
+    def _own_layers(self) -> list[Any]:
+        return self.predictions.live.map_layers()
+
+    # What is done
+
+    def _on_job(self, _job: JobFolder | Path | str) -> None:
+        self._show_models()
+        self._allow()
+
+    def _on_model(self, model: Path) -> None:
+        self.predictions.set_model(model)
+        with reported():
+            self.predictions.take_own_threshold(model)
+
+    def _on_again(self) -> None:
+        model = self.predictions.model
+        if model is not None:
+            # Pressed twice, it is started once.
+            self.view.again.setEnabled(False)
+            with reported():
+                train_again(self.session, model)
+
+    def _on_lock(self) -> None:
+        with reported():
+            self.predictions.lock_in()
+            self.view.threshold.set_hint(
+                f"{self.predictions.threshold:.3f} "
+                + ("is stored when the training has ended." if self.predictions.waits_for_model else "is stored.")
+            )
+
+    def _on_look(self, name: str, on: bool) -> None:
+        if name == "outlines":
+            self.predictions.set_outlines(on)
+        elif name == "scores":
+            self.predictions.set_colour_by_score(on)
+        else:
+            self.predictions.live.show_map(name, on)
+
+    def _on_correct(self, name: str) -> None:
+        overwrite, picked = self.view.object.overwrite.isChecked(), self.predictions.picked
+        with reported():
+            if name == "reject" and picked is not None:
+                told(self.predictions.reject(picked, overwrite=overwrite), "rejected")
+            elif name == "accept" and picked is not None:
+                told(self.predictions.accept(picked, overwrite=overwrite), "accepted")
+            elif name in ("box", "all"):
+                told(self.predictions.accept(in_box=name == "box", overwrite=overwrite), "accepted")
+
+    def _on_predict(self, where: Any) -> None:
+        model, image = self.predictions.model, self._image()
+        if model is None or image is None:
+            report("Choose a model and an image first.")
+            return
+        with reported():
+            self.predictions.runs.start(model, image, where)
+
+
+def describe(picked: Picked) -> str:
+    """Return what is known of an object, in a line or two."""
+    one = picked.prediction
+    name = one.class_names.get(picked.class_id or 0, f"class {picked.class_id}")
+    what = f"Object {picked.identity:,}" if one.data.instances else name
+    parts = [what] if picked.score is None else [what, f"score {picked.score:.3f}"]
+    if not picked.shown:
+        parts.append("not shown")
+    if picked.voxels is not None:
+        unit = "pixels" if one.placement.flat else "voxels"
+        parts.append(f"{picked.voxels:,} {unit}")
+        if picked.volume is not None:
+            parts.append(f"{picked.volume:,.4g} µm{'²' if one.placement.flat else '³'}")
+    if one.data.instances and picked.class_id is not None:
+        parts.append(name)
+    return " · ".join(parts)

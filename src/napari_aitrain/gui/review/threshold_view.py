@@ -1,0 +1,157 @@
+"""A slider from 0 to 1 over a histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QRectF, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QVBoxLayout, QWidget
+
+STEPS = 1000
+_HEIGHT, _HANDLE = 72, 20
+
+
+class HistogramSlider(QSlider):
+    """A slider with bars behind it: those left of the handle are pale."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self._bars: tuple[float, ...] = ()
+        self.setRange(0, STEPS)
+        self.setSingleStep(10)
+        self.setPageStep(50)
+        self.setFixedHeight(_HEIGHT)
+
+    def set_histogram(self, counts: Sequence[int]) -> None:
+        """Show these counts; roots are drawn, so that a few good objects are seen beside many bad ones."""
+        most = max(counts, default=0)
+        self._bars = tuple((count / most) ** 0.5 for count in counts) if most else ()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the bars, and the slider over their feet."""
+        painter = QPainter(self)
+        ink = QColor(self.palette().color(QPalette.ColorRole.WindowText))
+        room = self._room()
+        width = room.width() / max(1, len(self._bars))
+        for number, bar in enumerate(self._bars):
+            ink.setAlphaF(0.65 if (number + 0.5) / len(self._bars) >= self.value() / STEPS else 0.2)
+            height = max(1.5, bar * room.height()) if bar else 0.0
+            painter.fillRect(QRectF(room.left() + number * width, room.bottom() - height, width * 0.9, height), ink)
+        ink.setAlphaF(0.9)
+        x = room.left() + room.width() * self.value() / STEPS
+        painter.fillRect(QRectF(x - 1, room.top(), 2, self.height() - room.top() - 2), ink)
+        painter.fillRect(QRectF(room.left(), room.bottom() + 1, room.width(), 1), ink)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(ink)
+        painter.setPen(Qt.PenStyle.NoPen)
+        radius = 7.0 if self.hasFocus() else 6.0
+        painter.drawEllipse(QRectF(x - radius, self.height() - 2 * radius - 1, 2 * radius, 2 * radius))
+        painter.end()
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Go to where the mouse is."""
+        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.setSliderDown(True)
+            self._go_to(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        """Follow the mouse."""
+        if event is not None and self.isSliderDown():
+            self._go_to(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        """Let go."""
+        self.setSliderDown(False)
+
+    def _go_to(self, event: QMouseEvent) -> None:
+        room = self._room()
+        at = round(event.position().x() - room.left())
+        self.setValue(QStyle.sliderValueFromPosition(0, STEPS, at, round(room.width())))
+        event.accept()
+
+    def _room(self) -> QRectF:
+        return QRectF(8, 2, max(1, self.width() - 16), _HEIGHT - _HANDLE)
+
+
+class ThresholdView(QWidget):
+    """The threshold with its histogram, as a slider and as a number, and Lock in.
+
+    Signals
+    -------
+    valueChanged : float
+        The threshold, 0 … 1, when a person moved it.
+    lock_requested
+        It is to be stored in the model.
+    """
+
+    valueChanged = Signal(float)
+    lock_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.slider = HistogramSlider()
+        self.slider.setAccessibleName("Threshold")
+        self.number = QDoubleSpinBox()
+        self.number.setRange(0, 1)
+        self.number.setDecimals(3)
+        self.number.setSingleStep(0.01)
+        self.number.setAccessibleName("Threshold as a number")
+        self.lock = QPushButton("&Lock in")
+        self.lock.setToolTip("Store this threshold in the model: whoever predicts with it gets it as the default.")
+        tip = (
+            "Objects of a lower score are not shown. The score is how probably an object is right, from 0 to 1; of "
+            "classes it is the probability of each voxel's class. The bars say how many have which score. Nothing is "
+            "computed again and nothing is rewritten."
+        )
+        self.slider.setToolTip(tip)
+        self.number.setToolTip(tip)
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.hint.hide()
+        label = QLabel("&Threshold (score 0–1)")
+        label.setBuddy(self.slider)
+        row = QHBoxLayout()
+        row.addWidget(label)
+        row.addStretch()
+        row.addWidget(self.number)
+        row.addWidget(self.lock)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.slider)
+        layout.addWidget(self.hint)
+        self.slider.valueChanged.connect(self._on_slider)
+        self.number.valueChanged.connect(self._on_number)
+        self.lock.clicked.connect(self.lock_requested)
+
+    def value(self) -> float:
+        """Return the threshold."""
+        return self.number.value()
+
+    def setValue(self, value: float) -> None:
+        """Show another threshold; nothing is emitted."""
+        blocked = self.slider.blockSignals(True), self.number.blockSignals(True)
+        self.slider.setValue(round(value * STEPS))
+        self.number.setValue(value)
+        self.slider.blockSignals(blocked[0])
+        self.number.blockSignals(blocked[1])
+        self.slider.update()
+
+    def set_histogram(self, counts: Sequence[int]) -> None:
+        """Show how many objects have which score, from 0 to 1."""
+        self.slider.set_histogram(counts)
+
+    def set_hint(self, text: str) -> None:
+        """Say something about the threshold."""
+        self.hint.setText(text)
+        self.hint.setVisible(bool(text))
+
+    def _on_slider(self, position: int) -> None:
+        self.setValue(position / STEPS)
+        self.valueChanged.emit(position / STEPS)
+
+    def _on_number(self, value: float) -> None:
+        self.setValue(value)
+        self.valueChanged.emit(value)

@@ -1,0 +1,141 @@
+"""What the Review dock looks like: it shows what it is given, and says what was pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .look_view import LookView
+from .object_view import ObjectView
+from .predict_view import PredictView
+from .threshold_view import ThresholdView
+
+EMPTY = (
+    "No model yet. Paint some objects and draw a box around them in the Annotate dock, then press Start in the Train "
+    "dock: what the model makes of the screen appears here within seconds, and gets better."
+)
+
+
+class ReviewView(QWidget):
+    """The parts of the dock, from the model above to training again below.
+
+    Signals
+    -------
+    model_chosen : object
+        The folder of a model, or of the job that makes one.
+    live_toggled : bool
+        Whether to predict what is on screen while a training runs.
+    again_pressed
+        Train again.
+    """
+
+    model_chosen = Signal(object)
+    live_toggled = Signal(bool)
+    again_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.models = QComboBox()
+        self.models.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.models.setToolTip("Whose predictions the threshold and the corrections are for, and what predicts below.")
+        self.empty = QLabel(EMPTY)
+        self.empty.setWordWrap(True)
+        self.live = QCheckBox("Predict what is on s&creen while training")
+        self.live.setToolTip(
+            "While a training runs, the part of the image on screen is predicted again whenever the model has learned "
+            "something. Costs the training less than a tenth of its speed."
+        )
+        self.age = QLabel()
+        self.age.setWordWrap(True)
+        self.age.setAccessibleName("Age of the prediction")
+        self.threshold, self.look = ThresholdView(), LookView()
+        self.object, self.predict = ObjectView(), PredictView()
+        self.again = QPushButton("&Train again from this model")
+        self.again.setToolTip(
+            "Start another training with the settings of the last one. It goes on from what this model has learned, "
+            "with your corrections and new boxes."
+        )
+        self._lay_out()
+        self.models.activated.connect(lambda row: self.model_chosen.emit(self.models.itemData(row)))
+        self.live.toggled.connect(self.live_toggled)
+        self.again.clicked.connect(self.again_pressed)
+
+    def set_models(self, models: Sequence[tuple[str, Path]], chosen: Path | None) -> None:
+        """Offer models by name and folder."""
+        self.models.clear()
+        for name, folder in models:
+            self.models.addItem(name, folder)
+            self.models.setItemData(self.models.count() - 1, str(folder), Qt.ItemDataRole.ToolTipRole)
+        folders = [folder for _, folder in models]
+        self.models.setCurrentIndex(folders.index(chosen) if chosen in folders else -1)
+        self.models.setPlaceholderText("choose a model" if models else "no model yet")
+        self.models.setEnabled(bool(models))
+        self.empty.setVisible(not models)
+
+    def set_live(self, live: bool) -> None:
+        """Show whether the screen is predicted while training; nothing is emitted."""
+        blocked = self.live.blockSignals(True)
+        self.live.setChecked(live)
+        self.live.blockSignals(blocked)
+
+    def set_age(self, text: str) -> None:
+        """Say which step is shown and how old it is."""
+        self.age.setText(text)
+        self.age.setVisible(bool(text))
+
+    def set_shown(self, shown: bool) -> None:
+        """Allow what needs a prediction."""
+        for part in (self.threshold, self.look, self.object):
+            part.setEnabled(shown)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        label = QLabel("&Model")
+        label.setBuddy(self.models)
+        row.addWidget(label)
+        row.addWidget(self.models, 1)
+        inner = QWidget()
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(6)
+        layout.addWidget(self.empty)
+        layout.addLayout(row)
+        layout.addWidget(self.live)
+        layout.addWidget(self.age)
+        layout.addWidget(self.threshold)
+        layout.addWidget(self.look)
+        layout.addWidget(_group("Correct the ground truth", self.object))
+        layout.addWidget(self.again)
+        layout.addWidget(_group("Predict with this model", self.predict))
+        layout.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+
+def _group(title: str, widget: QWidget) -> QGroupBox:
+    group = QGroupBox(title)
+    layout = QVBoxLayout(group)
+    layout.setContentsMargins(6, 4, 6, 6)
+    layout.addWidget(widget)
+    return group
