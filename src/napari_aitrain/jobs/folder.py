@@ -27,7 +27,8 @@ from .predict_config import KIND, PredictConfig, predict_config_to_yaml, read_pr
 CONFIG = "job.yaml"
 CONTROL = "control.jsonl"
 LOG = "worker.log"
-_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK)
+RESERVE = ".reserve"
+_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE)
 PREDICTION = "prediction"
 _OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION)
 

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from ...errors import AitrainError, JobError
-from ...home import home
-from ...jobs import ACTIVE, PAUSE, RESUME, Event, JobFolder, State, Worker, known_folders, last, stop_job
-from ...jobs.failure import as_error
+from ...errors import AitrainError
+from ...jobs import ACTIVE, PAUSE, RESUME, Event, JobFolder, State, Worker, stop_job
 from ...jobs.inbox import Message
 from ...jobs.lock import living_owner
-from ...models.store import safe_name
 from ...training.config import TrainConfig
 from ..notify import report, reported
-from ..settings import preferences
 from .digest import Digest
 from .follower import FollowThread, News
 from .main_thread import MainThread
+from .places import earlier_jobs, new_folder
+from .troubles import what_is_wrong
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -231,7 +227,7 @@ class JobCenter:
         self._workers.close()
 
     def _start(self, name: str, create: Callable[[Path], Any], folder: Path | None, at_once: bool) -> JobFolder:
-        job = JobFolder(self._new_folder(name) if folder is None else Path(folder).absolute())
+        job = JobFolder(new_folder(name, self._known) if folder is None else Path(folder).absolute())
         known = self._known[job.path] = _Known(job, begun=time.time(), preparing=True)
 
         def begin() -> Worker | None:
@@ -294,12 +290,9 @@ class JobCenter:
         self.removed.emit(path)
 
     def _find(self) -> None:
-        for folder in known_folders():
-            with contextlib.suppress(JobError):
-                job = JobFolder.open(folder)
-                state, events = job.state(), job.events()
-                begun = events[0].time if events else 0.0
-                self._main.post(partial(self._found, _Known(job, state, begun, digest=Digest(events))))
+        for job, state, events in earlier_jobs():
+            begun = events[0].time if events else 0.0
+            self._main.post(partial(self._found, _Known(job, state, begun, digest=Digest(events))))
 
     def _found(self, known: _Known) -> None:
         if known.job.path in self._known:
@@ -308,15 +301,6 @@ class JobCenter:
         if living_owner(known.job.path) is not None:
             self._follow(known, None)
         self.added.emit(known.job)
-
-    def _new_folder(self, name: str) -> Path:
-        parent = preferences().jobs_folder or home() / "jobs"
-        stem = f"{safe_name(name)}-{datetime.now():%Y%m%d-%H%M%S}"
-        folder, number = parent / stem, 1
-        while folder in self._known or folder.exists():
-            number += 1
-            folder = parent / f"{stem}-{number}"
-        return folder
 
     def _in_thread(self, name: str, work: Callable[[], object]) -> None:
         def run() -> None:
@@ -328,27 +312,3 @@ class JobCenter:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         self._threads.append(threading.Thread(target=run, name=name, daemon=True))
         self._threads[-1].start()
-
-
-def what_is_wrong(job: JobFolder, news: News) -> AitrainError | None:
-    """Return what a person should be told of news, if anything: what happened, and what to do."""
-    if news.error is not None:
-        return news.error
-    if news.silent:
-        return JobError(
-            f"{job.name} has given no sign of life for a minute",
-            "a worker that tells how it gets on",
-            "wait if the machine is busy, or press Stop: a worker that does not answer is ended, checkpoints stay",
-        )
-    if not news.over:
-        return None
-    if news.state == "failed":
-        told = last(news.events, "failed")
-        return None if told is None else as_error(told.data)
-    if news.state == "interrupted":
-        return JobError(
-            f"the worker of {job.name} ended without a word",
-            "a worker that says how it ended",
-            f"press Resume to go on from its last checkpoint; {job.log} has what it printed",
-        )
-    return None
