@@ -27,14 +27,13 @@ from .bell import Bell
 from .environment import set_threads
 from .events import ENDED, EventLog, told_state
 from .failure import describe
-from .folder import CONFIG, CONTROL, JobFolder
+from .folder import CONFIG, CONTROL, RESERVE, JobFolder
 from .inbox import STOP, Inbox, Message
 from .lock import HEARTBEAT, Lock
 from .measuring import answer
 from .predict_config import PredictConfig
 from .queue import wait_for_turn
 
-_RESERVE = ".reserve"
 _RESERVE_BYTES = 65536
 
 
@@ -179,7 +178,7 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
         if told_state(job.events()) not in ENDED:
             log.emit("state", state="stopped" if stopping else "done")
     except Exception as error:  # the worker's edge: whatever went wrong becomes an event
-        (job.path / _RESERVE).unlink(missing_ok=True)
+        (job.path / RESERVE).unlink(missing_ok=True)
         with contextlib.suppress(StorageError):
             log.emit("failed", **describe(error, job.log))
         with contextlib.suppress(OSError), open(job.log, "a", encoding="utf-8") as file:
@@ -256,7 +255,7 @@ def _output_to(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _reserve(folder: Path) -> Iterator[None]:
     """Hold some room, so that a failure for want of it can still be written down."""
-    path = folder / _RESERVE
+    path = folder / RESERVE
     with contextlib.suppress(OSError):
         path.write_bytes(os.urandom(_RESERVE_BYTES))
     try:
