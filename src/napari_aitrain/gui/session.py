@@ -46,6 +46,7 @@ class Session:
         from .review.predictions import Predictions
 
         self.viewer = viewer
+        self._closed = False
         self.boxes = BoxList()
         self.truths = GroundTruths(viewer)
         self.history = History(self.boxes, self.truths)
@@ -55,7 +56,10 @@ class Session:
         self.predictions = Predictions(self)
 
     def close(self) -> None:
-        """Save what is not saved yet, and let go of threads, timers and processes."""
+        """Save what is not saved yet, and let go of threads, timers and processes; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self.saver.close()
         self.predictions.close()
         self.jobs.close()
@@ -69,9 +73,13 @@ def session_of(viewer: napari.Viewer) -> Session:
     # Plugins are given a proxy, a new one each time.
     real = getattr(viewer, "__wrapped__", viewer)
     if real not in _sessions:
+        from qtpy.QtWidgets import QApplication
+
         from .jobs.closing import CloseQuestion
 
         session = _sessions[real] = Session(real)
         CloseQuestion(real.window._qt_window, session.jobs)
-        real.window._qt_window.destroyed.connect(session.close)
+        # The last window is only destroyed when Python ends, which is too late to save anything.
+        for ending in (real.window._qt_window.destroyed, QApplication.instance().aboutToQuit):
+            ending.connect(session.close)
     return _sessions[real]

@@ -18,7 +18,7 @@ from .truth_controller import TruthController
 from .truth_view import TruthView
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
 
 
 class AnnotateDock(QWidget):
@@ -26,11 +26,11 @@ class AnnotateDock(QWidget):
 
     Parameters
     ----------
-    viewer : napari.Viewer
+    viewer : napari.viewer.Viewer
         Given by napari.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         session = session_of(viewer)
         self.truth_view, self.class_view = TruthView(), ClassView()

@@ -12,7 +12,7 @@ from .controller import ReviewController
 from .view import ReviewView
 
 if TYPE_CHECKING:
-    import napari
+    import napari.viewer
 
 
 class ReviewDock(Dock):
@@ -20,16 +20,17 @@ class ReviewDock(Dock):
 
     Parameters
     ----------
-    viewer : napari.Viewer
+    viewer : napari.viewer.Viewer
         The window that the dock is opened in.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.view = ReviewView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
+        self.setSizePolicy(self.view.sizePolicy())
         self.controller = ReviewController(session_of(viewer), self.view)
 
     def leave(self) -> None:
