@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+
 from napari_aitrain.errors import AitrainError
 from napari_aitrain.gui.jobs import center as center_module
 from napari_aitrain.gui.jobs import follower
@@ -22,6 +23,7 @@ from napari_aitrain.jobs import JobFolder, Worker, last, stop_job
 from napari_aitrain.jobs.lock import living_owner
 from napari_aitrain.training.config import TrainConfig, parse_config
 
+pytestmark = pytest.mark.timeout(400)
 LONG = {"steps": 1_000_000}
 WaitFor = Callable[..., Any]
 
@@ -103,7 +105,7 @@ def test_a_training_runs_is_stopped_goes_on_is_killed_and_is_deleted(
     job = center.start(config(**LONG))
     assert center.preparing(job)
     assert center.all() == [job]
-    wait_for(lambda: center.state(job) == "running" and center.digest(job).losses, 60)
+    wait_for(lambda: center.state(job) == "running" and center.digest(job).losses, 120)
     assert center.newest_running() == job
     assert "!" not in kinds
 
@@ -118,7 +120,7 @@ def test_a_training_runs_is_stopped_goes_on_is_killed_and_is_deleted(
 
     step = center.digest(job).step
     center.resume(job)
-    wait_for(lambda: center.digest(job).step > step, 60)
+    wait_for(lambda: center.digest(job).step > step, 120)
     owner = living_owner(job.path)
     assert owner is not None
     os.kill(owner.pid, signal.SIGKILL)
@@ -138,7 +140,7 @@ def test_closing_leaves_a_running_job_alone_and_the_next_window_finds_it(
 ) -> None:
     first = make_center()
     job = first.start(config(**LONG))
-    wait_for(lambda: first.state(job) == "running", 60)
+    wait_for(lambda: first.state(job) == "running", 120)
     first.close()
     assert living_owner(job.path) is not None
     second = make_center()
@@ -156,7 +158,7 @@ def test_closing_leaves_a_running_job_alone_and_the_next_window_finds_it(
 
 def test_closing_can_stop_the_jobs(center: JobCenter, config: Any, wait_for: WaitFor) -> None:
     job = center.start(config(**LONG))
-    wait_for(lambda: center.state(job) == "running", 60)
+    wait_for(lambda: center.state(job) == "running", 120)
     center.keep_running = False
     center.close()
     assert living_owner(job.path) is None
@@ -226,10 +228,10 @@ with Lock(pathlib.Path.cwd()):
 
 def test_a_second_job_waits_and_can_be_taken_back(center: JobCenter, config: Any, wait_for: WaitFor) -> None:
     first = center.start(config(**LONG))
-    wait_for(lambda: center.state(first) == "running", 60)
+    wait_for(lambda: center.state(first) == "running", 120)
     second = center.start(config(**LONG))
     assert second.path != first.path
-    wait_for(lambda: any("Waiting for" in line.text for line in center.digest(second).lines), 60)
+    wait_for(lambda: any("Waiting for" in line.text for line in center.digest(second).lines), 120)
     assert center.state(second) == "queued"
     center.stop(second)
     wait_for(lambda: center.running() == [first], 20)
