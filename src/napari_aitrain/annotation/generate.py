@@ -31,23 +31,30 @@ def place_boxes(
     """
     rng = np.random.default_rng(seed)
     extent = triple([min(s, n) for s, n in zip(size, shape, strict=True)])
+    tries = (_anywhere(shape, extent, grid, 20 * count, rng), _packed(shape, extent, grid, rng))
     found: list[Region] = []
-    for start in _starts(shape, extent, grid, count, rng):
+    for starts in tries:
+        fitting: list[Region] = []
+        for start in starts:
+            region = Region.from_shape(extent, start)
+            if len(fitting) < count and not any(region.overlaps(other) for other in (*taken, *fitting)):
+                fitting.append(region)
+        found = max(found, fitting, key=len)
         if len(found) == count:
             break
-        region = Region.from_shape(extent, start)
-        if not any(region.overlaps(other) for other in (*taken, *found)):
-            found.append(region)
     return found
 
 
-def _starts(shape: Triple, extent: Triple, grid: Triple, count: int, rng: np.random.Generator) -> Iterator[Triple]:
-    """Yield random places, then, where these are too crowded, those of a close packing."""
+def _anywhere(shape: Triple, extent: Triple, grid: Triple, count: int, rng: np.random.Generator) -> Iterator[Triple]:
     last = [(n - e) // g for n, e, g in zip(shape, extent, grid, strict=True)]
-    for _ in range(20 * count):
+    for _ in range(count):
         yield triple([int(rng.integers(0, k + 1)) * g for k, g in zip(last, grid, strict=True)])
+
+
+def _packed(shape: Triple, extent: Triple, grid: Triple, rng: np.random.Generator) -> Iterator[Triple]:
+    """Yield places side by side, for where random ones leave too many gaps."""
     steps = [-(-e // g) * g for e, g in zip(extent, grid, strict=True)]
-    packed = [range(0, n - e + 1, step) for n, e, step in zip(shape, extent, steps, strict=True)]
-    places = np.stack(np.meshgrid(*packed, indexing="ij"), -1).reshape(-1, 3)
+    rows = [range(0, n - e + 1, step) for n, e, step in zip(shape, extent, steps, strict=True)]
+    places = np.stack(np.meshgrid(*rows, indexing="ij"), -1).reshape(-1, 3)
     for place in rng.permutation(places):
         yield triple(place)

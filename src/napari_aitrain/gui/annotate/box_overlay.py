@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from vispy.color import Color
-from vispy.scene.visuals import Line, Text
+from vispy.color import Color  # type: ignore[import-untyped]
+from vispy.scene.visuals import Line, Text  # type: ignore[import-untyped]
 
 ROLE_COLOURS = {"train": "#4c9be8", "validation": "#e8b84c", "test": "#e8624c"}
 _ORDER = 10**6

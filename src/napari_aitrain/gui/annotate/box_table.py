@@ -88,7 +88,7 @@ class BoxModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:  # noqa: D102
         if orientation != Qt.Orientation.Horizontal:
             return section + 1 if role == Qt.ItemDataRole.DisplayRole else None
-        texts = {
+        texts: dict[Any, str] = {
             Qt.ItemDataRole.DisplayRole: _COLUMNS[section].title,
             Qt.ItemDataRole.ToolTipRole: _COLUMNS[section].tip,
         }
@@ -122,12 +122,12 @@ class BoxModel(QAbstractTableModel):
             return None
         serious = any(finding.level == "error" for finding in row.findings)
         kind = QStyle.StandardPixmap
-        style = self.parent().style()  # type: ignore[attr-defined, unused-ignore]
-        return style.standardIcon(kind.SP_MessageBoxCritical if serious else kind.SP_MessageBoxWarning)
+        table: Any = self.parent()
+        return table.style().standardIcon(kind.SP_MessageBoxCritical if serious else kind.SP_MessageBoxWarning)
 
 
 class _Choices(QStyledItemDelegate):
-    def createEditor(self, parent: QWidget, option: Any, index: QModelIndex) -> QWidget:
+    def createEditor(self, parent: QWidget | None, option: Any, index: QModelIndex) -> QWidget | None:
         choices = _COLUMNS[index.column()].choices
         if not choices:
             return super().createEditor(parent, option, index)
@@ -181,11 +181,13 @@ class BoxTable(QTableView):
         self.setTabKeyNavigation(False)
         self.setAccessibleName("Boxes")
         self.setToolTip("Every box. Double-click or F2 edits; a double-click on its size goes to the box.")
-        self.verticalHeader().setVisible(False)
-        header = self.horizontalHeader()
+        down: Any = self.verticalHeader()
+        down.setVisible(False)
+        header: Any = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setMinimumSectionSize(24)
-        self.selectionModel().currentRowChanged.connect(self._on_row)
+        selection: Any = self.selectionModel()
+        selection.currentRowChanged.connect(self._on_row)
         self.doubleClicked.connect(self._on_double)
 
     def set_rows(self, rows: Sequence[BoxRow]) -> None:

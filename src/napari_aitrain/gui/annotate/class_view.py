@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -76,9 +77,11 @@ class ClassView(QWidget):
         self._rows: list[ClassRow] = []
         self.table = QTableWidget(0, 3)
         self.table.setHorizontalHeaderLabels(["Id", "Name", "Painted"])
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.horizontalHeader().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        self.table.verticalHeader().setVisible(False)
+        across: Any = self.table.horizontalHeader()
+        across.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        across.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        down: Any = self.table.verticalHeader()
+        down.setVisible(False)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setTabKeyNavigation(False)

@@ -63,7 +63,9 @@ class Saver:
         self._timer.start(round(1000 * preferences().autosave_interval))
         session.truths.changed.connect(self._on_truths)
         session.viewer.layers.events.removing.connect(self._on_removing)
-        QCoreApplication.instance().aboutToQuit.connect(self.close)
+        # A window that is closed with the program is not always destroyed before it ends.
+        application: Any = QCoreApplication.instance()
+        application.aboutToQuit.connect(self.close)
 
     @property
     def pending(self) -> bool:

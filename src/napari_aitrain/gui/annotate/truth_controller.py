@@ -156,7 +156,7 @@ class TruthController:
         if str(layer.mode) not in ("paint", "fill", "polygon"):
             layer.mode = "paint"
 
-    def _change(self, number: int, **changes: str) -> None:
+    def _change(self, number: int, **changes: Any) -> None:
         truth = self._session.truths.current
         if truth is not None and all(changes.values()):
             classes = tuple(replace(one, **changes) if one.id == number else one for one in truth.classes)
