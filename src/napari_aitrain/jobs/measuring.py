@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import StorageError
+from ..errors import NotReadyError, StorageError
 from ..training.config import TrainConfig, read_config
 from ..training.cropset import CropSet
 from ..training.estimate import StepMeasurement, estimate
@@ -38,7 +38,11 @@ def answer(config: Path, to: Path, interrupted: Callable[[], bool]) -> None:
     told: dict[str, Any]
     try:
         settings = read_config(config)
-        told = dict(estimate(settings, check(settings), measure).as_dict())
+        readiness = check(settings)
+        if not readiness.ready:
+            first = readiness.errors[0]
+            raise NotReadyError(first.message, "a training set without errors", first.remedy)
+        told = dict(estimate(settings, readiness, measure).as_dict())
     except Exception as error:  # the worker's edge, as for jobs
         told = dict(describe(error))
     with contextlib.suppress(StorageError):

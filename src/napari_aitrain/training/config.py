@@ -113,8 +113,9 @@ class TrainConfig(_Strict):
         float | None, Field(gt=0, description="Peak learning rate; none means the tested default.")
     ] = None
     augmentation: Annotated[
-        Literal["none", "light", "full"], Field(description="How much training patches are varied.")
-    ] = "full"
+        Literal["auto", "none", "light", "full"],
+        Field(description="How much training patches are varied; auto is light on a processor and full on a GPU."),
+    ] = "auto"
     preview_interval: Annotated[
         float, Field(ge=0.5, description="Seconds between previews while the model is young.")
     ] = 3.0

@@ -67,6 +67,8 @@ class Previewer:
 
     def _find(self, message: Mapping[str, Any]) -> PreviewRegion | View | None:
         if isinstance(message.get("view"), Mapping):
+            if isinstance(self.place, View) and message["view"].get("request") == self.place.request:
+                return None
             return read_view(self._folder, message["view"], self._setup.crops)
         try:
             wanted = Region(message["start"], message["stop"])

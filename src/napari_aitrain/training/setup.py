@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -82,7 +83,7 @@ def prepare(config: TrainConfig, crops: CropSet, folder: Path) -> Setup:
     voxel_size = train[0].voxel_size
     generator = torch.Generator().manual_seed(config.seed)
     em = voxel_size is not None and min(voxel_size) <= EM_PIXEL
-    augmenter = Augmenter(config.augmentation, crops.dims, voxel_size, em, generator)
+    augmenter = Augmenter(auto_strength(config, device), crops.dims, voxel_size, em, generator)
     shape = config.patch_shape or patch_shape(network_config, [crop.shape for crop in train])
     sampler = PatchSampler(train, task, crops.dims, shape, augmenter, generator, folder, config.seed)
     trainer = Trainer(network, task, device, precision, config.learning_rate or LEARNING_RATE)
@@ -160,6 +161,13 @@ def _network_config(config: TrainConfig, crops: CropSet, task: Task, device: tor
     extent: Triple = (smallest[0], smallest[1], smallest[2])
     size = config.network if config.network != "auto" else auto_size(config, device)
     return choose_network(size, crops.dims, channels, task.heads, train[0].voxel_size, extent)
+
+
+def auto_strength(config: TrainConfig, device: torch.device) -> Literal["none", "light", "full"]:
+    """Return how much to vary patches: on a processor there is not the time to learn from much variety."""
+    if config.augmentation != "auto":
+        return config.augmentation
+    return "light" if device.type == "cpu" else "full"
 
 
 def auto_size(config: TrainConfig, device: torch.device) -> Size:
