@@ -121,7 +121,7 @@ class PredictionLayer(PlacedLayer):
             told: dict[int | None, Any] = {None: "white", 0: "transparent"}
             self.layer.colormap = DirectLabelColormap(color_dict=told | colours)
         else:
-            self.layer.colormap = label_colormap(254, seed=0.6)
+            self.layer.colormap = object_colormap()
         self.layer.contour = contour
 
     def _make(self, data: Any, **options: Any) -> Any:
@@ -159,6 +159,13 @@ def kept_selection(viewer: napari.Viewer) -> Iterator[None]:
         selection.update(present)
     if selection.active is not active and active in viewer.layers:
         selection.active = active
+
+
+def object_colormap() -> CyclicLabelColormap:
+    """Return colours that tell objects apart, none so dark that its outline is lost on a dark image."""
+    colours = np.array(label_colormap(254, seed=0.6).colors)
+    colours[1:, :3] = 0.35 + 0.65 * colours[1:, :3]
+    return CyclicLabelColormap(colors=colours)
 
 
 def score_colormap() -> CyclicLabelColormap:

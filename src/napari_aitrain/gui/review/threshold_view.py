@@ -110,7 +110,7 @@ class ThresholdView(QWidget):
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.hint.hide()
-        label = QLabel("&Threshold (score 0–1)")
+        label = QLabel("T&hreshold (0–1)")
         label.setBuddy(self.slider)
         row = QHBoxLayout()
         row.addWidget(label)

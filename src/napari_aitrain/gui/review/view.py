@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -85,7 +85,6 @@ class ReviewView(QWidget):
         self.models.setCurrentIndex(folders.index(chosen) if chosen in folders else -1)
         self.models.setPlaceholderText("choose a model" if models else "no model yet")
         self.models.setEnabled(bool(models))
-        self.empty.setVisible(not models)
 
     def set_live(self, live: bool) -> None:
         """Show whether the screen is predicted while training; nothing is emitted."""
@@ -100,6 +99,7 @@ class ReviewView(QWidget):
 
     def set_shown(self, shown: bool) -> None:
         """Allow what needs a prediction."""
+        self.empty.setVisible(not shown and not self.models.count())
         for part in (self.threshold, self.look, self.object):
             part.setEnabled(shown)
 
@@ -123,14 +123,33 @@ class ReviewView(QWidget):
         layout.addWidget(self.again)
         layout.addWidget(_group("Predict with this model", self.predict))
         layout.addStretch()
-        scroll = QScrollArea()
+        scroll = _Scroll()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
+        # Or napari adds an empty half to the dock.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+
+
+class _Scroll(QScrollArea):
+    """Scrolls up and down, and is as wide as what it holds."""
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the width of what it holds, and little height."""
+        widget, bar = self.widget(), self.verticalScrollBar()
+        if widget is None or bar is None:
+            return super().minimumSizeHint()
+        return QSize(widget.minimumSizeHint().width() + bar.sizeHint().width(), 100)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Notice that what it holds became wider, by its style or by a text."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
 
 def _group(title: str, widget: QWidget) -> QGroupBox:
