@@ -22,7 +22,7 @@ from .events import ACTIVE, EVENTS, Event, EventLog, State, read_events, told_st
 from .follow import Follower
 from .lines import append_line
 from .lock import LOCK, Lock, living_owner
-from .predict_config import KIND, PredictConfig, predict_config_to_yaml, read_predict_config, read_yaml
+from .predict_config import KIND, PredictConfig, absolute, predict_config_to_yaml, read_predict_config, read_yaml
 
 CONFIG = "job.yaml"
 CONTROL = "control.jsonl"
@@ -132,7 +132,7 @@ class JobFolder:
         open_volume(
             config.image, channels=config.channels, axes=config.axes, voxel_size=config.voxel_size, at=config.at
         )
-        return cls._write(folder, predict_config_to_yaml(config))
+        return cls._write(folder, predict_config_to_yaml(absolute(config)))
 
     @classmethod
     def _write(cls, folder: Path, config: str, fill: Callable[[Path], object] = lambda place: None) -> JobFolder:

@@ -87,8 +87,12 @@ def read_predict_config(path: Path) -> PredictConfig:
     ConfigError
         If it cannot be read or is none.
     """
-    config = parse_predict_config(read_yaml(path), str(path))
-    base = Path(path).resolve().parent
+    return absolute(parse_predict_config(read_yaml(path), str(path)), Path(path).resolve().parent)
+
+
+def absolute(config: PredictConfig, base: Path | None = None) -> PredictConfig:
+    """Return the config with absolute paths; relative ones are taken from `base`, or from here."""
+    base = Path.cwd() if base is None else base
     update: dict[str, Any] = {"model": base / config.model, "image": base / config.image}
     if config.out is not None:
         update["out"] = base / config.out
