@@ -26,7 +26,7 @@ def demo(
         typer.Option(help="Open napari, or not; by itself where there is a display and no --out.", show_default=False),
     ] = None,
 ) -> None:
-    """See it work on made-up microscopy: in napari where there is a display, else from labels to figures in a folder."""
+    """See it work on made-up microscopy: in napari where there is a display, else in a folder."""
     output = Output(as_json=False)
     if window or (window is None and out is None and _has_display()):
         if _can_open_window():

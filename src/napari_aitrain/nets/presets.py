@@ -14,8 +14,8 @@ from .config import NetworkConfig
 Size = Literal["small", "medium", "large"]
 
 _WIDTHS_2D: dict[Size, tuple[int, ...]] = {
-    "small": (32, 64, 128),
-    "medium": (32, 64, 128, 256),
+    "small": (16, 48, 96),
+    "medium": (16, 48, 96, 160),
     "large": (64, 128, 256, 384),
 }
 _WIDTHS_3D: dict[Size, tuple[int, ...]] = {

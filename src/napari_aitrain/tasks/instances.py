@@ -33,7 +33,7 @@ class InstancesSettings(TaskSettings):
     split: Annotated[
         float,
         Field(gt=0, le=1, description="Higher splits touching objects more readily, and odd shapes too."),
-    ] = 0.9
+    ] = 0.95
     minimum_size: Annotated[
         int, Field(ge=0, description="Objects of fewer voxels are left out (pixels of a slice in 2-D).")
     ] = 20
@@ -60,7 +60,7 @@ class InstancesTask:
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
     instances: ClassVar[bool] = True
     nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
-    alternatives: ClassVar[tuple[dict[str, float], ...]] = ({"split": 0.8}, {"split": 0.7})
+    alternatives: ClassVar[tuple[dict[str, float], ...]] = ({"split": 0.9}, {"split": 0.8}, {"split": 0.7})
     taught_by_forest: ClassVar[bool] = False
 
     def __init__(self, settings: InstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
