@@ -14,10 +14,13 @@ import yaml
 
 from napari_aitrain.errors import ConfigError, JobError
 from napari_aitrain.jobs import PAUSE, RESUME, STOP, Event, JobFolder, Worker, known_folders, last, stop_job
+from napari_aitrain.jobs.events import EventLog
 from napari_aitrain.jobs.failure import as_error, describe
 from napari_aitrain.jobs.inbox import Inbox
+from napari_aitrain.jobs.lock import Lock
 from napari_aitrain.jobs.worker import main, run_job
 from napari_aitrain.models import load_model
+from napari_aitrain.training import finish
 from napari_aitrain.training.config import TrainConfig
 
 MakeJob = Callable[..., JobFolder]
@@ -164,6 +167,33 @@ def test_pause_resume_and_stop_over_standard_input(make_job: MakeJob) -> None:
     assert load_model(job.path).card.name == "model"
     with pytest.raises(JobError, match="has gone"):
         worker.send(STOP)
+
+
+def test_what_is_asked_of_a_waiting_job_is_not_forgotten(make_job: MakeJob) -> None:
+    running, waiting, inbox = make_job("running"), make_job("waiting"), Inbox(None)
+    with Lock(running.path) as held:
+        EventLog(running.path).emit("state", state="running")
+        inbox.put({"kind": "preview", "view": {"request": 7, "file": "no.npy"}})
+
+        def wait(seconds: float) -> None:
+            held.__exit__()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("napari_aitrain.jobs.queue.time.sleep", wait)
+            assert run_job(waiting, inbox) == 0
+    assert any("no.npy" in event.data["message"] for event in waiting.events() if event.kind == "warning")
+
+
+def test_a_message_that_comes_too_late_does_not_reach_the_next_job(make_job: MakeJob) -> None:
+    job, inbox, run = make_job(), Inbox(None), {"run": "another"}
+    with pytest.MonkeyPatch.context() as patch:
+        # The last thing a training does is to save its model.
+        save = finish.save_model
+        patch.setattr(finish, "save_model", lambda *a, **k: [inbox.put(STOP), inbox.put(run), save(*a, **k)][-1])
+        assert run_job(job, inbox) == 0
+    assert job.state() == "done"
+    assert inbox.wait(0) == run
+    assert inbox.wait(0) is None
 
 
 def test_a_worker_that_does_not_answer_is_killed(make_job: MakeJob) -> None:

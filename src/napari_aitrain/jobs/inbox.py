@@ -80,7 +80,7 @@ def measure(config: Path, to: Path) -> Message:
         YAML file of a `TrainConfig`.
     to : Path
         JSON file to write: an `Estimate` as plain data, or ``error``, ``what``, ``expected`` and ``remedy``. A run
-        or another request that comes meanwhile goes first; the answer is then the error ``MeasureCancelledError``.
+        or another request that comes meanwhile goes first; the answer is then the error ``Cancelled``.
     """
     return {"measure": str(config), "to": str(to)}
 

@@ -30,7 +30,7 @@ def answer(config: Path, to: Path, interrupted: Callable[[], bool]) -> None:
     interrupted : callable
         Whether something more urgent has come.
     """
-    from ..training.measure import measure_steps
+    from ..training.measure import MeasureCancelledError, measure_steps
 
     def measure(settings: TrainConfig, crops: CropSet, steps: int) -> StepMeasurement:
         return measure_steps(settings, crops, steps, interrupted)
@@ -43,6 +43,8 @@ def answer(config: Path, to: Path, interrupted: Callable[[], bool]) -> None:
             first = readiness.errors[0]
             raise NotReadyError(first.message, "a training set without errors", first.remedy)
         told = dict(estimate(settings, readiness, measure).as_dict())
+    except MeasureCancelledError as error:
+        told = {**describe(error), "error": "Cancelled"}
     except Exception as error:  # the worker's edge, as for jobs
         told = dict(describe(error))
     with contextlib.suppress(StorageError):
