@@ -127,8 +127,8 @@ def test_an_image_that_is_removed_is_told_in_the_dock(viewer: Any, session: Any,
     wait_for(lambda: dock.view.status.value().counts, 120)
     viewer.layers.remove("cells")
     dock.view.form.setValue({"seed": 5})
-    wait_for(lambda: dock.view.status.value().problems, 30)
-    assert "cells" in dock.view.status.value().problems[0].text
+    wait_for(lambda: any(one.level == "error" and "cells" in one.text for one in dock.view.status.value().problems), 60)
+    assert not dock.view.start.isEnabled()
 
 
 def test_a_start_that_fails_gives_the_button_back(

@@ -33,7 +33,8 @@ def test_every_python_name_imports(manifest):
 
 def test_every_contribution_has_its_command(manifest):
     commands = {command.id for command in manifest.contributions.commands}
-    assert {sample.command for sample in manifest.contributions.sample_data} == commands
+    used = [*manifest.contributions.sample_data, *manifest.contributions.widgets]
+    assert {one.command for one in used} == commands
 
 
 def test_installed_package_points_to_the_manifest():

@@ -30,7 +30,10 @@ def status_of(checked: Checked, target_of_place: Callable[[str], str]) -> Status
     problems = []
     for one in found.findings:
         target = _target(one, target_of_place)
-        problems.append(Problem(one.level, sentence(one.message), sentence(one.remedy), target))
+        # The name of a box stays as it was written.
+        named = bool(one.where) and one.message.startswith(one.where)
+        text = one.message if named else sentence(one.message)
+        problems.append(Problem(one.level, text, sentence(one.remedy), target))
     roles = {role: (each.boxes, each.labelled, each.objects) for role, each in found.roles.items()}
     return Status(
         problems=problems,
