@@ -9,7 +9,6 @@ from napari_aitrain.gui.frames import LayerFrame
 from napari_aitrain.volumes import open_volume, read_labels
 
 
-
 def add_image(viewer, shape=(40, 96, 128), **options):
     data = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
     return viewer.add_image(data, **{"name": "cells", "scale": (2.0, 0.5, 0.5), "units": "micrometer", **options})
