@@ -120,7 +120,8 @@ class Digest:
             return
         self.step = int(_number(data, "step") or 0)
         self.loss = _number(data, "loss")
-        self.fraction = _number(data, "fraction")
+        # A training without an end says 0 for ever.
+        self.fraction = _number(data, "fraction") or None
         self._better(_number(data, "best"))
         if self.loss is not None:
             self.losses.append((float(self.step), self.loss))

@@ -69,7 +69,12 @@ class JobsView(QWidget):
         self._loading.setSingleShot(True)
         self._loading.timeout.connect(self._load_curves)
         self._curves_page = QWidget()
-        QVBoxLayout(self._curves_page).setContentsMargins(0, 0, 0, 0)
+        self._no_curves = QLabel("Curves appear with the first steps of a training.")
+        self._no_curves.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._no_curves.setWordWrap(True)
+        page = QVBoxLayout(self._curves_page)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(self._no_curves)
         self.tabs = QTabWidget()
         self.tabs.addTab(self._curves_page, "Curves")
         self.tabs.addTab(self.log, "Log")
@@ -106,6 +111,7 @@ class JobsView(QWidget):
             from .curves import Curves
 
             self.curves = Curves()
+            self._no_curves.hide()
             layout = self._curves_page.layout()
             assert layout is not None
             layout.addWidget(self.curves)

@@ -34,7 +34,9 @@ def status_of(checked: Checked, target_of_place: Callable[[str], str]) -> Status
         named = bool(one.where) and one.message.startswith(one.where)
         text = one.message if named else sentence(one.message)
         problems.append(Problem(one.level, text, sentence(one.remedy), target))
-    roles = {role: (each.boxes, each.labelled, each.objects) for role, each in found.roles.items()}
+    roles: dict[str, tuple[int, int, int]] = {}
+    for role, each in found.roles.items():
+        roles[role] = (each.boxes, each.labelled, each.objects)
     return Status(
         problems=problems,
         counts=roles if found.dims else None,
