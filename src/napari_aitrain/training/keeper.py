@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
@@ -24,6 +25,18 @@ class Record:
     seconds: float = 0.0
     best_score: float = -math.inf
     loss: float = math.nan
+    _last: float = field(default_factory=time.perf_counter)
+
+    def clock(self) -> float:
+        """Return the seconds of training so far, over all runs of the job; pauses do not count."""
+        now = time.perf_counter()
+        self.seconds += now - self._last
+        self._last = now
+        return self.seconds
+
+    def skip(self) -> None:
+        """Leave out the time since the clock was last asked."""
+        self._last = time.perf_counter()
 
     @property
     def best(self) -> float | None:

@@ -88,7 +88,6 @@ class Loop:
         self.teacher: Teacher | None = None
         self.stopping = False
         self._due: dict[str, float] = {}
-        self._last = 0.0
 
     @property
     def seconds(self) -> float:
@@ -99,14 +98,13 @@ class Loop:
         """Train to the end and save the model."""
         setup, config = self.setup, self.setup.config
         budget = Budget(config.steps, None if config.minutes is None else config.minutes * 60)
-        self._last = time.perf_counter()
         self.keeper.restore()
         self._announce()
-        self.previewer = Previewer(self.folder, setup, self.emit, self._clock)
+        self.previewer = Previewer(self.folder, setup, self.emit, self.record.clock)
         self.quick = validator(setup, setup.crops.of_role("validation")).quick()
         self.emit("state", state="running")
         begun = False
-        while not budget.finished(setup.trainer.steps, self._clock()):
+        while not budget.finished(setup.trainer.steps, self.record.clock()):
             self._obey()
             if self.stopping:
                 break
@@ -121,7 +119,7 @@ class Loop:
 
     def _end(self) -> None:
         setup = self.setup
-        self._clock()
+        self.record.clock()
         self.keeper.save()
         if self.teacher is not None and self.teacher.blend == 1:
             self.emit("warning", message=BEHIND_FOREST)
@@ -131,15 +129,8 @@ class Loop:
         metrics = result.pop("metrics")
         best = metrics.get("validation", {}).get("score", self.record.best)
         self.emit("metrics", step=setup.trainer.steps, final=True, **metrics)
-        self.emit("done", steps=setup.trainer.steps, seconds=self._clock(), best=best, **result,
+        self.emit("done", steps=setup.trainer.steps, seconds=self.record.clock(), best=best, **result,
                   device=describe_device(setup.device), precision=self._precision())  # fmt: skip
-
-    def _clock(self) -> float:
-        """Return the seconds of training so far, over all runs of the job; pauses do not count."""
-        now = time.perf_counter()
-        self.record.seconds += now - self._last
-        self._last = now
-        return self.seconds
 
     def _step(self, factor: float) -> None:
         setup = self.setup
@@ -152,16 +143,16 @@ class Loop:
 
     def _look(self, spent: float) -> None:
         """Report, preview, validate, take in what was painted, and save, each when it is due."""
-        step, seconds, record = self.setup.trainer.steps, self._clock(), self.record
+        step, seconds, record = self.setup.trainer.steps, self.record.clock(), self.record
         if self._is_due("progress", PROGRESS_EVERY):
             self.emit("progress", step=step, loss=record.loss, seconds=seconds, fraction=spent, best=record.best)
         self.previewer.show_if_due()
         if step > FIRST_STEPS and self.quick.regions and self._is_due("validation", VALIDATION_EVERY):
-            began = self._clock()
+            began = self.record.clock()
             self._validate()
-            took = self._clock() - began
+            took = self.record.clock() - began
             self._due["validation"] = self.seconds + max(VALIDATION_EVERY, took / VALIDATION_SHARE)
-        if self.new_truth.is_due(self.seconds) and self.new_truth.take(self._clock):
+        if self.new_truth.is_due(self.seconds) and self.new_truth.take(self.record.clock):
             self._learn_anew()
         if self._is_due("checkpoint", self.setup.config.checkpoint_interval):
             self.keeper.save()
@@ -180,14 +171,16 @@ class Loop:
             return
         self.teacher = Teacher(train, setup.task, setup.dims, setup.config.seed, torch.get_num_threads())
         self.teacher.blend = blend
-        setup.sampler.teacher = self.teacher if any(crop.sparse for crop in train) else None
+        if any(crop.sparse for crop in train):
+            setup.sampler.teacher = self.teacher
+            setup.trainer.stroke_bias = torch.from_numpy(self.teacher.stroke_bias)
         self.previewer.teacher = self.teacher
 
     def _learn_anew(self) -> None:
         """After new ground truth: a new forest, and a checkpoint, so that a resume does not mix old steps and new."""
         if self.teacher is not None:
             self._ask_forest(self.teacher.blend)
-        self._clock()
+        self.record.clock()
         self.keeper.save()
         self.previewer.changed()
 
@@ -221,7 +214,7 @@ class Loop:
             self.previewer.show_if_due(free=True)
             time.sleep(0.05)
             messages = self.control()
-            self._last = time.perf_counter()
+            self.record.skip()
 
     def _announce(self) -> None:
         setup = self.setup

@@ -54,6 +54,16 @@ class Teacher:
         self._seen: dict[tuple[object, ...], FloatArray] = {}
         self.blend = 1.0
 
+    @property
+    def stroke_bias(self) -> npt.NDArray[np.float32]:
+        """By how much strokes raise the logit of each class over its frequency in the images, shape (classes,).
+
+        Added to a network's output before it is compared with strokes, it lets the network itself learn the frequency
+        in the images, and agree with `soft_labels` (logit adjustment, Menon et al. 2021).
+        """
+        bias: npt.NDArray[np.float32] = -np.log(np.clip(self._prior.reshape(-1), 1e-2, 1e2))
+        return bias
+
     def soft_labels(self, crop: Crop, region: Region) -> FloatArray:
         """Return the forest's probabilities in a region of a training crop, kept; shape (classes, z, y, x)."""
         key = (crop.number, region)

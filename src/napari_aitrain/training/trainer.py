@@ -48,6 +48,8 @@ class Trainer:
             self.network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY, fused=device.type != "mps"
         )
         self.steps = 0
+        self.stroke_bias: Tensor | None = None
+        """By how much painted labels raise the logits of each class, shape (heads,); see `Teacher.stroke_bias`."""
         self._norms = [m for m in self.network.modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
 
     def step(self, batch: Batch, factor: float, teaching: float = 0.0) -> float:
@@ -67,7 +69,10 @@ class Trainer:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             output = self.network(image.contiguous(memory_format=self.memory_format))
         own = len(self.task.nearest)
-        loss = self.task.loss(output, values[:, :own], weight)
+        painted = output
+        if self.stroke_bias is not None:
+            painted = output.float() + self.stroke_bias.view(-1, *(1,) * (output.ndim - 2)).to(output.device)
+        loss = self.task.loss(painted, values[:, :own], weight)
         if teaching > 0 and values.shape[1] > own:
             soft = values[:, own:]
             # Where a warped sample leaves its patch the probabilities are 0.
