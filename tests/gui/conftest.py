@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,34 +22,36 @@ _NO_DISPLAY = "no display: set DISPLAY, or install Xvfb (and Mesa for OpenGL)"
 _SIZE = (1366, 768)
 
 
-def _start_xvfb() -> subprocess.Popen[bytes] | None:
+def _end_with_parent() -> None:
+    """Have the kernel end this process when the tests have ended: Qt aborts if its X server goes first."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def _start_xvfb() -> None:
     """Start a virtual X server if this machine needs one and has it, and set DISPLAY."""
     if not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return None
+        return
     if not (program := shutil.which("Xvfb")):
-        return None
+        return
     end, other = os.pipe()
     screen = ["-screen", "0", f"{_SIZE[0]}x{_SIZE[1]}x24", "-nolisten", "tcp"]
-    server = subprocess.Popen([program, "-displayfd", str(other), *screen], pass_fds=[other], stderr=subprocess.DEVNULL)
+    subprocess.Popen(
+        [program, "-displayfd", str(other), *screen],
+        pass_fds=[other],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_end_with_parent,
+    )
     os.close(other)
     with os.fdopen(end) as answer:
         number = answer.readline().strip()
     if number:
         os.environ["DISPLAY"] = f":{number}"
         os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")
-    return server
 
 
 # Before any import of Qt or of napari's settings.
 os.environ["NAPARI_CONFIG"] = ""
-_server = _start_xvfb()
-
-
-def pytest_unconfigure() -> None:
-    if _server is not None:
-        _server.terminate()
-        _server.wait()
-        os.environ.pop("DISPLAY", None)
+_start_xvfb()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -133,6 +133,11 @@ class Saver:
         """Return what writes a ground truth."""
         return self._writers[truth.key]
 
+    def counts(self, truth: GroundTruth) -> dict[int, int]:
+        """Return the saved voxels per id of a ground truth, 0 left out."""
+        writer = self._writers.get(truth.key)
+        return {} if writer is None else writer.counts
+
     def close(self) -> None:
         """Save what is not saved yet, and let go of the thread and the timer; a second call does nothing."""
         if self._closed:

@@ -98,7 +98,7 @@ class TruthController:
         self._classes.set_mode(None if truth is None else truth.mode)
         if truth is None:
             return
-        counts = self._session.saver.writer(truth).counts
+        counts = self._session.saver.counts(truth)
         layer = self._session.truths.layer(truth)
         rows = _class_rows(truth, counts) if truth.mode == "classes" else _object_rows(truth, counts)
         shown = int(layer.selected_label)
