@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -40,25 +39,12 @@ def soft_dice(probability: Tensor, target: Tensor, weight: Tensor, smooth: float
 
 
 def cross_entropy_classes(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return the weighted cross entropy of class maps, with rare classes raised where labels are sparse.
+    """Return the weighted cross entropy of class maps.
 
     Parameters
     ----------
     logits : Tensor, shape (b, c, *space)
     target : Tensor of int64, shape (b, *space)
     weight : Tensor, shape (b, *space)
-
-    Notes
-    -----
-    With few labelled voxels, classes are weighted by one over the square root of their share of the batch: half way
-    to full balance, which would make the network claim rare classes far too often. The more voxels are labelled, the
-    more their shares tell how frequent the classes are, and the weaker the balance; dense labels need none.
     """
-    classes = logits.shape[1]
-    share = torch.zeros(classes, device=logits.device, dtype=weight.dtype)
-    share.scatter_add_(0, target.flatten(), weight.flatten())
-    share = share / share.sum().clamp_min(_TINY)
-    power = 0.5 * (1 - (weight > 0).float().mean())
-    balance = torch.where(share > 0, share.clamp_min(1e-3).pow(-power), torch.zeros_like(share))
-    each = functional.cross_entropy(logits, target, reduction="none")
-    return weighted_mean(each, weight * balance[target])
+    return weighted_mean(functional.cross_entropy(logits, target, reduction="none"), weight)

@@ -71,7 +71,7 @@ class SemanticTask:
         return Targets(channel[None], (known & listed).astype(np.float32))
 
     def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """Cross entropy with rare classes raised, and soft Dice averaged over the classes."""
+        """Cross entropy, and soft Dice averaged over the classes."""
         from torch.nn.functional import one_hot
 
         from .losses import cross_entropy_classes, soft_dice

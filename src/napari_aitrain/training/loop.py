@@ -185,10 +185,13 @@ class Loop:
         self.previewer.changed()
 
     def _validate(self) -> None:
-        setup = self.setup
+        setup, steps = self.setup, self.setup.trainer.steps
         network = InferenceNetwork(setup.trainer.average, setup.device, setup.trainer.precision)
-        metrics = self.quick.metrics(network) if self.teacher is None else self.teacher.judge(network, self.quick)
-        self.emit("metrics", step=setup.trainer.steps, seconds=self.seconds, validation=metrics)
+        if self.teacher is None:
+            metrics = self.quick.metrics(network)
+        else:
+            metrics = self.teacher.judge(network, self.quick, steps)
+        self.emit("metrics", step=steps, seconds=self.seconds, validation=metrics)
         self.keeper.offer(metrics.get("score", -math.inf))
 
     def _obey(self) -> None:

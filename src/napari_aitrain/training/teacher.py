@@ -25,6 +25,8 @@ MARGIN = {2: (0, 16, 16), 3: (2, 8, 8)}
 PRIOR_SAMPLES = 4
 PRIOR_EXTENT = {2: (1, 192, 192), 3: (16, 96, 96)}
 BLENDS = (0.0, 0.5, 1.0)
+DOUBT_HALVED = 60
+"""Steps after which the network must be better by half as much."""
 
 
 class Teacher:
@@ -59,9 +61,10 @@ class Teacher:
         """By how much strokes raise the logit of each class over its frequency in the images, shape (classes,).
 
         Added to a network's output before it is compared with strokes, it lets the network itself learn the frequency
-        in the images, and agree with `soft_labels` (logit adjustment, Menon et al. 2021).
+        in the images, and agree with `soft_labels` (logit adjustment, Menon et al. 2021). Half of it, because the
+        frequency is a rough estimate.
         """
-        bias: npt.NDArray[np.float32] = -np.log(np.clip(self._prior.reshape(-1), 1e-2, 1e2))
+        bias: npt.NDArray[np.float32] = -0.5 * np.log(np.clip(self._prior.reshape(-1), 1e-2, 1e2))
         return bias
 
     def soft_labels(self, crop: Crop, region: Region) -> FloatArray:
@@ -114,10 +117,11 @@ class Teacher:
         maps = predict_preview_maps(network, self._task, region, self._dims)
         return maps if self.blend == 0 else _mix(maps, self.maps(region), self.blend)
 
-    def judge(self, network: InferenceNetwork, validator: Validator) -> dict[str, float]:
+    def judge(self, network: InferenceNetwork, validator: Validator, steps: int) -> dict[str, float]:
         """Measure the network, and go on with whichever of forest, network and their mean explains validation best.
 
-        What decides is the likelihood of the ground truth: of a few strokes, all soon get every voxel right.
+        What decides is the likelihood of the ground truth: of a few strokes, all soon get every voxel right. A young
+        network can be sure of the strokes and wrong elsewhere, so at first it must be much better.
         """
         rows: list[Example] = []
         likelihood = dict.fromkeys(BLENDS, 0.0)
@@ -127,7 +131,9 @@ class Teacher:
             rows.append((objects, truth, truth >= 0))
             for blend in BLENDS:
                 likelihood[blend] += self._log_likelihood(_mix(own, self.maps(region), blend), truth)
-        self.blend = max(BLENDS, key=likelihood.__getitem__)
+        doubt = math.exp2(-steps / DOUBT_HALVED)
+        gain = {blend: sum_ / len(validator.regions) - doubt * (1 - blend) for blend, sum_ in likelihood.items()}
+        self.blend = max(BLENDS, key=gain.__getitem__)
         return self._task.metrics(rows)
 
     def _log_likelihood(self, maps: FloatArray, truth: npt.NDArray[np.int32]) -> float:
