@@ -92,6 +92,7 @@ def test_form_tells_of_changes_and_brings_a_setting_into_view(qtbot: Any) -> Non
     assert form.description.text().startswith("A class for every voxel")
     assert form.focus("seed") and form.more.isExpanded()
     assert form.focus("dice_weight")
+    qtbot.waitUntil(form._task_fields["dice_weight"].widget.native.isVisible)
     assert not form.focus("nonsense")
 
 

@@ -113,7 +113,7 @@ def _number(name: str, kind: type, optional: bool, info: FieldInfo, shared: dict
     extra = {} if kind is int else {"step": step}
     widget = make(min=max(0, least), max=high, value=max(0, least), **extra, **shared)
     if kind is float:
-        widget.native.setDecimals(6 if step < 0.001 else 3 if step < 0.1 else 1)
+        widget.native.setDecimals(6 if step < 0.001 else 2)
     if not optional:
         return FormField(name, widget)
     widget.native.setSpecialValueText(none)

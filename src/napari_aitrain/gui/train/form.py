@@ -8,8 +8,8 @@ from typing import Any
 from magicgui.widgets import TextEdit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFormLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from ...errors import ConfigError
@@ -67,6 +67,10 @@ class TrainForm(QWidget):
         self.more.setToolTip("Settings that have a tested default.")
         self.more.setDuration(0)
         self._quiet = False
+        self._target: QWidget = self
+        self._scroller = QTimer(self)
+        self._scroller.setSingleShot(True)
+        self._scroller.timeout.connect(self._scroll)
         self._lay_out()
         self._show_task(self.task.value)
         self.task.widget.changed.connect(self._on_task)
@@ -121,8 +125,18 @@ class TrainForm(QWidget):
             return False
         if name not in BASIC and name != "task":
             self.more.expand(animate=False)
-        field.widget.native.setFocus()
+        self._target = field.widget.native
+        self._target.setFocus()
+        # What was just unfolded has no place yet.
+        self._scroller.start()
         return True
+
+    def _scroll(self) -> None:
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if isinstance(area, QScrollArea):
+            area.ensureWidgetVisible(self._target)
 
     def _make(self, name: str, info: FieldInfo) -> FormField:
         label = _LABELS.get(name, name.replace("_", " ").capitalize())

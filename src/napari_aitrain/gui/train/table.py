@@ -22,10 +22,10 @@ from qtpy.QtWidgets import (
 
 from .rows import SourceRow
 
-COLUMNS = ("Image", "Ground truth", "Boxes", "Mag.")
+COLUMNS = ("Image", "Labels", "Boxes", "Mag.")
 _TIPS = (
     "What the model sees.",
-    "What it is to learn: labels that you vouch for.",
+    "Ground truth: labels that you vouch for, from which the model learns.",
     "Regions that are used, by role. Without boxes everything that is labelled is used.",
     "Magnification: 1 is full resolution, 2-2-1 is half of it in x and y. Coarser sees more around, but less detail.",
 )
