@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_aitrain.gui.annotate.dock import AnnotateDock
 from napari_aitrain.gui.frames import LayerFrame
@@ -22,10 +26,6 @@ def to_canvas(viewer, world):
 
 def drag(viewer, first, last):
     """Drag with the left button between two points of the displayed axes, as Qt sends it."""
-    from qtpy.QtCore import QPoint, Qt
-    from qtpy.QtTest import QTest
-    from qtpy.QtWidgets import QApplication
-
     native = canvas_of(viewer).native
     points = [to_canvas(viewer, p) for p in (first, [(a + b) / 2 for a, b in zip(first, last, strict=True)], last)]
     start, middle, end = (QPoint(round(x), round(y)) for x, y in points)
@@ -38,10 +38,6 @@ def drag(viewer, first, last):
 
 
 def _move(native, point):
-    from qtpy.QtCore import QEvent, QPointF, Qt
-    from qtpy.QtGui import QMouseEvent
-    from qtpy.QtWidgets import QApplication
-
     button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     where, globally = QPointF(point), QPointF(native.mapToGlobal(point))
     QApplication.sendEvent(native, QMouseEvent(QEvent.Type.MouseMove, where, globally, button, button, none))
@@ -131,6 +127,9 @@ def test_drawing_leaves_the_tool_in_hand_and_draws_on_no_3d(viewer, session, doc
     assert len(session.boxes) == 1
     assert not labels.data.any()
     assert labels.mode == "paint"
+    dock.box_view.draw.click()
+    QTest.keyClick(canvas_of(viewer).native, Qt.Key.Key_Escape)
+    assert not dock.box_view.draw.isChecked()
     viewer.dims.ndisplay = 3
     dock.box_view.draw.click()
     assert not dock.box_view.draw.isChecked()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
 
 from ..session import session_of
@@ -39,16 +39,21 @@ class AnnotateDock(QWidget):
         self.truths = TruthController(session, self.truth_view, self.class_view)
         self.boxes = BoxController(session, self.box_view)
         self.project = ProjectController(session, self.project_view, top)
-        for keys, slot in (
-            (QKeySequence.StandardKey.Undo, self.boxes.undo),
-            (QKeySequence.StandardKey.Redo, self.boxes.redo),
-            (Qt.Key.Key_Escape, self.boxes.drawing.stop),
-        ):
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(slot)
         parts = (self.truths, self.boxes, self.project)
         self.destroyed.connect(lambda: [part.close() for part in parts])
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Undo, redo and Escape, where no field that is typed into takes them first."""
+        if event is None:
+            return
+        if event.matches(QKeySequence.StandardKey.Undo):
+            self.boxes.undo()
+        elif event.matches(QKeySequence.StandardKey.Redo):
+            self.boxes.redo()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.boxes.drawing.stop()
+        else:
+            super().keyPressEvent(event)
 
     def _lay_out(self) -> QVBoxLayout:
         inner = QWidget()

@@ -77,6 +77,7 @@ class BoxDrawing:
             layer.mode = "pan_zoom"
         camera_of(self._viewer).mouse_pan = False
         self._viewer.mouse_drag_callbacks.insert(0, self._on_drag)
+        self._viewer.bind_key("Escape", lambda _: self.stop(), overwrite=True)
         self._viewer.cursor.style = "crosshair"
         self.active_changed.emit(True)
 
@@ -86,6 +87,7 @@ class BoxDrawing:
             return
         self._on = False
         self._viewer.mouse_drag_callbacks.remove(self._on_drag)
+        self._viewer.bind_key("Escape", None)
         camera_of(self._viewer).mouse_pan = True
         self._viewer.cursor.style = "standard"
         self._session.scene.set_draft(None)
