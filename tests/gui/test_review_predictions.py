@@ -34,8 +34,10 @@ def add(session: Any, image: Any, labels: np.ndarray, scores: Any = (0, 0.9, 0.4
     data = options.pop("data", None) or Thresholded(labels, np.array(scores, np.float32))
     placement = options.pop("placement", None) or Placement(image, (1, 1, 1), (0, 0, 0))
     layer = options.pop("layer", None) or PredictionLayer(session.viewer, "Prediction")
-    one = Prediction(options.pop("model", MODEL), data, placement, layer, **options)
+    told = {name: value for name, value in options.items() if name not in ("model", "threshold")}
+    one = Prediction(options.get("model", MODEL), data, placement, layer, **told)
     session.predictions.show(one)
+    session.predictions.set_threshold(options.get("threshold", 0.5))
     return one
 
 
@@ -63,7 +65,7 @@ def test_a_threshold_is_for_every_layer_of_a_model(viewer, session, image):
     assert np.unique(two.layer.layer._slice.image.raw).tolist() == [0, 3]
     assert np.unique(other.layer.layer._slice.image.raw).tolist() == [0, 1, 3]
     predictions.set_model(Path("/other"))
-    assert predictions.threshold == 0.5
+    assert predictions.threshold == 0
     assert predictions.histogram().sum() == 3
 
 
@@ -210,9 +212,12 @@ def test_outlines_and_colours_by_score(session, image):
 
 
 def test_lock_in_waits_for_the_model(session, image, tmp_path):
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match="no prediction"):
         session.predictions.lock_in()
-    add(session, image, three_objects(), model=tmp_path)
+    one = add(session, image, three_objects(), model=tmp_path, step=3)
+    with pytest.raises(ModelError, match="learning"):
+        session.predictions.lock_in()
+    add(session, image, three_objects(), model=tmp_path, layer=one.layer)
     session.predictions.set_threshold(0.25)
     session.predictions.lock_in()
     assert session.predictions.waits_for_model

@@ -73,4 +73,4 @@ def age_text(prediction: Prediction, now: float) -> str:
     """
     age = max(0.0, now - prediction.time)
     old = f"{age:.0f} s" if age < 100 else f"{age / 60:.0f} min"
-    return f"Prediction: {'forest' if prediction.step == 0 else f'step {prediction.step:,}'}, {old} old"
+    return f"Prediction: step {prediction.step or 0:,}, {old} old"

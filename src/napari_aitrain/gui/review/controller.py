@@ -101,8 +101,8 @@ class ReviewController:
         view.set_live(predictions.live.enabled)
         view.threshold.setValue(predictions.threshold)
         view.threshold.set_histogram(predictions.histogram().tolist())
-        waits = "It is stored when the training has ended." if predictions.waits_for_model else ""
-        view.threshold.set_hint(waits)
+        view.threshold.set_hint("It is stored when the training has ended." if predictions.waits_for_model else "")
+        view.threshold.set_lockable(current is not None and not current.provisional)
         view.look.set_checked("outlines", predictions.outlines)
         view.look.set_checked("scores", predictions.colour_by_score)
         for name in ("probability", "uncertainty"):
@@ -186,11 +186,9 @@ class ReviewController:
 
     def _on_lock(self) -> None:
         with reported():
-            self.predictions.lock_in()
-            self.view.threshold.set_hint(
-                f"{self.predictions.threshold:.3f} "
-                + ("is stored when the training has ended." if self.predictions.waits_for_model else "is stored.")
-            )
+            stored = self.predictions.lock_in()
+            if not self.predictions.waits_for_model:
+                self.view.threshold.set_hint(f"{stored:.3f} is stored in the model.")
 
     def _on_look(self, name: str, on: bool) -> None:
         if name == "outlines":

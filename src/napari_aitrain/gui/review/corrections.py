@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...errors import GroundTruthError
+from ..annotate.colours import shares_background_colour
 from ..frames import LayerFrame
 from .correct import Wanted, Written, paint
 from .picking import Picked
@@ -40,7 +41,9 @@ class Corrections:
             )
         wanted = what.wanted if what is not None else Wanted(region=self._box_region(truth) if in_box else None)
         first = self._session.truths.next_id(truth)
-        return self._paint(prediction, wanted, truth, _numbers(first) if truth.mode == "instances" else int, overwrite)
+        return self._paint(
+            prediction, wanted, truth, _numbers(first, truth) if truth.mode == "instances" else int, overwrite
+        )
 
     def reject(self, what: Picked, overwrite: bool) -> Written:
         """Write background where an object is."""
@@ -88,7 +91,7 @@ class Corrections:
         return paint(prediction, wanted, layer, values, tuple(frame), overwrite)
 
 
-def _numbers(first: int) -> Callable[[int], int]:
-    """Return what gives the next number at every call."""
-    numbers = iter(range(first, 2**31))
+def _numbers(first: int, truth: GroundTruth) -> Callable[[int], int]:
+    """Return what gives the next number at every call, none of which looks like background."""
+    numbers = (n for n in range(first, 2**31) if not shares_background_colour(n, truth))
     return lambda identity: next(numbers)

@@ -16,7 +16,7 @@ from ...jobs import ACTIVE, Event, JobFolder
 from ...jobs.inbox import preview_view
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
-from ..notify import report
+from ..notify import report, reported
 from .prediction import Prediction
 from .prediction_layer import MapLayer, PlacedLayer, Placement, PredictionLayer
 from .shown_source import ShownSource, Training, shown_source
@@ -149,7 +149,8 @@ class Live:
                 self._send(self._asked)
         elif of_this and state not in ("queued", "paused"):
             self.training, self._asked = None, None
-            self._session.predictions.store_locked(job.path)
+            with reported():
+                self._session.predictions.store_locked(job.path)
             self.changed.emit()
 
     def _follow(self, job: JobFolder) -> None:

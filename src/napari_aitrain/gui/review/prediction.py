@@ -68,6 +68,11 @@ class Prediction:
         """All of it, in its own voxels."""
         return Region.from_shape(self.data.labels.shape)
 
+    @property
+    def provisional(self) -> bool:
+        """Whether scores of objects are not fitted yet, so that a threshold for them is none for the trained model."""
+        return self.step is not None and self.data.instances
+
     def take_table(self, store: Path) -> None:
         """Take sizes and bounds of the objects of a stored prediction."""
         objects = StoredPrediction.open(store).objects

@@ -10,21 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from ...errors import GroundTruthError, ModelError
-from ...models import read_card, save_threshold
+from ...errors import GroundTruthError
+from ...models import read_card
 from .badge import Badge
 from .correct import Written
 from .corrections import Corrections
+from .glasses import Glasses
 from .hands import Hands
 from .live import Live
+from .locks import Locks
 from .picking import Picked, pick_at
 from .prediction import BINS, Prediction, has_model, model_key
 from .runs import Runs
 
 if TYPE_CHECKING:
     from ..session import Session
-
-THRESHOLD = 0.5
 
 
 class Predictions:
@@ -60,12 +60,9 @@ class Predictions:
         self.session = session
         self._all: list[Prediction] = []
         self._model: Path | None = None
-        self._thresholds: dict[Path, float] = {}
-        self._hidden: dict[Path, frozenset[int]] = {}
-        self._locked: dict[Path, float] = {}
+        self._glasses = Glasses()
+        self._locks = Locks()
         self._closed = False
-        self._outlines = False
-        self._by_score = False
         self.picked: Picked | None = None
         self._corrections = Corrections(session)
         self._badge = Badge(session.viewer)
@@ -109,23 +106,17 @@ class Predictions:
     def show(self, prediction: Prediction) -> None:
         """Show a prediction in its layer, instead of what the layer showed before."""
         before = [one for one in self._all if one.layer is prediction.layer]
+        if not self.of_model(prediction.model):
+            self._model = prediction.model
         self._all = [one for one in self._all if one.layer is not prediction.layer]
         self._all.append(prediction)
-        if self._model is None or not self.of_model() or prediction.step is not None:
-            self._model = prediction.model
-        self._look(prediction)
+        self._glasses.put_on(prediction)
         new_layer = not prediction.layer.present
         prediction.layer.show(prediction.data, prediction.placement)
         if new_layer or not before or dict(before[0].class_colours) != dict(prediction.class_colours):
-            self._colour(prediction)
+            self._glasses.colour(prediction)
         if self.picked is not None and self.picked.prediction in before:
             self._set_picked(None)
-        self.changed.emit()
-
-    def forget(self, prediction: Prediction) -> None:
-        """Take a prediction out of the viewer."""
-        self._all = [one for one in self._all if one is not prediction]
-        prediction.layer.remove()
         self.changed.emit()
 
     def histogram(self) -> npt.NDArray[np.int64]:
@@ -137,7 +128,7 @@ class Predictions:
     @property
     def threshold(self) -> float:
         """Objects of a lower score are not shown, 0 … 1."""
-        return THRESHOLD if self._model is None else self._thresholds.get(self._model, THRESHOLD)
+        return self._glasses.threshold(self._model)
 
     def set_threshold(self, threshold: float) -> None:
         """See every prediction of the current model through another threshold."""
@@ -145,15 +136,18 @@ class Predictions:
         if threshold == self.threshold:
             return
         if self._model is not None:
-            self._thresholds[self._model] = threshold
+            self._glasses.set_threshold(self._model, threshold)
             self._refresh(self.of_model())
         self.threshold_changed.emit(threshold)
 
     def propose_threshold(self, model: Path, threshold: float) -> None:
         """Take a model's own threshold, unless a person has chosen another."""
         model = model_key(model)
-        if self._thresholds.setdefault(model, threshold) == threshold and model == self._model:
-            self._refresh(self.of_model())
+        if self._glasses.chosen(model):
+            return
+        self._glasses.set_threshold(model, threshold)
+        self._refresh(self.of_model(model))
+        if model == self._model:
             self.threshold_changed.emit(threshold)
 
     def take_own_threshold(self, model: Path) -> None:
@@ -164,44 +158,44 @@ class Predictions:
         ModelError
             If the card cannot be read.
         """
-        if model_key(model) not in self._thresholds and has_model(model):
+        if not self._glasses.chosen(model_key(model)) and has_model(model):
             self.propose_threshold(model, read_card(model).threshold)
 
     @property
     def outlines(self) -> bool:
         """Whether only the rims of objects are drawn."""
-        return self._outlines
+        return self._glasses.outlines
 
     def set_outlines(self, outlines: bool) -> None:
         """Draw the rims of objects, or whole objects."""
-        self._outlines = outlines
+        self._glasses.outlines = outlines
         for one in self._all:
-            self._colour(one)
+            self._glasses.colour(one)
         self.changed.emit()
 
     @property
     def colour_by_score(self) -> bool:
         """Whether colours tell scores instead of objects."""
-        return self._by_score
+        return self._glasses.by_score
 
     def set_colour_by_score(self, by_score: bool) -> None:
         """Let colours tell scores, or tell objects apart."""
-        self._by_score = by_score
+        self._glasses.by_score = by_score
         for one in self._all:
-            self._look(one)
-            self._colour(one)
+            self._glasses.put_on(one)
+            self._glasses.colour(one)
         self._refresh(self._all)
         self.changed.emit()
 
     @property
     def hidden_classes(self) -> frozenset[int]:
         """Classes of the current model that are not drawn."""
-        return frozenset() if self._model is None else self._hidden.get(self._model, frozenset())
+        return self._glasses.hidden(self._model)
 
     def set_class_shown(self, class_id: int, shown: bool) -> None:
         """Draw a class of the current model, or leave it out."""
         if self._model is not None:
-            self._hidden[self._model] = self.hidden_classes - {class_id} if shown else self.hidden_classes | {class_id}
+            self._glasses.set_shown(self._model, class_id, shown)
             self._refresh(self.of_model())
             self.changed.emit()
 
@@ -254,40 +248,34 @@ class Predictions:
         written = self._corrections.reject(what, overwrite)
         if what.prediction.data.instances:
             data = what.prediction.data
-            self._look(what.prediction, data.hidden_ids | {what.identity})
+            self._glasses.put_on(what.prediction, data.hidden_ids | {what.identity})
             what.prediction.layer.refresh()
         self._set_picked(None)
         return written
 
     def lock_in(self) -> float:
-        """Store the threshold in the model of the current predictions, once it is saved.
-
-        Returns
-        -------
-        float
-            The threshold.
+        """Store the threshold in the model of the current predictions, once it is saved, and return it.
 
         Raises
         ------
         ModelError
-            If there is nothing to store it in.
+            If there is no prediction, or its scores are not those of a trained model yet.
+        StorageError
+            If the card cannot be written.
         """
-        if self._model is None:
-            raise ModelError("there is no prediction yet", "a prediction to choose a threshold for", "train or predict")
-        self._locked[self._model] = self.threshold
-        self.store_locked(self._model)
+        self._locks.lock(self.current, self.threshold)
+        self.changed.emit()
         return self.threshold
 
     @property
     def waits_for_model(self) -> bool:
         """Whether the threshold is to be stored in a model that training has not saved yet."""
-        return self._model in self._locked
+        return self._locks.waits(self._model)
 
     def store_locked(self, model: Path) -> None:
         """Store the threshold that was locked in, if the model is there by now."""
-        if model in self._locked and has_model(model):
-            save_threshold(model, self._locked.pop(model))
-            self.changed.emit()
+        self._locks.store(model)
+        self.changed.emit()
 
     def close(self) -> None:
         """Let go of the layers, which stay in the viewer; a second call does nothing."""
@@ -312,19 +300,8 @@ class Predictions:
 
     def _refresh(self, predictions: Sequence[Prediction]) -> None:
         for one in predictions:
-            self._look(one)
+            self._glasses.put_on(one)
             one.layer.refresh()
-
-    def _look(self, one: Prediction, hidden_ids: frozenset[int] | None = None) -> None:
-        one.data.look(
-            self._thresholds.get(one.model, THRESHOLD),
-            by_score=self._by_score,
-            hidden_classes=self._hidden.get(one.model, frozenset()),
-            hidden_ids=one.data.hidden_ids if hidden_ids is None else hidden_ids,
-        )
-
-    def _colour(self, one: Prediction) -> None:
-        one.layer.colour(self._by_score, dict(one.class_colours), contour=int(self._outlines))
 
     def _on_removed(self, event: Any) -> None:
         gone = [one for one in self._all if one.layer.layer is event.value]

@@ -99,7 +99,7 @@ class ThresholdView(QWidget):
         self.number.setSingleStep(0.01)
         self.number.setAccessibleName("Threshold as a number")
         self.lock = QPushButton("&Lock in")
-        self.lock.setToolTip("Store this threshold in the model: whoever predicts with it gets it as the default.")
+        self.set_lockable(True)
         tip = (
             "Objects of a lower score are not shown. The score is how probably an object is right, from 0 to 1; of "
             "classes it is the probability of each voxel's class. The bars say how many have which score. Nothing is "
@@ -142,6 +142,16 @@ class ThresholdView(QWidget):
     def set_histogram(self, counts: Sequence[int]) -> None:
         """Show how many objects have which score, from 0 to 1."""
         self.slider.set_histogram(counts)
+
+    def set_lockable(self, lockable: bool) -> None:
+        """Allow the threshold to be stored, or say why not."""
+        self.lock.setEnabled(lockable)
+        self.lock.setToolTip(
+            "Store this threshold in the model: whoever predicts with it gets it as the default."
+            if lockable
+            else "Scores are provisional while a model learns objects. When the training has ended, predict this view "
+            "below, choose the threshold, and store it then."
+        )
 
     def set_hint(self, text: str) -> None:
         """Say something about the threshold."""
