@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
+from qtpy.QtCore import QEvent, QObject, Qt
 
 from ...annotation.world import WorldBox
 from ...errors import AitrainError, BoxError
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
     from ..session import Session
 
 _LEAST = 2
+
+
+class _Escape(QObject):
+    """Takes Escape before the layer that is selected does, which may mean something else by it."""
+
+    def __init__(self, slot: Callable[[], None]) -> None:
+        super().__init__()
+        self._slot = slot
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        if event.type() != QEvent.Type.KeyPress or event.key() != Qt.Key.Key_Escape:
+            return False
+        self._slot()
+        return True
 
 
 class BoxDrawing:
@@ -50,6 +65,8 @@ class BoxDrawing:
         self.depth = 32
         self._before: tuple[Any, str] | None = None
         self._on = False
+        self._escape = _Escape(self.stop)
+        self._canvas = session.viewer.window._qt_window._qt_viewer.canvas.native
 
     @property
     def active(self) -> bool:
@@ -77,7 +94,7 @@ class BoxDrawing:
             layer.mode = "pan_zoom"
         camera_of(self._viewer).mouse_pan = False
         self._viewer.mouse_drag_callbacks.insert(0, self._on_drag)
-        self._viewer.bind_key("Escape", lambda _: self.stop(), overwrite=True)
+        self._canvas.installEventFilter(self._escape)
         self._viewer.cursor.style = "crosshair"
         self.active_changed.emit(True)
 
@@ -87,7 +104,7 @@ class BoxDrawing:
             return
         self._on = False
         self._viewer.mouse_drag_callbacks.remove(self._on_drag)
-        self._viewer.bind_key("Escape", None)
+        self._canvas.removeEventFilter(self._escape)
         camera_of(self._viewer).mouse_pan = True
         self._viewer.cursor.style = "standard"
         self._session.scene.set_draft(None)

@@ -1,4 +1,4 @@
-"""An empty labels layer that lies exactly on an image, at a magnification."""
+"""Labels layers that lie exactly on an image, at a magnification."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psutil
 from napari.layers import Labels
 
 from ...errors import GroundTruthError
-from ...geometry import Triple, magnified_shape
+from ...geometry import Triple, magnified_shape, triple
 from ..frames import LayerFrame
 
 
@@ -56,3 +56,26 @@ def new_labels(image: Any, magnification: Triple, name: str) -> Labels:
         units=image.units,
         axis_labels=image.axis_labels,
     )
+
+
+def magnification_of(layer: Labels, image: Any) -> Triple:
+    """Return the magnification of labels relative to an image, from the two shapes.
+
+    Raises
+    ------
+    GroundTruthError
+        If there is no whole one.
+    """
+    labels, finest = LayerFrame.of(layer), LayerFrame.of(image)
+    m = triple([max(1, round(b / a)) for a, b in zip(labels.shape, finest.shape, strict=True)])
+    if magnified_shape(finest.shape, m) != labels.shape:
+        raise GroundTruthError(
+            f"{layer.name} has {_xyz(labels.shape)} voxels, but {image.name} has {_xyz(finest.shape)}",
+            "labels with as many voxels as the image, or a whole fraction of them",
+            "choose the image that these labels were made on, or make a new ground truth",
+        )
+    return m
+
+
+def _xyz(shape: Triple) -> str:
+    return "×".join(str(n) for n in reversed(shape))

@@ -4,73 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
 
 from ...annotation.world import new_id
 from ...errors import GroundTruthError
-from ...geometry import FINEST, Triple, format_magnification, magnified_shape, triple
+from ...geometry import FINEST, format_magnification, triple
 from ..frames import LayerFrame
 from .colours import CLASS_COLOURS, colour_of_class, colour_truth, shares_background_colour
-from .new_layer import new_labels
+from .new_layer import magnification_of, new_labels
+from .truth import BACKGROUND_ID, GroundTruth, LabelClass, Mode, background_class
+
+__all__ = ["GroundTruth", "GroundTruths", "LabelClass", "Mode"]
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
-
-Mode = Literal["instances", "classes"]
-BACKGROUND_ID = 1
-
-
-@dataclass(frozen=True)
-class LabelClass:
-    """One class of a ground truth.
-
-    Parameters
-    ----------
-    id : int
-        What is painted.
-    name : str
-        What people call it.
-    color : str
-        As ``#rrggbb``.
-    """
-
-    id: int
-    name: str
-    color: str
-
-
-@dataclass(frozen=True)
-class GroundTruth:
-    """A labels layer that a person vouches for.
-
-    Parameters
-    ----------
-    layer, image : str
-        Names of the labels layer and of the image layer that it belongs to.
-    mode : {'instances', 'classes'}
-        Whether ids number objects, or name classes.
-    magnification : tuple of int
-        Of the labels relative to the image, in z, y, x order.
-    classes : tuple of LabelClass
-        In instance mode none but the background.
-    background_id : int or None
-        The id that is painted as background where 0 means unlabelled.
-    key : str
-        Stem of its files in the project; stays the same when the layer is renamed.
-    """
-
-    layer: str
-    image: str
-    mode: Mode = "instances"
-    magnification: Triple = FINEST
-    classes: tuple[LabelClass, ...] = ()
-    background_id: int | None = None
-    key: str = ""
 
 
 class GroundTruths:
@@ -222,7 +174,7 @@ class GroundTruths:
                 "labels of one scale",
                 "make a new ground truth, or open the finest level of these labels alone",
             )
-        m = triple(magnification) if magnification else _ratio(layer, self._viewer.layers[image])
+        m = triple(magnification) if magnification else magnification_of(layer, self._viewer.layers[image])
         truth = GroundTruth(layer.name, image, mode, m, tuple(classes), background_id, key or _key(image))
         self._add(layer, truth)
         return truth
@@ -349,27 +301,6 @@ class GroundTruths:
         self.changed.emit()
 
 
-def background_class() -> LabelClass:
-    """Return the class that says: nothing is here, for certain."""
-    return LabelClass(BACKGROUND_ID, "background", "#7f7f7f")
-
-
 def _key(name: str) -> str:
     stem = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
     return f"{stem or 'labels'}-{new_id()[:6]}"
-
-
-def _ratio(layer: Labels, image: Any) -> Triple:
-    labels, finest = LayerFrame.of(layer), LayerFrame.of(image)
-    m = triple([max(1, round(b / a)) for a, b in zip(labels.shape, finest.shape, strict=True)])
-    if magnified_shape(finest.shape, m) != labels.shape:
-        raise GroundTruthError(
-            f"{layer.name} has {_xyz(labels.shape)} voxels, but {image.name} has {_xyz(finest.shape)}",
-            "labels with as many voxels as the image, or a whole fraction of them",
-            "choose the image that these labels were made on, or make a new ground truth",
-        )
-    return m
-
-
-def _xyz(shape: Triple) -> str:
-    return "×".join(str(n) for n in reversed(shape))
