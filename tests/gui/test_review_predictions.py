@@ -65,7 +65,7 @@ def test_a_threshold_is_for_every_layer_of_a_model(viewer, session, image):
     assert np.unique(two.layer.layer._slice.image.raw).tolist() == [0, 3]
     assert np.unique(other.layer.layer._slice.image.raw).tolist() == [0, 1, 3]
     predictions.set_model(Path("/other"))
-    assert predictions.threshold == 0
+    assert predictions.threshold == 0.5
     assert predictions.histogram().sum() == 3
 
 
