@@ -57,9 +57,12 @@ def show_sample(session: Session, sample: Sample) -> None:
     image = viewer.add_image(data, **options)
     frame = LayerFrame.of(image)
     labels = session.truths.create(image.name, "instances")
+    truth = session.truths.current
+    first_free = (truth.background_id or 0) if truth is not None else 0
     painted = np.zeros_like(sample.labels)
     for box in sample.boxes:
-        painted[box.region.slices] = sample.labels[box.region.slices]
+        inside = sample.labels[box.region.slices]
+        painted[box.region.slices] = np.where(inside > 0, inside + first_free, 0)
     labels.data = painted[0] if frame.flat else painted
     boxes = []
     for box in sample.boxes:

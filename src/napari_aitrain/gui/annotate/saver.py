@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +80,11 @@ class Saver:
         work = self._work(sweep)
         if work is None:
             return not self.problem
-        future = self._start(work)
+        if self._running is not None:
+            wait([self._running])
         try:
-            future.result()
+            # Not in the thread: none can be used any more when Python ends.
+            write_all(work)
         except AitrainError as error:
             self._on_failed(error, work)
             return False
