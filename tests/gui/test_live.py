@@ -188,7 +188,7 @@ def test_what_is_asked_for_is_bounded(viewer, place, tmp_path, next_request):
     layer._source = layer.source.model_copy(update={"path": str(tmp_path / "image.tif")})
     job = training(place, tmp_path)
     pixels = np.load(job.path / next_request()["view"]["file"])
-    assert 2**18 < pixels.size <= 2**19
+    assert 2**19 < pixels.size <= 2**20
 
 
 def test_classes_have_names_and_further_layers(viewer, place, image, tmp_path, next_request):

@@ -11,7 +11,7 @@ import numpy as np
 from ...geometry import Region, Triple, magnified_shape
 from ..frames import LayerFrame
 
-MOST_VOXELS = {2: 2**19, 3: 2**20}
+MOST_VOXELS = {2: 2**20, 3: 2**20}
 """Voxels that are predicted at once for the screen, of slices and of volumes."""
 
 CONTEXT = 32
