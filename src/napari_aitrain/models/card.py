@@ -32,6 +32,9 @@ class DataCard(_Part):
     """The data a model was trained on."""
 
     sources: tuple[SourceCard, ...] = ()
+    classes: Annotated[
+        tuple[int, ...], Field(description="Classes that were chosen to be learned; none means all.")
+    ] = ()
     split: Annotated[str, Field(description="How training and validation were kept apart, as a sentence.")] = ""
     voxels: Annotated[dict[str, int], Field(description="Labelled voxels per role.")] = {}
     objects: Annotated[dict[str, int], Field(description="Objects per role.")] = {}

@@ -41,6 +41,7 @@ def make_card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCar
 def _data(config: TrainConfig, setup: Setup) -> DataCard:
     crops = setup.crops
     return DataCard(
+        classes=() if setup.task.instances else config.classes,
         sources=tuple(
             SourceCard(image=str(s.image), labels=str(s.labels), magnification=s.magnification, boxes=s.boxes)
             for s in config.sources

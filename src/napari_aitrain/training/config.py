@@ -83,6 +83,13 @@ class TrainConfig(_Strict):
         "reviewed",
     )
     tags: Annotated[tuple[str, ...], Field(description="Use boxes with any of these tags; none means all.")] = ()
+    classes: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...],
+        Field(
+            description="Classes to learn, by id, where labels are classes; voxels of others count as background. None "
+            "means all; the background is always kept."
+        ),
+    ] = ()
     validation_fraction: Annotated[
         float,
         Field(gt=0, lt=1, description="Share kept for validation where no box has that role."),

@@ -155,7 +155,8 @@ def label_tiles(
     """Yield where in a region, and the labels there as ids of training; those not in `classes` count as unlabelled."""
     volume = image.open_labels()
     for tile in tiles(region, TILE):
-        labels = to_training_ids(read_labels(volume, tile.core), sparse, image.source.background_id)
+        raw = read_labels(volume, tile.core)
+        labels = to_training_ids(raw, sparse, image.source.background_id, image.chosen)
         if classes is not None:
             labels[~np.isin(labels, classes)] = UNLABELLED
         yield tile.core.relative_to(region.start).slices, labels

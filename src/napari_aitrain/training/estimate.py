@@ -160,7 +160,7 @@ def _trim(crop: PlannedCrop) -> PlannedCrop:
     ]
     region = Region.from_shape(PIECE, start).intersect(crop.region)
     background = crop.image.source.background_id
-    labelled = scan_labels(crop.image.open_labels(), region, crop.sparse, background)
+    labelled = scan_labels(crop.image.open_labels(), region, crop.sparse, background, chosen=crop.image.chosen)
     return replace(crop, region=region, labelled=labelled)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import fastremap
@@ -58,7 +59,9 @@ class Labelled:
         return int(self.profiles[0].sum())
 
 
-def to_training_ids(labels: npt.NDArray[np.int32], sparse: bool, background_id: int | None) -> npt.NDArray[np.int32]:
+def to_training_ids(
+    labels: npt.NDArray[np.int32], sparse: bool, background_id: int | None, chosen: Collection[int] = ()
+) -> npt.NDArray[np.int32]:
     """Map ids of a file to those of training: −1 is unlabelled, 0 background.
 
     Parameters
@@ -69,13 +72,17 @@ def to_training_ids(labels: npt.NDArray[np.int32], sparse: bool, background_id: 
         Whether 0 is unlabelled in the file; otherwise it is background.
     background_id : int, optional
         The id that was painted as background.
+    chosen : collection of int
+        The ids to tell apart, all others that are labelled being background; none means all.
 
     Examples
     --------
     >>> to_training_ids(np.array([[[0, 1, 2]]], np.int32), sparse=True, background_id=1).tolist()
     [[[-1, 0, 2]]]
+    >>> to_training_ids(np.array([[[0, 1, 2]]], np.int32), sparse=True, background_id=None, chosen=[2]).tolist()
+    [[[-1, 0, 2]]]
     """
-    out = labels.copy()
+    out = np.where(np.isin(labels, list(chosen)), labels, 0).astype(np.int32) if chosen else labels.copy()
     if sparse:
         out[labels == 0] = UNLABELLED
     if background_id is not None:
@@ -84,7 +91,12 @@ def to_training_ids(labels: npt.NDArray[np.int32], sparse: bool, background_id: 
 
 
 def scan_labels(
-    volume: Volume, region: Region, sparse: bool, background_id: int | None, by_class: bool = False
+    volume: Volume,
+    region: Region,
+    sparse: bool,
+    background_id: int | None,
+    by_class: bool = False,
+    chosen: Collection[int] = (),
 ) -> Labelled:
     """Read a box of ground truth tile by tile and count what is in it.
 
@@ -94,7 +106,7 @@ def scan_labels(
         Labels at the training magnification.
     region : Region
         In voxels of that magnification.
-    sparse, background_id
+    sparse, background_id, chosen
         As for `to_training_ids`.
     by_class : bool
         Whether to tell the classes apart in the profiles; of very many classes they are not.
@@ -109,7 +121,7 @@ def scan_labels(
     continued = foreground = 0
     for tile in tiles(region, TILE):
         raw = read_labels(volume, tile.core)
-        labels = to_training_ids(raw, sparse, background_id)
+        labels = to_training_ids(raw, sparse, background_id, chosen)
         found, number = fastremap.unique(labels, return_counts=True)
         counts.update(dict(zip(found.tolist(), number.tolist(), strict=True)))
         at = tile.core.relative_to(region.start).slices

@@ -148,7 +148,7 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     crops = tuple(_parts(candidates, split))
     classes = _classes(crops, instances)
     found += check_consistency(candidates, dims.dims)
-    found += check_truth(crops, classes, instances)
+    found += check_truth(crops, classes, instances, config.classes)
     found += split.findings if candidates else ()
     found.sort(key=lambda finding: finding.level != "error")
     return Plan(crops, dims, classes, instances, split.sentence, tuple(found), (*opened.problems, *problems))
@@ -170,7 +170,7 @@ def _scan_image(image: SourceImage, by_class: bool) -> Iterator[PlannedCrop]:
     for box in image.boxes:
         region, sparse = image.aligned(box), image.is_sparse(box)
         if not region.empty:
-            labelled = scan_labels(volume, region, sparse, image.source.background_id, by_class)
+            labelled = scan_labels(volume, region, sparse, image.source.background_id, by_class, image.chosen)
             yield PlannedCrop(image, region, box.role, box.label, box.status, sparse, labelled)
 
 
@@ -211,7 +211,8 @@ def _parts(crops: Sequence[PlannedCrop], split: Split) -> Iterator[PlannedCrop]:
             yield replace(crop, role=part.role)
             continue
         background = crop.image.source.background_id
-        labelled = scan_labels(crop.image.open_labels(), part.region, crop.sparse, background)
+        labels = crop.image.open_labels()
+        labelled = scan_labels(labels, part.region, crop.sparse, background, chosen=crop.image.chosen)
         yield replace(crop, role=part.role, region=part.region, labelled=labelled)
 
 

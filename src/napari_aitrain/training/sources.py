@@ -11,6 +11,7 @@ import numpy as np
 from ..annotation.boxes import Box
 from ..errors import AitrainError, BoxError, GroundTruthError
 from ..geometry import Region, Triple, align_inwards
+from ..tasks import get_task
 from ..volumes import Volume, check_not_swapped, explain_shape_mismatch, match_files, open_volume
 from ..volumes.opening import settle_axes
 from ..volumes.units import VoxelSize
@@ -43,6 +44,8 @@ class SourceImage:
         Whether the axes are a guess from the shape alone.
     boxes : tuple of Box
         The boxes of the config that are to be used; the whole image where the source has none.
+    chosen : tuple of int
+        The classes to tell apart; none means all, and where labels are ids of objects.
     """
 
     source: Source
@@ -57,6 +60,7 @@ class SourceImage:
     labels_magnifications: tuple[Triple, ...]
     axes_guessed: bool
     boxes: tuple[Box, ...]
+    chosen: tuple[int, ...] = ()
 
     @property
     def magnification(self) -> Triple:
@@ -172,6 +176,7 @@ def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -
         labels_magnifications=truth.magnifications,
         axes_guessed=raw.axes_guessed,
         boxes=_used_boxes(config, source) if source.boxes else (_whole(raw, source),),
+        chosen=() if get_task(config.task).instances else config.classes,
     )
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 COMPLETED = ("done", "reviewed")
 
 
-def check_truth(crops: Sequence[PlannedCrop], classes: Sequence[int], instances: bool) -> list[Finding]:
+def check_truth(
+    crops: Sequence[PlannedCrop], classes: Sequence[int], instances: bool, chosen: Sequence[int] = ()
+) -> list[Finding]:
     """Check the ground truth of a training set.
 
     Parameters
@@ -26,6 +28,8 @@ def check_truth(crops: Sequence[PlannedCrop], classes: Sequence[int], instances:
         The classes of the training crops.
     instances : bool
         Whether labels are ids of objects, otherwise of classes.
+    chosen : sequence of int
+        The classes that a person chose; none means all.
     """
     train = [crop for crop in crops if crop.role == "train"]
     if not train:
@@ -33,8 +37,42 @@ def check_truth(crops: Sequence[PlannedCrop], classes: Sequence[int], instances:
     findings = list(_check_empty(crops))
     if any(finding.level == "error" for finding in findings):
         return findings
-    findings += _check_instances(crops) if instances else _check_classes(crops, classes)
+    findings += _check_chosen(crops, classes, instances, chosen)
+    if not any(finding.level == "error" for finding in findings):
+        findings += _check_instances(crops) if instances else _check_classes(crops, classes)
     return findings
+
+
+def _check_chosen(
+    crops: Sequence[PlannedCrop], classes: Sequence[int], instances: bool, chosen: Sequence[int]
+) -> Iterator[Finding]:
+    if chosen and instances:
+        yield warning(
+            "classes-not-used",
+            f"Classes {_ids(chosen)} are chosen, but labels are ids of objects, so every object is learned.",
+            "Leave classes out, or choose the task semantic.",
+            "classes",
+        )
+        return
+    background = {0, *(crop.image.source.background_id for crop in crops)}
+    foreground = [number for number in chosen if number not in background]
+    missing = [number for number in foreground if number not in classes]
+    if chosen and missing == foreground:
+        yield error(
+            "classes-not-labelled",
+            f"None of the chosen classes {_ids(missing)} is labelled in the boxes for training."
+            if missing
+            else "No class but the background is chosen, so there is nothing to tell apart.",
+            "Choose classes that are labelled there, or label these.",
+            "classes",
+        )
+    elif missing:
+        yield warning(
+            "class-not-labelled",
+            f"Of the chosen classes {_ids(missing)} are not labelled in any box for training.",
+            "Label them there, or leave them out.",
+            "classes",
+        )
 
 
 def _check_empty(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:

@@ -58,7 +58,7 @@ class Wanted:
     def planned(self, region: Region) -> PlannedCrop:
         """Return a part of it as it would be frozen now."""
         sparse, background = self.image.is_sparse(self.box), self.image.source.background_id
-        found = scan_labels(self.image.open_labels(), region, sparse, background)
+        found = scan_labels(self.image.open_labels(), region, sparse, background, chosen=self.image.chosen)
         return PlannedCrop(self.image, region, "train", self.box.label, self.box.status, sparse, found)
 
 
