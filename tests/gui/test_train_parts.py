@@ -18,11 +18,14 @@ from qtpy.QtWidgets import QToolButton
 
 from napari_aitrain.annotation.findings import Finding
 from napari_aitrain.errors import AitrainError, ConfigError, VolumeError
+from napari_aitrain.gui.annotate.truth import GroundTruth, LabelClass
 from napari_aitrain.gui.train import checker as checker_module
 from napari_aitrain.gui.train.checker import Checked, Checker
+from napari_aitrain.gui.train.classes import classes_of
 from napari_aitrain.gui.train.fields import make_field
 from napari_aitrain.gui.train.files_dialog import FilesDialog
 from napari_aitrain.gui.train.form import ELSEWHERE, TrainForm
+from napari_aitrain.gui.train.magnifications import choices, choices_of_files
 from napari_aitrain.gui.train.rows import row_of_source, sources_of_folder
 from napari_aitrain.gui.train.status import Problem, Status, StatusPanel
 from napari_aitrain.gui.train.telling import status_of, status_of_error
@@ -48,6 +51,7 @@ def test_form_gives_back_what_it_was_given(qtbot: Any, tmp_path: Path) -> None:
         dims="3",
         statuses=("done",),
         tags=("a", "b"),
+        classes=(2, 5),
         validation_fraction=0.35,
         minutes=2.5,
         steps=7,
@@ -68,6 +72,55 @@ def test_form_gives_back_what_it_was_given(qtbot: Any, tmp_path: Path) -> None:
     assert parse_config(form.value()) == config
     form.setValue(TrainConfig().model_dump(exclude={"sources", "version"}) | {"task_settings": {"dice_weight": 1.0}})
     assert parse_config(form.value()) == TrainConfig()
+
+
+CLASSES = (
+    LabelClass(1, "background", "#7f7f7f"),
+    LabelClass(2, "membrane", "#e69f00"),
+    LabelClass(5, "mito", "#56b4e9"),
+)
+
+
+def test_classes_are_ticked_by_name_where_labels_are_classes(qtbot: Any) -> None:
+    form = TrainForm()
+    qtbot.addWidget(form)
+    form.show()
+    form.set_classes(*classes_of([GroundTruth("l", "i", "classes", classes=CLASSES, background_id=1)], {0, 5, 7}))
+    ticks = form._classes.native
+    assert not ticks.isVisible()
+    form.task.widget.value = "semantic"
+    assert ticks.isVisible()
+    assert [ticks.item(n).text() for n in range(ticks.count())] == ["membrane", "mito", "class 7"]
+    assert not ticks.item(0).icon().isNull() and form.value()["classes"] == ()
+
+    with qtbot.waitSignal(form.valueChanged):
+        ticks.setCurrentRow(1)
+        qtbot.keyClick(ticks, Qt.Key.Key_Space)
+    assert form.value()["classes"] == (2, 7)
+    qtbot.keyClick(ticks, Qt.Key.Key_Space)
+    assert form.value()["classes"] == ()
+    for row in range(3):
+        ticks.item(row).setCheckState(Qt.CheckState.Unchecked)
+    assert form.value()["classes"] == (0,)
+
+    form.setValue({"classes": (5, 9)})
+    assert {ticks.item(n).text(): ticks.item(n).checkState() == Qt.CheckState.Checked for n in range(4)} == {
+        "membrane": False, "mito": True, "class 7": False, "class 9": True}  # fmt: skip
+    form.task.widget.value = "instances"
+    assert not ticks.isVisible() and form.value()["classes"] == ()
+    form.task.widget.value = "semantic"
+    assert form.value()["classes"] == (5, 9)
+
+
+def test_magnifications_that_leave_too_few_voxels_are_not_offered(tmp_path: Path) -> None:
+    assert choices((1, 96, 192)) == ("1", "2-2-1")
+    assert choices((64, 512, 512)) == ("1", "2-2-1", "2", "4-4-1", "4-4-2", "8-8-1")
+    assert choices((64, 40, 40), [(1, 3, 3)]) == ("1", "3-3-1")
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, np.zeros((128, 128), np.uint8))
+    files = Source(image=tmp_path / "a.tif", labels=tmp_path / "b.tif", magnification="3")
+    assert choices_of_files(files) == ("1", "2-2-1", "4-4-1", "3")
+    assert "8-8-1" in choices_of_files(files.model_copy(update={"image": tmp_path / "none.tif"}))
 
 
 def test_a_setting_that_is_new_in_the_config_appears() -> None:

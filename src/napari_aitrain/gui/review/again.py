@@ -64,7 +64,12 @@ def _sources(session: Session, before: tuple[Source, ...]) -> list[Source]:
     current = session.truths.current
     if not known and current is not None:
         known = [current]
-    fresh = [source for truth in known for source in session.saver.sources(truth)]
+    trained = {source.labels: source.magnification for source in before}
+    fresh = [
+        source.model_copy(update={"magnification": trained.get(source.labels, source.magnification)})
+        for truth in known
+        for source in session.saver.sources(truth)
+    ]
     return fresh + [source for source in before if not any(_is_of(source, truth) for truth in truths)]
 
 

@@ -16,6 +16,7 @@ from ..annotate.box_actions import BoxActions
 from ..notify import report, reported
 from ..settings import preferences
 from .checker import Checked, Checker
+from .classes import classes_of
 from .files_dialog import FilesDialog
 from .models import known_models, newest_model
 from .painting import LivePainting
@@ -62,6 +63,7 @@ class TrainController:
         self._dirty, self._busy, self._chosen = True, False, False
         self._starting, self._again = False, False
         self._job: JobFolder | None = None
+        self._seen: set[int] = set()
         self._connect()
         chosen = preferences()
         view.form.setValue({"device": chosen.device, "preview_interval": chosen.preview_interval})
@@ -141,6 +143,7 @@ class TrainController:
         view.form.task.widget.changed.connect(self._on_task)
         view.sources.add_requested.connect(self._on_add)
         view.sources.removed.connect(self._on_remove)
+        view.sources.magnification_chosen.connect(self._on_magnification)
         view.status.show_requested.connect(self._on_show)
         view.start_pressed.connect(self.start)
         view.live_toggled.connect(self._painting.set_on)
@@ -149,6 +152,7 @@ class TrainController:
     def _on_sources(self) -> None:
         rows = self.model.rows()
         self.view.sources.setValue(rows)
+        self._offer_classes()
         modes = {truth.mode for truth in self.session.truths.all()}
         if not self._chosen and len(modes) == 1:
             self.view.form.setValue({"task": "semantic" if modes == {"classes"} else "instances"})
@@ -193,7 +197,14 @@ class TrainController:
         self.view.set_status(Status(shown.problems, shown.counts, shown.sentences, "", checking=True))
         self._checker.ask(config)
 
+    def _offer_classes(self) -> None:
+        self.view.form.set_classes(*classes_of(self.model.truths(), self._seen))
+
     def _on_checked(self, checked: Checked) -> None:
+        found = checked.readiness
+        if found.plan is not None and not found.plan.instances and not checked.config.classes:
+            self._seen = set(found.classes)
+            self._offer_classes()
         self.view.set_status(status_of(checked, self.model.target_of))
         self._allow()
 
@@ -243,6 +254,10 @@ class TrainController:
 
     def _on_remove(self, number: int) -> None:
         self.model.remove(number)
+        self._on_sources()
+
+    def _on_magnification(self, number: int, magnification: str) -> None:
+        self.model.set_magnification(number, magnification)
         self._on_sources()
 
     def _on_show(self, target: str) -> None:

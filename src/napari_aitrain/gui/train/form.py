@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from magicgui.widgets import TextEdit
@@ -15,13 +15,16 @@ from superqt import QCollapsible
 from ...errors import ConfigError
 from ...tasks import get_task, task_names
 from ...training.config import TrainConfig
+from ..annotate.truth import LabelClass
+from .classes import ClassChoice
 from .fields import FormField, choice_field, make_field
 
-BASIC = ("name", "minutes", "initial_model", "statuses", "tags", "validation_fraction", "comments")
+BASIC = ("name", "classes", "minutes", "initial_model", "statuses", "tags", "validation_fraction", "comments")
 ELSEWHERE = frozenset({"version", "task", "task_settings", "sources"})
 _LABELS = {
     "minutes": "Time (min)",
     "initial_model": "Continue from",
+    "classes": "Classes",
     "statuses": "Boxes that are",
     "tags": "Tags",
     "validation_fraction": "Validation share",
@@ -67,6 +70,7 @@ class TrainForm(QWidget):
         self.more.setToolTip("Settings that have a tested default.")
         self.more.setDuration(0)
         self._quiet = False
+        self._instances = True
         self._target: QWidget = self
         self._scroller = QTimer(self)
         self._scroller.setSingleShot(True)
@@ -80,6 +84,8 @@ class TrainForm(QWidget):
     def value(self) -> dict[str, Any]:
         """Return the settings as plain data, without the sources."""
         values = {name: field.value for name, field in self._fields.items()}
+        if self._instances:
+            values["classes"] = ()
         own = {name: field.value for name, field in self._task_fields.items()}
         defaults = {name: info.default for name, info in self._task_settings().items()}
         return {
@@ -103,6 +109,7 @@ class TrainForm(QWidget):
                     self._task_fields[name].value = value
         finally:
             self._quiet = False
+        self._show_classes()
         self.valueChanged.emit()
 
     def set_models(self, models: list[tuple[str, Any]]) -> None:
@@ -117,6 +124,11 @@ class TrainForm(QWidget):
             field.widget.choices = choices
             field.widget.value = chosen
             self._quiet = quiet
+
+    def set_classes(self, options: Sequence[LabelClass], background: Collection[int]) -> None:
+        """Offer these classes to choose from, where labels are classes."""
+        self._classes.set_options(options, background)
+        self._show_classes()
 
     def focus(self, name: str) -> bool:
         """Bring a setting into view; return whether there is one of that name."""
@@ -145,6 +157,9 @@ class TrainForm(QWidget):
             return choice_field(name, _DEVICES, label, tip, info.default)
         if name == "initial_model":
             return choice_field(name, [_SCRATCH], label, tip, None)
+        if name == "classes":
+            self._classes = ClassChoice(name, label, tip)
+            return FormField(name, self._classes)
         if name == "comments":
             field = FormField(name, TextEdit(name=name, label=label, tooltip=tip))
             field.widget.native.setMaximumHeight(52)
@@ -167,7 +182,10 @@ class TrainForm(QWidget):
         return model.model_fields
 
     def _show_task(self, name: str) -> None:
-        self.description.setText(get_task(name).description)
+        task = get_task(name)
+        self.description.setText(task.description)
+        self._instances = task.instances
+        self._show_classes()
         for old in self._task_fields.values():
             self._advanced.removeRow(old.widget.native)
         self._task_fields = {
@@ -177,6 +195,9 @@ class TrainForm(QWidget):
         for number, field in enumerate(self._task_fields.values()):
             self._advanced.insertRow(number, _label(field), field.widget.native)
             field.widget.changed.connect(self._on_change)
+
+    def _show_classes(self) -> None:
+        self._basic.setRowVisible(self._classes.native, not self._instances and not self._classes.empty)
 
     def _on_task(self, name: str) -> None:
         if not self._quiet:
@@ -191,7 +212,8 @@ class TrainForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        basic, self._advanced = _form_layout(), _form_layout()
+        self._basic, self._advanced = _form_layout(), _form_layout()
+        basic = self._basic
         basic.addRow(_label(self.task), self.task.widget.native)
         basic.addRow(self.description)
         for name in BASIC:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...jobs import ground_truth
+from ...jobs import JobFolder, ground_truth
+from ...training.config import Source
 from ..notify import reported
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ class LivePainting:
         """Let go of the session."""
         self._session.saver.saved.disconnect(self._on_saved, missing_ok=True)
 
+    def _sources_for(self, job: JobFolder) -> list[Source]:
+        """Return the training set at the magnifications that the job trains at, whatever the dock shows by now."""
+        trained = {source.labels: source.magnification for source in job.config().sources}
+        return [
+            one.model_copy(update={"magnification": trained.get(one.labels, one.magnification)})
+            for one in self._model.sources()
+        ]
+
     def _on_saved(self) -> None:
         job = self._session.jobs.newest_running()
         if not self._on or self._busy or job is None or self._session.jobs.state(job) != "running":
@@ -46,6 +55,6 @@ class LivePainting:
         self._busy = True
         try:
             with reported():
-                self._session.jobs.send(job, ground_truth(self._model.sources()))
+                self._session.jobs.send(job, ground_truth(self._sources_for(job)))
         finally:
             self._busy = False

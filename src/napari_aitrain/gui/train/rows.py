@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigError
-from ...geometry import format_magnification
+from ...geometry import format_magnification, parse_magnification
 from ...training.config import Source, read_config
+from ..annotate.image_of import finest_shape
+from .magnifications import choices
 
 if TYPE_CHECKING:
+    from ..annotate.truth import GroundTruth
     from ..session import Session
 
 _ROLES = (("train", "train"), ("validation", "val."), ("test", "test"))
@@ -29,6 +32,8 @@ class SourceRow:
         Counted by role.
     magnification : str
         As WEBKNOSSOS writes it.
+    magnifications : tuple of str
+        What can be chosen instead, the one above included.
     truth : str
         Key of a ground truth of the window; empty for files.
     source : Source or None
@@ -41,39 +46,39 @@ class SourceRow:
     labels: str
     boxes: str
     magnification: str
+    magnifications: tuple[str, ...] = ()
     truth: str = ""
     source: Source | None = None
     tooltip: str = ""
 
 
-def rows_of_truths(session: Session) -> list[SourceRow]:
-    """Return a row per ground truth of the window."""
-    rows = []
-    for truth in session.truths.all():
-        roles: Counter[str] = Counter(
-            box.role for box in session.boxes if box.image == truth.image and box.status != "rejected"
-        )
-        rows.append(
-            SourceRow(
-                truth.image,
-                truth.layer,
-                _count(roles),
-                format_magnification(truth.magnification),
-                truth=truth.key,
-                tooltip="Ground truth of this window; it is saved before the training starts.",
-            )
-        )
-    return rows
+def row_of_truth(session: Session, truth: GroundTruth, magnification: str = "") -> SourceRow:
+    """Return the row of a ground truth of the window; without a magnification it has the one it was painted at."""
+    roles: Counter[str] = Counter(
+        box.role for box in session.boxes if box.image == truth.image and box.status != "rejected"
+    )
+    own = format_magnification(truth.magnification)
+    shape = finest_shape(session.viewer, truth, session.truths.layer(truth))
+    return SourceRow(
+        truth.image,
+        truth.layer,
+        _count(roles),
+        magnification or own,
+        choices(shape, {truth.magnification, parse_magnification(magnification or own)}),
+        truth=truth.key,
+        tooltip="Ground truth of this window; it is saved before the training starts.",
+    )
 
 
-def row_of_source(source: Source) -> SourceRow:
-    """Return the row of a source in files."""
+def row_of_source(source: Source, magnifications: tuple[str, ...] = ()) -> SourceRow:
+    """Return the row of a source in files, and what it could be trained at instead."""
     roles: Counter[str] = Counter(box.role for box in source.boxes if box.status != "rejected")
     return SourceRow(
         source.image.name,
         source.labels.name,
         _count(roles),
         source.magnification,
+        magnifications or (source.magnification,),
         source=source,
         tooltip=f"Image {source.image}\nGround truth {source.labels}",
     )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from ...training.config import Source
 from ..annotate.image_of import image_layer
 from ..frames import LayerFrame
-from .rows import SourceRow, row_of_source, rows_of_truths
+from .magnifications import choices_of_files
+from .rows import SourceRow, row_of_source, row_of_truth
 
 if TYPE_CHECKING:
+    from ..annotate.truth import GroundTruth
     from ..session import Session
 
 
@@ -27,11 +29,17 @@ class SourcesModel:
         self._session = session
         self._left_out: set[str] = set()
         self._files: list[Source] = []
+        self._magnifications: dict[str, str] = {}
+        self._choices: dict[tuple[Path, Path], tuple[str, ...]] = {}
+
+    def truths(self) -> list[GroundTruth]:
+        """Return the ground truths of the window that are trained on."""
+        return [truth for truth in self._session.truths.all() if truth.key not in self._left_out]
 
     def rows(self) -> list[SourceRow]:
         """Return the rows of the table."""
-        layers = [row for row in rows_of_truths(self._session) if row.truth not in self._left_out]
-        return [*layers, *map(row_of_source, self._files)]
+        layers = [row_of_truth(self._session, one, self._magnifications.get(one.key, "")) for one in self.truths()]
+        return [*layers, *(row_of_source(source, self._offered(source)) for source in self._files)]
 
     def sources(self) -> list[Source]:
         """Save the ground truth of the window, and return all sources.
@@ -41,9 +49,21 @@ class SourcesModel:
         AitrainError
             If something cannot be saved or an image is not there.
         """
-        truths = [truth for truth in self._session.truths.all() if truth.key not in self._left_out]
-        found = [source for truth in truths for source in self._session.saver.sources(truth)]
+        found = []
+        for truth in self.truths():
+            chosen = self._magnifications.get(truth.key)
+            sources = self._session.saver.sources(truth)
+            found += [one.model_copy(update={"magnification": chosen}) for one in sources] if chosen else sources
         return [*found, *self._files]
+
+    def set_magnification(self, number: int, magnification: str) -> None:
+        """Train a row at another magnification, such as ``2-2-1``."""
+        row = self.rows()[number]
+        if row.truth:
+            self._magnifications[row.truth] = magnification
+        else:
+            change = {"magnification": magnification}
+            self._files = [one.model_copy(update=change) if one is row.source else one for one in self._files]
 
     def add(self, *sources: Source) -> None:
         """Add sources in files."""
@@ -65,11 +85,12 @@ class SourcesModel:
         """Take the sources of an earlier training; those that are ground truth of this window are taken as that."""
         project = self._session.saver.project
         keys = {truth.key for truth in self._session.truths.all()}
-        self._files, used = [], set()
+        self._files, self._magnifications, used = [], {}, set()
         for source in sources:
             key = _key(source.labels, keys) if project is not None else ""
             if key and source.labels.is_relative_to(project.folder):  # type: ignore[union-attr]
                 used.add(key)
+                self._magnifications[key] = source.magnification
             else:
                 self._files.append(source)
         self._left_out = keys - used
@@ -87,6 +108,13 @@ class SourcesModel:
             if where in names or (row.source and any(box.label == where for box in row.source.boxes)):
                 return f"row:{number}"
         return ""
+
+    def _offered(self, source: Source) -> tuple[str, ...]:
+        # Files are looked into once, not at every stroke.
+        place = source.image, source.labels
+        if place not in self._choices:
+            self._choices[place] = choices_of_files(source)
+        return self._choices[place]
 
 
 def _key(labels: Path, keys: set[str]) -> str:

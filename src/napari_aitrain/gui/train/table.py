@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QAction, QKeySequence  # type: ignore[attr-defined]
+from qtpy.QtGui import QAction, QKeySequence, QWheelEvent  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -36,6 +37,14 @@ _ADD = {
 }
 
 
+class _Choice(QComboBox):
+    """A choice that the wheel leaves alone: scrolling the dock must not change what is trained."""
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        if event is not None:
+            event.ignore()
+
+
 class SourcesTable(QWidget):
     """Rows of training sources.
 
@@ -45,10 +54,13 @@ class SourcesTable(QWidget):
         Where from: layers, files or folder.
     removed : int
         The number of the row that is to go.
+    magnification_chosen : int, str
+        The number of a row, and what it is to be trained at.
     """
 
     add_requested = Signal(str)
     removed = Signal(int)
+    magnification_chosen = Signal(int, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,8 +80,8 @@ class SourcesTable(QWidget):
             header.model().setHeaderData(number, Qt.Orientation.Horizontal, tip, Qt.ItemDataRole.ToolTipRole)
         for column in range(2):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-        self.table.setColumnWidth(2, 148)
-        self.table.setColumnWidth(3, 44)
+        self.table.setColumnWidth(2, 126)
+        self.table.setColumnWidth(3, 68)
         self.empty = QLabel(
             "Nothing to train on yet. Paint ground truth in the Annotate dock and draw a box around it, or press + to "
             "take files."
@@ -92,12 +104,22 @@ class SourcesTable(QWidget):
                 item = QTableWidgetItem(text)
                 item.setToolTip(f"{text}\n{row.tooltip}")
                 self.table.setItem(number, column, item)
+            self.table.setCellWidget(number, 3, self._magnification(number, row))
         self._on_selected()
 
     def select(self, number: int) -> None:
         """Bring a row into view."""
         self.table.selectRow(number)
         self.table.setFocus()
+
+    def _magnification(self, number: int, row: SourceRow) -> QComboBox:
+        box = _Choice()
+        box.addItems(list(row.magnifications))
+        box.setCurrentText(row.magnification)
+        box.setToolTip(_TIPS[3])
+        box.setAccessibleName(f"Magnification of {row.labels}")
+        box.textActivated.connect(lambda text: self.magnification_chosen.emit(number, text))
+        return box
 
     def _on_selected(self) -> None:
         self.remove.setEnabled(bool(self.table.selectedItems()))
