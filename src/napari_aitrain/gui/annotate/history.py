@@ -32,7 +32,7 @@ class History:
         self._done: list[_Undoable] = []
         self._undone: list[_Undoable] = []
         boxes.committed.connect(lambda: self._note(boxes))
-        truths.classes_set.connect(lambda: self._note(truths))
+        truths.classes_set.connect(lambda: self._note(truths.class_steps))
 
     @property
     def can_undo(self) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 from napari.layers import Labels
 
 from ...errors import GroundTruthError
 from ...geometry import Triple, magnified_shape, triple
 from ..frames import LayerFrame
+
+LARGEST_ID = 2**31 - 1
 
 
 def new_labels(image: Any, magnification: Triple, name: str) -> Labels:
@@ -58,6 +61,23 @@ def new_labels(image: Any, magnification: Triple, name: str) -> Labels:
     )
 
 
+def check_paintable(layer: Labels) -> None:
+    """Check that a labels layer can be painted as ground truth.
+
+    Raises
+    ------
+    AitrainError
+        If it is multiscale, rotated or sheared.
+    """
+    LayerFrame.of(layer)
+    if layer.multiscale:
+        raise GroundTruthError(
+            f"{layer.name} is a multiscale labels layer, which napari cannot paint",
+            "labels of one scale",
+            "make a new ground truth, or open the finest level of these labels alone",
+        )
+
+
 def magnification_of(layer: Labels, image: Any) -> Triple:
     """Return the magnification of labels relative to an image, from the two shapes.
 
@@ -75,6 +95,40 @@ def magnification_of(layer: Labels, image: Any) -> Triple:
             "choose the image that these labels were made on, or make a new ground truth",
         )
     return m
+
+
+def check_ids(name: str, values: npt.NDArray[Any]) -> int:
+    """Return the largest id of labels, at least 0.
+
+    Raises
+    ------
+    GroundTruthError
+        If an id is negative, or too large to be kept in 32 bits.
+    """
+    smallest, largest = int(values.min(initial=0)), int(values.max(initial=0))
+    if smallest < 0 or largest > LARGEST_ID:
+        raise GroundTruthError(
+            f"{name} holds the id {smallest if smallest < 0 else largest:,}",
+            f"ids from 0 to {LARGEST_ID:,}",
+            "number the labels anew from 1, as skimage.segmentation.relabel_sequential does, and open those",
+        )
+    return largest
+
+
+def check_free(name: str, number: int) -> None:
+    """Check that an id can be painted.
+
+    Raises
+    ------
+    GroundTruthError
+        If it is too large.
+    """
+    if number > LARGEST_ID:
+        raise GroundTruthError(
+            f"no id is free in {name}: it holds the largest that there can be",
+            f"ids below {LARGEST_ID:,}",
+            "number the labels anew from 1, as skimage.segmentation.relabel_sequential does, and open those",
+        )
 
 
 def _xyz(shape: Triple) -> str:

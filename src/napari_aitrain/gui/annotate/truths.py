@@ -11,11 +11,11 @@ import numpy as np
 from psygnal import Signal
 
 from ...annotation.world import new_id
-from ...errors import GroundTruthError
 from ...geometry import FINEST, format_magnification, triple
 from ..frames import LayerFrame
+from .class_steps import ClassSteps
 from .colours import CLASS_COLOURS, colour_of_class, colour_truth, shares_background_colour
-from .new_layer import magnification_of, new_labels
+from .new_layer import check_free, check_ids, check_paintable, magnification_of, new_labels
 from .truth import BACKGROUND_ID, GroundTruth, LabelClass, Mode, background_class
 
 __all__ = ["GroundTruth", "GroundTruths", "LabelClass", "Mode"]
@@ -41,6 +41,11 @@ class GroundTruths:
         The name of the labels layer that is worked on; empty for none.
     classes_set
         After a change of classes that can be undone.
+
+    Attributes
+    ----------
+    class_steps : ClassSteps
+        Undoes changes of classes.
     """
 
     changed = Signal()
@@ -53,8 +58,7 @@ class GroundTruths:
         self._current: Labels | None = None
         self._names: dict[Any, str] = {}
         self._largest: dict[Any, int] = {}
-        self._undo: list[tuple[str, tuple[LabelClass, ...]]] = []
-        self._redo: list[tuple[str, tuple[LabelClass, ...]]] = []
+        self.class_steps = ClassSteps(self.of_key, lambda truth, classes: self.update(truth, classes=classes))
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.selection.events.active.connect(self._on_active)
@@ -165,15 +169,10 @@ class GroundTruths:
         Raises
         ------
         AitrainError
-            If its shape is not the image's at any whole magnification, or it is multiscale, rotated or sheared.
+            If its shape is not the image's at any whole magnification, it is multiscale, rotated or sheared, or an id
+            does not fit into 32 bits.
         """
-        LayerFrame.of(layer)
-        if layer.multiscale:
-            raise GroundTruthError(
-                f"{layer.name} is a multiscale labels layer, which napari cannot paint",
-                "labels of one scale",
-                "make a new ground truth, or open the finest level of these labels alone",
-            )
+        check_paintable(layer)
         m = triple(magnification) if magnification else magnification_of(layer, self._viewer.layers[image])
         truth = GroundTruth(layer.name, image, mode, m, tuple(classes), background_id, key or _key(image))
         self._add(layer, truth)
@@ -194,12 +193,20 @@ class GroundTruths:
         self._drop(self.layer(truth))
 
     def next_id(self, truth: GroundTruth) -> int:
-        """Return an id that no object has: one above the largest, and not one that looks like background."""
+        """Return an id that no object has: one above the largest, and not one that looks like background.
+
+        Raises
+        ------
+        GroundTruthError
+            If the largest id is the largest that there can be.
+        """
         layer = self.layer(truth)
         known = [entry.id for entry in truth.classes]
         largest = max([*known, truth.background_id or 0, self._largest[layer]])
         number = largest + 1
-        return number + 1 if truth.mode == "instances" and shares_background_colour(number, truth) else number
+        number += truth.mode == "instances" and shares_background_colour(number, truth)
+        check_free(layer.name, number)
+        return number
 
     def note_id(self, layer: Labels, number: int) -> None:
         """Take note of an id that a layer holds, so that it is not given again."""
@@ -215,44 +222,14 @@ class GroundTruths:
 
     def set_classes(self, truth: GroundTruth, classes: tuple[LabelClass, ...]) -> None:
         """Change the classes, as a step that can be undone."""
-        self._undo.append((truth.key, truth.classes))
-        self._redo.clear()
+        self.class_steps.note(truth)
         self.classes_set.emit()
         self.update(truth, classes=classes)
 
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a change of classes to undo."""
-        return bool(self._undo)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a change of classes to redo."""
-        return bool(self._redo)
-
-    def undo(self) -> None:
-        """Go back one change of classes, if there is one."""
-        self._step(self._undo, self._redo)
-
-    def redo(self) -> None:
-        """Go forward one change of classes, if there is one."""
-        self._step(self._redo, self._undo)
-
-    def _step(
-        self, back: list[tuple[str, tuple[LabelClass, ...]]], forth: list[tuple[str, tuple[LabelClass, ...]]]
-    ) -> None:
-        while back:
-            key, classes = back.pop()
-            truth = self.of_key(key)
-            if truth is not None:
-                forth.append((key, truth.classes))
-                self.update(truth, classes=classes)
-                return
-
     def _add(self, layer: Labels, truth: GroundTruth, new: bool = False) -> None:
-        self._truths[layer] = truth
         # Napari itself looks at a layer's labels; zeros that were just made need no look.
-        self._largest[layer] = 0 if new else int(layer.data.max(initial=0))
+        largest = 0 if new else check_ids(layer.name, np.asarray(layer.data))
+        self._truths[layer], self._largest[layer] = truth, largest
         layer.events.paint.connect(self._on_paint)
         colour_truth(layer, truth)
         self._current = layer
