@@ -19,7 +19,8 @@ from napari_aitrain.errors import AitrainError
 from napari_aitrain.gui.jobs import center as center_module
 from napari_aitrain.gui.jobs import follower
 from napari_aitrain.gui.jobs.center import JobCenter
-from napari_aitrain.jobs import JobFolder, Worker, last, stop_job
+from napari_aitrain.gui.jobs.job_list import KnownJob
+from napari_aitrain.jobs import JobFolder, PredictConfig, Worker, last, stop_job
 from napari_aitrain.jobs.lock import living_owner
 from napari_aitrain.training.config import TrainConfig, parse_config
 
@@ -247,3 +248,43 @@ def test_events_of_a_job_that_is_not_followed_are_read(
     wait_for(lambda: center.all() == [job])
     assert center.state(job) == "queued"
     assert last(center.events(job), "state") is not None
+
+
+def test_a_prediction_that_was_interrupted_goes_on(
+    make_center: Callable[..., JobCenter],
+    config: Any,
+    wait_for: WaitFor,
+    told: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config()
+    monkeypatch.setattr("napari_aitrain.jobs.folder.load_model", lambda _path: None)
+    prediction = PredictConfig(model=tmp_path / "model", image=tmp_path / "image.tif")
+    job = JobFolder.create_prediction(prediction, tmp_path / "jobs" / "prediction")
+    given: list[Path] = []
+
+    class Fake(make_fake("pass")):  # type: ignore[misc]
+        def __init__(self, job: JobFolder | None = None, **options: Any) -> None:
+            super().__init__(job, **options)
+            given.extend([] if job is None else [job.path])
+
+    center = make_center(make_worker=Fake)
+    wait_for(lambda: center.all() == [job])
+    center.resume(job)
+    wait_for(lambda: given == [job.path] and not center.running(), 60)
+    assert len(told) == 1 and "ended without a word" in told[0]
+
+    (job.path / "job.yaml").write_text("kind: prediction", encoding="utf-8")
+    center.resume(job)
+    wait_for(lambda: not center.running(), 60)
+    assert given == [job.path] and "job.yaml" in told[-1]
+
+
+def test_the_newest_running_job_is_a_training(center: JobCenter, tmp_path: Path) -> None:
+    for number, predicts in enumerate((False, True), start=1):
+        job = JobFolder(tmp_path / str(number))
+        center._known[job.path] = KnownJob(job, "running", begun=number, predicts=predicts)
+    newest = center.newest_running()
+    assert newest is not None and newest.name == "1"
+    center._known.clear()

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QToolButton
 from napari_aitrain.annotation.world import WorldBox
 from napari_aitrain.errors import AitrainError
 from napari_aitrain.gui.jobs import center as center_module
+from napari_aitrain.gui.jobs.job_list import KnownJob
 from napari_aitrain.gui.train import controller as controller_module
 from napari_aitrain.jobs import JobFolder
 
@@ -149,6 +150,48 @@ def test_a_start_that_fails_gives_the_button_back(
     assert session.jobs.all() == []
 
 
+def test_a_row_is_trained_at_the_magnification_that_is_chosen(
+    viewer: Any, session: Any, wait_for: WaitFor, tmp_path: Path
+) -> None:
+    dock = open_dock(viewer, "Train")
+    add_truth(session)
+    wait_for(lambda: dock.view.status.value().counts and not dock.view.status.value().checking, 120)
+    before = dock.view.status.value().counts["train"][1]
+    box = dock.view.sources.table.cellWidget(0, 3)
+    assert [box.itemText(n) for n in range(box.count())] == ["1", "2-2-1"]
+    box.setFocus()
+    QTest.keyClick(box, Qt.Key.Key_Down)
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    wait_for(lambda: dock.view.status.value().counts["train"][1] == before // 4, 120)
+    config = dock.controller.config()
+    assert [one.magnification for one in config.sources] == ["2-2-1"]
+    assert config.sources[0].boxes[0].stop == (1, 96, 96)
+    assert dock.view.sources.table.cellWidget(0, 3).currentText() == "2-2-1"
+
+    job = JobFolder.create(config, tmp_path / "job")
+    dock.controller.model.set_magnification(0, "1")
+    assert [one.magnification for one in dock.controller._painting._sources_for(job)] == ["2-2-1"]
+    dock.fill(config)
+    assert [row.magnification for row in dock.controller.model.rows()] == ["2-2-1"]
+
+
+def test_classes_of_the_ground_truth_can_be_chosen(viewer: Any, session: Any, wait_for: WaitFor) -> None:
+    dock = open_dock(viewer, "Train")
+    viewer.add_image(np.random.default_rng(0).integers(0, 255, (96, 192)).astype(np.uint8), name="cells")
+    layer = session.truths.create("cells", "classes")
+    truth = session.truths.current
+    more = session.truths.new_class(truth, "mito")
+    layer.data = np.tile(np.repeat([1, 2, more.id, 0], 24), (96, 2)).astype(np.int32)
+    form = dock.view.form
+    wait_for(lambda: dock.view.status.value().counts and not dock.view.status.value().checking, 120)
+    assert form.value()["task"] == "semantic"
+    ticks = form._classes.native
+    assert [ticks.item(n).text() for n in range(ticks.count())] == ["class 1", "mito"]
+    ticks.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert dock.controller.config().classes == (more.id,)
+    wait_for(lambda: any(f"{more.id} (" in text and "2 (" not in text for text in dock.view.status.value().sentences))
+
+
 def test_train_again_with_changes_fills_the_dock_in(
     viewer: Any, session: Any, wait_for: WaitFor, tmp_path: Path
 ) -> None:
@@ -159,7 +202,7 @@ def test_train_again_with_changes_fills_the_dock_in(
     config = config.model_copy(update={"sources": tuple(session.saver.sources(truth))})
     job = JobFolder.create(config, tmp_path / "job")
     viewer.window.remove_dock_widget(train)
-    session.jobs._found(center_module._Known(job))
+    session.jobs._found(KnownJob(job))
     jobs = open_dock(viewer, "Jobs")
     wait_for(lambda: jobs.view.buttons["again"].isEnabled())
     click(jobs.view.buttons["again"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from ...errors import AitrainError
-from ...jobs import ACTIVE, PAUSE, RESUME, Event, JobFolder, State, Worker, stop_job
+from ...jobs import PAUSE, RESUME, Event, JobFolder, PredictConfig, Worker, stop_job
 from ...jobs.inbox import Message
 from ...jobs.lock import living_owner
 from ...training.config import TrainConfig
 from ..notify import report, reported
 from .digest import Digest
 from .follower import FollowThread, News
+from .job_list import JobList, KnownJob
 from .main_thread import MainThread
 from .places import earlier_jobs, new_folder
 from .troubles import what_is_wrong
@@ -29,19 +29,7 @@ if TYPE_CHECKING:
     from ...training.estimate import Estimate
 
 
-@dataclass
-class _Known:
-    job: JobFolder
-    state: State = "queued"
-    begun: float = 0.0
-    events: list[Event] = field(default_factory=list)
-    digest: Digest = field(default_factory=Digest)
-    thread: FollowThread | None = None
-    preparing: bool = False
-    cancelled: bool = False
-
-
-class JobCenter:
+class JobCenter(JobList):
     """What runs, what waits and what has ended. All signals come on the main thread.
 
     Parameters
@@ -73,53 +61,14 @@ class JobCenter:
     closed = Signal()
 
     def __init__(self, make_worker: Callable[..., Worker] = Worker) -> None:
+        super().__init__()
         self._main = MainThread()
         self._workers = Workers(make_worker)
-        self._known: dict[Path, _Known] = {}
         self._threads: list[threading.Thread] = []
         self._closed = False
         self.keep_running = True
         """Whether `close` leaves running jobs alone; else they stop, and are killed if they do not."""
         self._in_thread("find jobs", self._find)
-
-    def all(self) -> list[JobFolder]:
-        """Return the jobs that are known, the newest first; those of earlier sessions come shortly after the start."""
-        return [known.job for known in sorted(self._known.values(), key=lambda known: known.begun, reverse=True)]
-
-    def state(self, job: JobFolder) -> State:
-        """Return the state of a job as far as it was heard of; nothing is read."""
-        known = self._known.get(job.path)
-        return known.state if known is not None else "interrupted"
-
-    def preparing(self, job: JobFolder) -> bool:
-        """Whether the folder of a job is still being written."""
-        known = self._known.get(job.path)
-        return known is not None and known.preparing
-
-    def begun(self, job: JobFolder) -> float:
-        """Return when a job was begun, in seconds since 1970; 0 when that is not known."""
-        known = self._known.get(job.path)
-        return known.begun if known is not None else 0.0
-
-    def events(self, job: JobFolder) -> list[Event]:
-        """Return the events of a job; those of a job that was not followed are read from its folder."""
-        known = self._known.get(job.path)
-        if known is not None and (known.events or known.thread is not None):
-            return list(known.events)
-        return job.events()
-
-    def digest(self, job: JobFolder) -> Digest:
-        """Return progress, curves and log of a job as far as it was heard of."""
-        known = self._known.get(job.path)
-        return known.digest if known is not None else Digest()
-
-    def running(self) -> list[JobFolder]:
-        """Return the jobs that are being prepared, wait or run, the newest first."""
-        return [job for job in self.all() if self._known[job.path].thread is not None]
-
-    def newest_running(self) -> JobFolder | None:
-        """Return the job that was begun last among those that run."""
-        return next((job for job in self.all() if self.state(job) in ACTIVE), None)
 
     def prewarm(self) -> None:
         """Have a worker import what it needs before it is needed; returns at once."""
@@ -154,7 +103,7 @@ class JobCenter:
         """
         return self._start(config.name, lambda place: JobFolder.create(config, place), folder, at_once)
 
-    def start_prediction(self, config: Any, folder: Path | None = None) -> JobFolder:
+    def start_prediction(self, config: PredictConfig, folder: Path | None = None) -> JobFolder:
         """Write a job that runs a model on an image, and run it; returns at once.
 
         Parameters
@@ -164,8 +113,8 @@ class JobCenter:
         folder : Path, optional
             As for `start`.
         """
-        create: Any = JobFolder.create_prediction
-        return self._start(f"{Path(config.image).stem} prediction", lambda place: create(config, place), folder, False)
+        name = f"{config.image.stem} prediction"
+        return self._start(name, lambda place: JobFolder.create_prediction(config, place), folder, predicts=True)
 
     def stop(self, job: JobFolder) -> None:
         """Stop a job: its model and a checkpoint are kept. A worker that does not answer is killed."""
@@ -226,9 +175,16 @@ class JobCenter:
             each.join()
         self._workers.close()
 
-    def _start(self, name: str, create: Callable[[Path], Any], folder: Path | None, at_once: bool) -> JobFolder:
+    def _start(
+        self,
+        name: str,
+        create: Callable[[Path], Any],
+        folder: Path | None,
+        at_once: bool = False,
+        predicts: bool = False,
+    ) -> JobFolder:
         job = JobFolder(new_folder(name, self._known) if folder is None else Path(folder).absolute())
-        known = self._known[job.path] = _Known(job, begun=time.time(), preparing=True)
+        known = self._known[job.path] = KnownJob(job, begun=time.time(), preparing=True, predicts=predicts)
 
         def begin() -> Worker | None:
             create(job.path)
@@ -243,20 +199,21 @@ class JobCenter:
         return job
 
     def _again(self, job: JobFolder) -> Worker:
-        job.config()
+        # Read here, so that one that cannot be run is told before a worker has it.
+        job.settings()
         job.enqueue()
         return self._workers.run(job)
 
-    def _follow(self, known: _Known, begin: Callable[[], Worker | None] | None) -> None:
+    def _follow(self, known: KnownJob, begin: Callable[[], Worker | None] | None) -> None:
         known.cancelled = False
         known.thread = FollowThread(known.job, lambda news: self._main.post(lambda: self._told(known, news)), begin)
         known.thread.start()
 
-    def _prepared(self, known: _Known) -> None:
+    def _prepared(self, known: KnownJob) -> None:
         known.preparing = False
         self.changed.emit(known.job)
 
-    def _told(self, known: _Known, news: News) -> None:
+    def _told(self, known: KnownJob, news: News) -> None:
         before = known.state
         if news.digest is not None:
             known.events, known.digest = list(news.history), news.digest
@@ -292,9 +249,10 @@ class JobCenter:
     def _find(self) -> None:
         for job, state, events in earlier_jobs():
             begun = events[0].time if events else 0.0
-            self._main.post(partial(self._found, _Known(job, state, begun, digest=Digest(events))))
+            known = KnownJob(job, state, begun, digest=Digest(events), predicts=job.predicts)
+            self._main.post(partial(self._found, known))
 
-    def _found(self, known: _Known) -> None:
+    def _found(self, known: KnownJob) -> None:
         if known.job.path in self._known:
             return
         self._known[known.job.path] = known
