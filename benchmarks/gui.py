@@ -116,7 +116,9 @@ class Window:
         begun = time.perf_counter()
         self.session.jobs.stop(job)
         pump(lambda: self.session.jobs.state(job) in ENDED and living_owner(job.path) is None)
-        return time.perf_counter() - begun
+        taken = time.perf_counter() - begun
+        pump(lambda: not self.session.jobs.running())
+        return taken
 
     def warm(self) -> None:
         """Wait until the worker that waits has imported everything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from .prediction import Prediction
@@ -13,7 +14,8 @@ from .viewing import text_of
 if TYPE_CHECKING:
     import napari
 
-_EVERY = 1000
+_EVERY = 5000
+"""Milliseconds: each change of a text has the whole canvas drawn again."""
 
 
 class Badge:
@@ -23,7 +25,14 @@ class Badge:
     ----------
     viewer : napari.Viewer
         Whose canvas it is.
+
+    Signals
+    -------
+    aged
+        The prediction has become older.
     """
+
+    aged = Signal()
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
@@ -31,7 +40,7 @@ class Badge:
         self._written = ""
         self._timer = QTimer()
         self._timer.setInterval(_EVERY)
-        self._timer.timeout.connect(self._update)
+        self._timer.timeout.connect(self._tick)
 
     def show(self, prediction: Prediction | None) -> None:
         """Tell of a prediction while its training runs; None tells nothing."""
@@ -45,6 +54,10 @@ class Badge:
     def close(self) -> None:
         """Remove the text."""
         self.show(None)
+
+    def _tick(self) -> None:
+        self._update()
+        self.aged.emit()
 
     def _update(self) -> None:
         one = self._prediction

@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
-
 from ...jobs import JobFolder
 from ..notify import report, reported
 from ..train.models import known_models
@@ -20,8 +18,6 @@ from .prediction import model_key
 if TYPE_CHECKING:
     from ..session import Session
     from .view import ReviewView
-
-_AGE_EVERY = 1000
 
 
 class ReviewController:
@@ -43,6 +39,7 @@ class ReviewController:
             (self.predictions.threshold_changed, view.threshold.setValue),
             (self.predictions.picked_changed, self._show_picked),
             (self.predictions.live.changed, self._show),
+            (self.predictions.badge.aged, self._show_age),
             (self.predictions.runs.changed, self._show_run),
             (session.jobs.added, self._on_job),
             (session.jobs.changed, self._on_job),
@@ -54,9 +51,6 @@ class ReviewController:
             signal.connect(slot)
         session.viewer.layers.selection.events.active.connect(self._allow)
         self._connect_view()
-        self._timer = QTimer(view)
-        self._timer.timeout.connect(self._show_age)
-        self._timer.start(_AGE_EVERY)
         self._show_models()
         self._show()
         self._show_picked(self.predictions.picked)
@@ -64,7 +58,6 @@ class ReviewController:
 
     def close(self) -> None:
         """Let go of the session; predictions stay."""
-        self._timer.stop()
         self.session.viewer.layers.selection.events.active.disconnect(self._allow)
         for signal, slot in self._signals:
             signal.disconnect(slot, missing_ok=True)

@@ -157,7 +157,8 @@ class Live:
         training = Training.of(job)
         if training is not None:
             self.training, self._asked, self.trouble = training, None, ""
-            self._on_move()
+            # At once: a worker that is warm takes the job up now, and its first prediction is to be of this view.
+            self._ask()
             self.changed.emit()
 
     def _ask(self) -> None:

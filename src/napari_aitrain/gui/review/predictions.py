@@ -37,6 +37,8 @@ class Predictions:
 
     Attributes
     ----------
+    badge : Badge
+        Tells on the canvas how old the prediction is.
     live : Live
         Has a running training predict what is on screen.
     runs : Runs
@@ -65,7 +67,7 @@ class Predictions:
         self._closed = False
         self.picked: Picked | None = None
         self._corrections = Corrections(session)
-        self._badge = Badge(session.viewer)
+        self.badge = Badge(session.viewer)
         self.live = Live(session)
         self.runs = Runs(session)
         self._hands = Hands(self)
@@ -285,14 +287,14 @@ class Predictions:
         self._hands.close()
         self.live.close()
         self.runs.close()
-        self._badge.close()
+        self.badge.close()
         self.session.viewer.layers.events.removed.disconnect(self._on_removed)
         self._all = []
 
     def _show_badge(self) -> None:
         running = self.live.training
         live = self.of_model(running.job.path) if running is not None else ()
-        self._badge.show(next((one for one in reversed(live) if one.step is not None), None))
+        self.badge.show(next((one for one in reversed(live) if one.step is not None), None))
 
     def _set_picked(self, picked: Picked | None) -> None:
         self.picked = picked

@@ -16,7 +16,8 @@ from ...inference.store import read_info
 from ...jobs import ENDED, Event, JobFolder
 from ...jobs.predict_config import PredictConfig
 from ...models import read_card
-from ..annotate.sources import MOST_COPIED, frame_volume, on_disk
+from ..annotate.copies import MOST_COPIED
+from ..annotate.sources import frame_volume, on_disk
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
 from ..notify import report
