@@ -11,7 +11,7 @@ import torch
 
 from napari_aitrain.annotation.boxes import Box
 from napari_aitrain.training.config import Source, TrainConfig
-from napari_aitrain.training.loop import run_training
+from napari_aitrain.training.loop import BEHIND_FOREST, run_training
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,10 @@ class Run:
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the data of all events of a kind."""
         return [data for k, data in self.events if k == kind]
+
+    def warnings(self) -> list[str]:
+        """Return what was warned of, but for the one that so short a training nearly always ends with."""
+        return [data["message"] for data in self.of("warning") if data["message"] != BEHIND_FOREST]
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_a_pause_saves_and_goes_on_when_told(make_config, run) -> None:
 def test_previews_show_image_labels_and_uncertainty_of_one_place(make_config, run) -> None:
     result = run("job")(make_config(steps=6))
     names = [event["path"] for event in result.of("preview")]
-    assert names[0] == "000004.npz"
+    assert names[0] == "000000.npz", "the forest comes before the first step"
     with np.load(result.folder / "previews" / names[-1], allow_pickle=False) as shown:
         assert shown["image"].shape == (1, 1, 96, 96)
         assert shown["labels"].shape == shown["uncertainty"].shape == shown["truth"].shape == (1, 96, 96)
@@ -96,7 +96,7 @@ def test_a_preview_of_another_place_can_be_asked_for(make_config, run) -> None:
     result.when = lambda r: [asked] if not r.of("preview") else []
     result(make_config(steps=5))
     assert result.of("preview")[0]["start"] == [0, 8, 16]
-    with np.load(result.folder / "previews" / "000004.npz", allow_pickle=False) as shown:
+    with np.load(result.folder / "previews" / "000000.npz", allow_pickle=False) as shown:
         assert shown["labels"].shape == (1, 32, 48)
 
 
@@ -105,7 +105,7 @@ def test_a_loss_that_is_no_number_goes_back_twice_and_then_fails(make_config, ru
     result = run("job")
     with pytest.raises(TrainingDivergedError, match="non-finite"):
         result(make_config(steps=5))
-    warnings = [event["message"] for event in result.of("warning")]
+    warnings = result.warnings()
     assert len(warnings) == 2
     assert "0.003" in warnings[0]
     assert "0.0015" in warnings[1]
@@ -121,7 +121,7 @@ def test_one_bad_loss_changes_no_weight_and_training_goes_on(make_config, run, m
     monkeypatch.setattr(Trainer, "step", sometimes)
     result = run("job")(make_config(steps=3))
     assert result.of("done")[0]["steps"] == 3
-    assert len(result.of("warning")) == 1
+    assert len(result.warnings()) == 1
 
 
 def test_training_goes_on_from_a_model(make_config, run) -> None:
@@ -166,9 +166,11 @@ def test_validation_chooses_settings_of_decoding_that_nobody_chose(make_config, 
 
 @pytest.mark.parametrize("blend", [0.0, 1.0])
 def test_a_network_that_is_behind_the_forest_says_so(blend, make_config, run, monkeypatch) -> None:
-    monkeypatch.setattr("napari_aitrain.training.teacher.BLENDS", (blend,))
-    monkeypatch.setattr(loop, "FIRST_STEPS", 0)
-    monkeypatch.setattr(loop.Loop, "_is_due", lambda self, what, every: what == "validation")
+    def judge(self, *_):
+        self.blend = blend
+        return {"score": 0.5}
+
+    monkeypatch.setattr("napari_aitrain.training.teacher.Teacher.judge", judge)
     result = run("job")(make_config("semantic", steps=2))
     said = [event["message"] for event in result.of("warning")]
     assert (loop.BEHIND_FOREST in said) == (blend == 1)

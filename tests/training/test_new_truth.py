@@ -116,7 +116,7 @@ def test_trouble_is_told_and_the_training_goes_on_with_what_it_has(trouble, sour
     result = run("job")
     result.when = after_a_step(lambda: sent)
     result(config_of(source))
-    assert len(result.of("warning")) == (0 if trouble == "rubbish" else 1)
+    assert len(result.warnings()) == (0 if trouble == "rubbish" else 1)
     assert result.of("done")[0]["steps"] == 6
     assert [crop.name for crop in CropSet.load(result.folder).crops] == ["left", "middle"]
 

@@ -38,7 +38,7 @@ def test_a_view_is_answered_with_arrays_to_be_mapped(task, make_config, run) -> 
     result(config)
     told = result.of("preview")
     assert {event["request"] for event in told} == {12}
-    assert told[0]["step"] == (0 if task == "semantic" else previewer.FIRST_STEPS)
+    assert told[0]["step"] == 0
     assert told[-1]["step"] == 6
     found = {k: np.load(result.folder / "previews" / told[-1][k], mmap_mode="r") for k in KINDS}
     assert found["labels"].shape == found["uncertainty"].shape == (1, 80, 96)
@@ -109,7 +109,7 @@ def test_a_view_that_cannot_be_shown_is_told_and_harms_nothing(wrong, make_confi
     (result.folder / "text.npy").write_text("no array")
     result.when = once([{"kind": "preview", "view": {"request": 1, "file": wrong}}], [{"kind": "preview", "view": {}}])
     result(make_config(steps=5))
-    assert len(result.of("warning")) == 2
+    assert len(result.warnings()) == 2
     assert result.of("preview")[-1]["path"] == "000005.npz"
 
 

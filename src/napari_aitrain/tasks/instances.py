@@ -109,6 +109,23 @@ class InstancesTask:
 
         return cross_entropy_binary(output[:, FOREGROUND].float(), 1 - soft[:, 0], weight[:, 0].float())
 
+    def forest_labels(self, labels: LabelArray) -> LabelArray:
+        """Return 1 in every object."""
+        return np.minimum(labels, 1)
+
+    def forest_maps(self, probability: FloatArray, voxel_size: VoxelSize | None, dims: int) -> FloatArray:
+        """Return the foreground, and the distance within it, from which a watershed parts what is round."""
+        spacing = outline_spacing(voxel_size)
+        maps = np.zeros((3, *probability.shape[1:]), np.float32)
+        maps[FOREGROUND] = probability[1]
+        for index, part in split_by_slice((probability[1] > self.settings.foreground).astype(np.int32), dims):
+            maps[DISTANCE, index] = normalised_distance(part, spacing[-part.ndim :])
+        return maps
+
+    def class_probability(self, maps: FloatArray) -> FloatArray:
+        """Return one minus the foreground, and the foreground."""
+        return np.stack([1 - maps[FOREGROUND], maps[FOREGROUND]])
+
     def activate(self, output: torch.Tensor) -> torch.Tensor:
         """Return the logistic function of every map."""
         return output.sigmoid()

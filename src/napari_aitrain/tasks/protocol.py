@@ -91,7 +91,7 @@ class Task(Protocol):
     alternatives: ClassVar[tuple[dict[str, float], ...]]
     """Settings of decoding that validation may choose instead of the defaults."""
     taught_by_forest: ClassVar[bool]
-    """Whether a pixel forest knows the task's classes: it gives the first preview, and teaches."""
+    """Whether a pixel forest, which gives the first preview, also teaches the network where nothing is painted."""
 
     settings: TaskSettings
     classes: tuple[int, ...]
@@ -122,6 +122,18 @@ class Task(Protocol):
 
         `soft` is (b, classes, *space); `weight` as in `loss`.
         """
+        ...
+
+    def forest_labels(self, labels: LabelArray) -> LabelArray:
+        """Return labels as a pixel forest learns them: ids of `classes`, −1 where unlabelled."""
+        ...
+
+    def forest_maps(self, probability: FloatArray, voxel_size: VoxelSize | None, dims: int) -> FloatArray:
+        """Return the probabilities of a pixel forest, shape (classes, z, y, x), as activated maps."""
+        ...
+
+    def class_probability(self, maps: FloatArray) -> FloatArray:
+        """Return activated maps as probabilities of `classes`, shape (classes, z, y, x)."""
         ...
 
     def activate(self, output: torch.Tensor) -> torch.Tensor:

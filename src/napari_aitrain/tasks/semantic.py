@@ -92,6 +92,18 @@ class SemanticTask:
         each = -(soft * output.float().log_softmax(1)).sum(1)
         return weighted_mean(each, weight[:, 0].float())
 
+    def forest_labels(self, labels: LabelArray) -> LabelArray:
+        """Return the labels themselves."""
+        return labels
+
+    def forest_maps(self, probability: FloatArray, voxel_size: VoxelSize | None, dims: int) -> FloatArray:
+        """Return the probabilities themselves."""
+        return probability
+
+    def class_probability(self, maps: FloatArray) -> FloatArray:
+        """Return the maps themselves."""
+        return maps
+
     def activate(self, output: torch.Tensor) -> torch.Tensor:
         """Return the softmax over classes."""
         return output.softmax(1)

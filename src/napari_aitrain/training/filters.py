@@ -50,7 +50,11 @@ def feature_maps(image: FloatArray, spacing: Sequence[float], levels: int = LEVE
                 found = [_double(f, shape, halved) for f in found]
             maps.extend(found)
             able = np.array(level.shape) >= 2 * MIN_EXTENT
-            if number == levels - 1 or not able.any():
+            if number == levels - 1:
+                break
+            if not able.any():
+                # The coarsest that there is stands for coarser ones: every image has as many features.
+                maps.extend(found * (levels - 1 - number))
                 break
             halve = tuple((able & (scale < 1.5 * scale[able].min())).tolist())
             steps.append((level.shape, halve))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,8 +26,9 @@ from .validation import Validator, fit_scores
 
 MAX_HELD_OUT, MAX_TRAIN = 2**24, 2**21
 """Voxels that are measured at the end, so that a stop does not keep anybody waiting."""
-CLEARLY_BETTER, SETTINGS_BETTER = 0.02, 0.01
-"""Earlier weights, or other settings, must score this much more: a few validation objects decide by chance."""
+CLEARLY_BETTER, SETTINGS_BETTER, OBJECTS_MARGIN = 0.02, 0.01, 2.0
+"""Earlier weights, or other settings, must score this much more: a few validation objects decide by chance. For
+settings the last, divided by the number of objects, is added."""
 
 
 def validator(setup: Setup, crops: list[Crop], most_voxels: int = MAX_HELD_OUT) -> Validator:
@@ -100,12 +102,14 @@ def _score(held_out: Validator, maps: Sequence[FloatArray]) -> float:
 def _best_settings(setup: Setup, held_out: Validator, maps: Sequence[FloatArray]) -> Task:
     """Return the task with the settings of decoding that serve validation best, unless a person chose them."""
     best, score = setup.task, _score(held_out, maps)
+    objects = sum(len(np.unique(region.labels())) for region in held_out.regions)
+    margin = SETTINGS_BETTER + OBJECTS_MARGIN / max(1, objects)
     for changed in setup.task.alternatives:
         if changed.keys() & setup.config.task_settings.keys():
             continue
         task = make_task(setup.config.task, {**setup.config.task_settings, **changed}, setup.task.classes)
         other = _score(replace(held_out, task=task), maps)
-        if other > score + SETTINGS_BETTER:
+        if other > score + margin:
             best, score = task, other
     return best
 

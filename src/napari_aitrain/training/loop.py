@@ -110,7 +110,8 @@ class Loop:
                 break
             if not begun:
                 begun = True
-                self._ask_forest(blend=1.0 if setup.trainer.steps == 0 else 0.0)
+                young = setup.trainer.steps == 0 and config.initial_model is None
+                self._ask_forest(blend=1.0 if young else 0.0)
                 self.previewer.show_if_due()
             spent = budget.spent(setup.trainer.steps, self.seconds)
             self._step(learning_rate_factor(setup.trainer.steps, spent))
@@ -121,8 +122,10 @@ class Loop:
         setup = self.setup
         self.record.clock()
         self.keeper.save()
-        if self.teacher is not None and self.teacher.blend == 1:
-            self.emit("warning", message=BEHIND_FOREST)
+        if self.teacher is not None and self.quick.regions:
+            self._validate()
+            if self.teacher.blend == 1:
+                self.emit("warning", message=BEHIND_FOREST)
         self.emit("log", message="Choosing the best weights and fitting the scores.")
         self.previewer.show()
         result = finish(setup, self.folder, self.keeper.best, self.seconds)
@@ -164,14 +167,15 @@ class Loop:
         return True
 
     def _ask_forest(self, blend: float) -> None:
-        """Fit a forest to tasks that it knows: it gives the first preview, and teaches where nothing is labelled."""
+        """Fit a forest: it gives the first preview, and may teach where nothing is labelled."""
         setup = self.setup
         train = setup.crops.of_role("train")
-        if not setup.task.taught_by_forest:
+        teacher = Teacher(train, setup.task, setup.dims, setup.config.seed, torch.get_num_threads())
+        if not teacher.complete:
             return
-        self.teacher = Teacher(train, setup.task, setup.dims, setup.config.seed, torch.get_num_threads())
+        self.teacher = teacher
         self.teacher.blend = blend
-        if any(crop.sparse for crop in train):
+        if setup.task.taught_by_forest and any(crop.sparse for crop in train):
             setup.sampler.teacher = self.teacher
             setup.trainer.stroke_bias = torch.from_numpy(self.teacher.stroke_bias)
         self.previewer.teacher = self.teacher

@@ -37,7 +37,7 @@ class Teacher:
     crops : sequence of Crop
         The training crops; what is labelled in them is learned.
     task : Task
-        A task whose classes are those of voxels.
+        Says what of the labels a forest can learn.
     dims : {2, 3}
         Slices or volumes.
     seed : int
@@ -50,11 +50,18 @@ class Teacher:
         self._task, self._dims = task, dims
         self.forest = PixelForest(dims, crops[0].voxel_size, threads)
         regions = _regions_to_fit(crops)
-        self.forest.fit([r.image() for r in regions], [r.labels() for r in regions], task.classes, seed)
+        truths = [task.forest_labels(region.labels()) for region in regions]
+        self.forest.fit([region.image() for region in regions], truths, task.classes, seed)
         self._prior = self._estimate_prior(crops, seed)
         self._taught: dict[tuple[int, Region], npt.NDArray[np.float16]] = {}
         self._seen: dict[tuple[object, ...], FloatArray] = {}
+        self._score: float | None = None
         self.blend = 1.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether voxels of every class were labelled; else the forest finds the others everywhere."""
+        return bool((self.forest.shares > 0).all())
 
     @property
     def stroke_bias(self) -> npt.NDArray[np.float32]:
@@ -101,9 +108,9 @@ class Teacher:
         return ratio.astype(np.float32).reshape(-1, 1, 1, 1)
 
     def maps(self, place: Place) -> FloatArray:
-        """Return the forest's probabilities in a place, kept for the next time."""
+        """Return what the forest makes of a place, as maps of the task, kept for the next time."""
         if place.key not in self._seen:
-            self._seen[place.key] = self._predict(place)
+            self._seen[place.key] = self._task.forest_maps(self._predict(place), place.voxel_size, self._dims)
         return self._seen[place.key]
 
     def forget(self, place: Place) -> None:
@@ -120,26 +127,44 @@ class Teacher:
     def judge(self, network: InferenceNetwork, validator: Validator, steps: int) -> dict[str, float]:
         """Measure the network, and go on with whichever of forest, network and their mean explains validation best.
 
-        What decides is the likelihood of the ground truth: of a few strokes, all soon get every voxel right. A young
-        network can be sure of the strokes and wrong elsewhere, so at first it must be much better.
+        Where validation is labelled densely, its score decides between forest and network.
         """
+        own = [predict_preview_maps(network, self._task, region, self._dims) for region in validator.regions]
+        metrics = self._metrics(own, validator)
+        if any(region.crop.sparse for region in validator.regions):
+            self.blend = self._most_likely(own, validator, steps)
+        else:
+            if self._score is None:
+                maps = [self.maps(region) for region in validator.regions]
+                self._score = self._metrics(maps, validator).get("score", 0.0)
+            self.blend = 1.0 if self._score > metrics.get("score", 1.0) else 0.0
+        return metrics
+
+    def _metrics(self, maps: Sequence[FloatArray], validator: Validator) -> dict[str, float]:
         rows: list[Example] = []
-        likelihood = dict.fromkeys(BLENDS, 0.0)
-        for region in validator.regions:
-            own, truth = predict_preview_maps(network, self._task, region, self._dims), region.labels()
-            objects = self._task.decode(own, region.crop.voxel_size, self._dims)
+        for region, found in zip(validator.regions, maps, strict=True):
+            objects, truth = self._task.decode(found, region.crop.voxel_size, self._dims), region.labels()
             rows.append((objects, truth, truth >= 0))
-            for blend in BLENDS:
-                likelihood[blend] += self._log_likelihood(_mix(own, self.maps(region), blend), truth)
-        doubt = math.exp2(-steps / DOUBT_HALVED)
-        gain = {blend: sum_ / len(validator.regions) - doubt * (1 - blend) for blend, sum_ in likelihood.items()}
-        self.blend = max(BLENDS, key=gain.__getitem__)
         return self._task.metrics(rows)
 
-    def _log_likelihood(self, maps: FloatArray, truth: npt.NDArray[np.int32]) -> float:
+    def _most_likely(self, own: Sequence[FloatArray], validator: Validator, steps: int) -> float:
+        """Return the blend that makes the ground truth most likely: of a few strokes, all soon get every voxel right.
+
+        A young network can be sure of the strokes and wrong elsewhere, so at first it must be much better.
+        """
+        doubt = math.exp2(-steps / DOUBT_HALVED)
+        gain = dict.fromkeys(BLENDS, 0.0)
+        for region, maps in zip(validator.regions, own, strict=True):
+            truth = self._task.forest_labels(region.labels())
+            for blend in BLENDS:
+                mixed = self._task.class_probability(_mix(maps, self.maps(region), blend))
+                gain[blend] += self._log_likelihood(mixed, truth) - doubt * (1 - blend)
+        return max(BLENDS, key=gain.__getitem__)
+
+    def _log_likelihood(self, probability: FloatArray, truth: npt.NDArray[np.int32]) -> float:
         """Return the mean over classes of the mean log probability of their voxels."""
         each = [
-            float(np.log(np.clip(maps[channel][truth == name], 1e-4, 1)).mean())
+            float(np.log(np.clip(probability[channel][truth == name], 1e-4, 1)).mean())
             for channel, name in enumerate(self._task.classes)
             if (truth == name).any()
         ]

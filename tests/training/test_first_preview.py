@@ -1,0 +1,54 @@
+"""The first preview comes from a pixel forest before the first step, and is already of use."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_aitrain.models import load_model
+from napari_aitrain.tasks.tally import InstanceTally
+
+
+def shown(result, number: int):
+    event = result.of("preview")[number]
+    with np.load(result.folder / "previews" / event["path"], allow_pickle=False) as arrays:
+        return event["step"], arrays["labels"], arrays["truth"]
+
+
+def test_objects_are_found_before_the_first_step(make_config, run) -> None:
+    step, labels, truth = shown(run("job")(make_config(steps=2)), 0)
+    assert step == 0
+    assert InstanceTally.count(labels, truth).metrics()["ap50"] > 0.5
+
+
+def test_dense_validation_lets_the_better_of_forest_and_network_be_shown(make_config, run, monkeypatch) -> None:
+    monkeypatch.setattr("napari_aitrain.training.teacher.Teacher._metrics", lambda self, maps, _: scores.pop(0))
+    for network, forest, expected in ((0.2, 0.5, 1.0), (0.6, 0.5, 0.0)):
+        scores = [{"score": network}, {"score": forest}]
+        blends = []
+        monkeypatch.setattr(
+            "napari_aitrain.training.previewer.Previewer.show",
+            lambda self, blends=blends: blends.append(self.teacher.blend),
+        )
+        run(f"job {network}")(make_config(steps=1))
+        assert blends[-1] == expected
+
+
+def test_a_model_to_go_on_from_shows_itself_at_once(make_config, run, monkeypatch) -> None:
+    first = run("first")(make_config(steps=2))
+    blends = []
+    monkeypatch.setattr(
+        "napari_aitrain.training.previewer.Previewer.show", lambda self: blends.append(self.teacher.blend)
+    )
+    run("again")(make_config(steps=1, initial_model=load_model(first.folder).folder))
+    assert blends[0] == 0
+
+
+@pytest.mark.parametrize("extent", [12, 40, 96])
+def test_a_forest_knows_images_of_every_size(extent: int) -> None:
+    from napari_aitrain.training.forest import PixelForest
+
+    rng = np.random.default_rng(0)
+    image, labels = rng.random((1, 1, 96, 96), np.float32), rng.integers(0, 2, (1, 96, 96)).astype(np.int32)
+    forest = PixelForest().fit(image, labels, (0, 1), 0)
+    assert forest.predict(image[:, :, :extent, :extent].copy()).shape == (2, 1, extent, extent)
