@@ -15,12 +15,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QToolButton
 
+from napari_aitrain.annotation.image_copy import copy_image
 from napari_aitrain.annotation.world import WorldBox
 from napari_aitrain.errors import AitrainError
+from napari_aitrain.gui.annotate import copies
 from napari_aitrain.gui.jobs import center as center_module
 from napari_aitrain.gui.jobs.job_list import KnownJob
 from napari_aitrain.gui.train import controller as controller_module
 from napari_aitrain.jobs import JobFolder
+from napari_aitrain.volumes import open_volume
 
 pytestmark = pytest.mark.timeout(400)
 QUICK = {"batch_size": 1, "patch_shape": (1, 64, 64), "precision": "float32", "network": "small", "threads": 1,
@@ -225,3 +228,62 @@ def test_docks_that_are_closed_leave_no_thread_and_open_again(viewer: Any, sessi
     session.close()
     names = ("readiness", "follow", "warm", "ear", "find", "stop")
     wait_for(lambda: not [one for one in threading.enumerate() if one.name.startswith(names)])
+
+
+def test_a_large_image_is_copied_beside_the_window_and_start_waits(
+    viewer: Any, session: Any, wait_for: WaitFor, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, began = threading.Event(), threading.Event()
+
+    def slow(volume: Any, folder: Path, most: int, tell: Any = None) -> Path:
+        began.set()
+        while not gate.wait(0.01):
+            tell(0.5)
+        return copy_image(volume, folder, most, tell)
+
+    monkeypatch.setattr(copies, "AT_ONCE", 0)
+    monkeypatch.setattr(copies, "copy_image", slow)
+    started: list[Any] = []
+    monkeypatch.setattr(session.jobs, "start", lambda config: started.append(config) or JobFolder(Path("none")))
+    dock = open_dock(viewer, "Train")
+    add_truth(session)
+    view = dock.view
+    wait_for(lambda: "Copying the image cells… 50%" in view.message.text(), 60)
+    assert began.is_set() and view.status.value().checking
+
+    click(view.start)
+    wait_for(lambda: "starts after that" in view.message.text())
+    assert not started and not view.start.isEnabled()
+    gate.set()
+    wait_for(lambda: started, 60)
+    assert "Copying" not in view.message.text()
+    (source,) = started[0].sources
+    copied = open_volume(source.image).read(source.boxes[0].region)
+    assert np.array_equal(copied[0, 0], viewer.layers["cells"].data[:, :96])
+    assert told == []
+
+
+def test_a_copy_that_fails_is_told_and_a_closed_window_gives_it_up(
+    viewer: Any, session: Any, wait_for: WaitFor, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def full(volume: Any, folder: Path, most: int, tell: Any = None) -> Path:
+        while not gate.wait(0.01):
+            tell(0.1)
+        raise AitrainError("the disk is full", "room", "free some space")
+
+    monkeypatch.setattr(copies, "AT_ONCE", 0)
+    monkeypatch.setattr(copies, "copy_image", full)
+    dock = open_dock(viewer, "Train")
+    add_truth(session)
+    wait_for(lambda: "Copying" in dock.view.message.text(), 60)
+    gate.set()
+    wait_for(lambda: any("disk is full" in one.text for one in dock.view.status.value().problems), 60)
+    assert dock.view.message.text() == "" and not dock.view.start.isEnabled()
+    gate.clear()
+    dock.view.form.setValue({"seed": 3})
+    wait_for(lambda: "Copying" in dock.view.message.text(), 60)
+    session.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "napari-aitrain-copy"]
+    assert told == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,30 @@ _CHUNK = (32, 128, 128)
 _FLAT_CHUNK = (1, 512, 512)
 
 
-def copy_image(volume: Volume, folder: Path, most: int) -> Path:
+def copy_path(volume: Volume, folder: Path) -> Path:
+    """Return where the copy of an image lies, or would lie: its name and its voxels name it."""
+    stem = re.sub(r"[^a-z0-9]+", "-", volume.name.casefold()).strip("-")[:40] or "image"
+    return folder / f"{stem}-{volume.fingerprint[:8]}.zarr"
+
+
+def bytes_of(volume: Volume) -> int:
+    """Return the size of an image in memory."""
+    return volume.region.size * len(volume.channels) * volume.dtype.itemsize
+
+
+def copy_image(volume: Volume, folder: Path, most: int, tell: Callable[[float], None] | None = None) -> Path:
     """Copy an image once, and return where the copy lies.
 
     Parameters
     ----------
     volume : Volume
-        What is copied; its name and its voxels name the copy.
+        What is copied.
     folder : Path
         Exists; a copy that lies there already is taken.
     most : int
         Bytes of the largest image that is copied without being asked.
+    tell : callable, optional
+        Is given how much is copied, from 0 to 1; what it raises ends the copy and leaves nothing behind.
 
     Raises
     ------
@@ -36,11 +50,10 @@ def copy_image(volume: Volume, folder: Path, most: int) -> Path:
     VolumeError
         If the image cannot be read.
     """
-    stem = re.sub(r"[^a-z0-9]+", "-", volume.name.casefold()).strip("-")[:40] or "image"
-    path = folder / f"{stem}-{volume.fingerprint[:8]}.zarr"
+    path = copy_path(volume, folder)
     if path.exists():
         return path
-    size = volume.region.size * len(volume.channels) * volume.dtype.itemsize
+    size = bytes_of(volume)
     if size > most:
         raise StorageError(
             f"{volume.name} is only in memory, and with {size / 2**30:.1f} GiB too large to be copied unasked",
@@ -50,11 +63,11 @@ def copy_image(volume: Volume, folder: Path, most: int) -> Path:
     with storage_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
     with atomic_folder(path) as part:
-        _write(volume, part)
+        _write(volume, part, tell)
     return path
 
 
-def _write(volume: Volume, part: Path) -> None:
+def _write(volume: Volume, part: Path, tell: Callable[[float], None] | None) -> None:
     many, flat = len(volume.channels) > 1, volume.shape[0] == 1
     axes = ("c" if many else "") + ("yx" if flat else "zyx")
     chunk = tuple(min(n, c) for n, c in zip(volume.shape, _FLAT_CHUNK if flat else _CHUNK, strict=True))
@@ -68,11 +81,15 @@ def _write(volume: Volume, part: Path) -> None:
             dimension_names=list(axes),
         )
         group.attrs["ome"] = _metadata(volume, axes)
+    done = 0
     for tile in tiles(volume.region, chunk):
         values = volume.read(tile.core)
         target: tuple[Any, ...] = (slice(None), *tile.core.slices)
         with storage_errors(part):
             array[_czyx(target, many, flat)] = values.reshape(_czyx(values.shape, many, flat))
+        done += tile.core.size
+        if tell is not None:
+            tell(done / volume.region.size)
 
 
 def _czyx(four: tuple[Any, ...], many: bool, flat: bool) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from ...annotation.project import Project, ProjectState
 from ...errors import AitrainError
 from ..jobs.main_thread import MainThread
 from ..settings import preferences
+from .copies import ImageCopies
 from .kept import kept_state
 from .open_projects import base_folder, let_go, take
 from .restore import restore
@@ -43,6 +44,11 @@ class Saver:
         After something was written; delivered on the main thread.
     failed : str
         Why something could not be written. It is tried again, and nothing that was painted is lost.
+
+    Attributes
+    ----------
+    copies : ImageCopies
+        Of images that are nowhere on disk.
     """
 
     saved = Signal()
@@ -58,6 +64,7 @@ class Saver:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="napari-aitrain-saver")
         self._running: Future[None] | None = None
         self._main = MainThread()
+        self.copies = ImageCopies()
         self._timer = QTimer()
         self._timer.timeout.connect(self._tick)
         self._timer.start(round(1000 * preferences().autosave_interval))
@@ -91,15 +98,24 @@ class Saver:
         self._on_saved()
         return True
 
-    def sources(self, truth: GroundTruth) -> list[Source]:
+    def sources(self, truth: GroundTruth, wait: bool = True) -> list[Source]:
         """Save, and return what a training needs to know of a ground truth: one source per frame that has boxes.
+
+        Parameters
+        ----------
+        truth : GroundTruth
+            What is learned from.
+        wait : bool
+            Whether to wait while a large image, which is nowhere on disk, is copied.
 
         Raises
         ------
+        StillCopying
+            If not; ask again after `copies.ended`.
         AitrainError
             If something could not be saved, the image is not open, or it is nowhere on disk and too large to copy.
         """
-        return sources_of(self._session, truth)
+        return sources_of(self._session, truth, wait)
 
     def open(self, folder: Path) -> None:
         """Open a project: its images, ground truths and boxes come into the viewer.
@@ -151,6 +167,7 @@ class Saver:
         self._session.truths.changed.disconnect(self._on_truths)
         self._session.viewer.layers.events.removing.disconnect(self._on_removing)
         self._thread.shutdown()
+        self.copies.close()
         self._main.close()
         for writer in self._writers.values():
             writer.changes.close()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...annotation.image_copy import copy_image
 from ...errors import AitrainError, StorageError
 from ...geometry import FINEST, Region, format_magnification
 from ...training.config import Source
@@ -20,15 +19,16 @@ if TYPE_CHECKING:
     from ..session import Session
     from .truths import GroundTruth
 
-MOST_COPIED = 4 * 2**30
 _LOOK = (1, 64, 64)
 
 
-def sources_of(session: Session, truth: GroundTruth) -> list[Source]:
+def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]:
     """Return the training sources of a ground truth, one per frame that has boxes; everything is on disk then.
 
     Raises
     ------
+    StillCopying
+        If the image has to be copied first and that is not to be waited for.
     AitrainError
         If it could not be saved, the image is not open, or it is nowhere on disk and too large to copy.
     """
@@ -44,7 +44,8 @@ def sources_of(session: Session, truth: GroundTruth) -> list[Source]:
     opened = on_disk(image, frame)
     for at in frames:
         if opened is None:
-            path, channels = copy_image(frame_volume(image, frame, at), project.folder / "images", MOST_COPIED), None
+            volume = frame_volume(image, frame, at)
+            path, channels = session.saver.copies.get(volume, project.folder / "images", wait), None
         else:
             path, channels = Path(image.source.path), opened[1]
         found.append(

@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog
 
 from ...errors import AitrainError, ConfigError
 from ...jobs import ENDED, JobFolder
 from ...training.config import TrainConfig, parse_config
 from ..annotate.box_actions import BoxActions
+from ..annotate.copies import StillCopying
 from ..notify import report, reported
 from ..settings import preferences
+from .adding import add_sources
 from .checker import Checked, Checker
 from .classes import classes_of
-from .files_dialog import FilesDialog
 from .models import known_models, newest_model
 from .painting import LivePainting
-from .rows import sources_of_folder
 from .sources_model import SourcesModel
 from .status import Status
-from .telling import status_of, status_of_error
+from .telling import message_of_job, status_of, status_of_error
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -118,13 +117,18 @@ class TrainController:
             if self._again:
                 self.view.form.setValue({"initial_model": newest_model(self.session.jobs)})
             self._job = self.session.jobs.start(self.config())
+        except StillCopying:
+            return  # `_on_copied` goes on
         except AitrainError as error:
-            self._starting = False
-            self.view.set_message("")
-            report(error)
-            self._allow()
+            self._give_back(error)
         else:
             self._tell_job()
+
+    def _give_back(self, error: AitrainError) -> None:
+        self._starting = False
+        self.view.set_message("")
+        report(error)
+        self._allow()
 
     def _connect(self) -> None:
         session, view = self.session, self.view
@@ -132,6 +136,8 @@ class TrainController:
             (session.boxes.changed, self._on_sources),
             (session.truths.changed, self._on_sources),
             (session.saver.saved, self._on_saved),
+            (session.saver.copies.copying, self._on_copying),
+            (session.saver.copies.ended, self._on_copied),
             (session.jobs.changed, self._on_job),
             (session.jobs.added, self._on_job),
             (session.jobs.removed, self._on_removed),
@@ -189,6 +195,11 @@ class TrainController:
             return
         try:
             config = self.config()
+        except StillCopying:
+            # What was said before the image was there does not hold any more; a press of Start waits for the copy.
+            self.view.set_status(Status(checking=True))
+            self._allow()
+            return
         except AitrainError as error:
             self.view.set_status(status_of_error(error))
             self._allow()
@@ -196,6 +207,23 @@ class TrainController:
         shown = self.view.status.value()
         self.view.set_status(Status(shown.problems, shown.counts, shown.sentences, "", checking=True))
         self._checker.ask(config)
+
+    def _on_copying(self, name: str, fraction: float) -> None:
+        then = "The training starts after that." if self._starting else "Painting can go on."
+        self.view.set_message(f"Copying the image {name}… {fraction:.0%}. {then}")
+
+    def _on_copied(self, error: AitrainError | None) -> None:
+        if self._starting and error is not None:
+            self._give_back(error)
+        elif self._starting:
+            self._starter.start()
+        else:
+            self._tell_job()
+        if error is not None:
+            self.view.set_status(status_of_error(error))
+            self._allow()
+        elif not self._starting:
+            self._ask()
 
     def _offer_classes(self) -> None:
         self.view.form.set_classes(*classes_of(self.model.truths(), self._seen))
@@ -226,14 +254,14 @@ class TrainController:
 
     def _tell_job(self) -> None:
         job = self._job
-        assert job is not None
-        state = self.session.jobs.state(job)
+        if job is None:
+            self.view.set_message("")
+            return
         if self.session.jobs.preparing(job):
             self.view.set_message(f"{job.name}: the boxes are copied, so that painting can go on…")
             return
         self._starting = False
-        words = {"queued": "waits for its turn", "starting": "starts", "running": "is learning", "done": "has ended"}
-        self.view.set_message(f"{job.name} {words.get(state, f'is {state}')}. See the Jobs dock.")
+        self.view.set_message(message_of_job(job, self.session.jobs.state(job)))
         self._allow()
 
     def _on_models(self) -> None:
@@ -242,14 +270,7 @@ class TrainController:
 
     def _on_add(self, where: str) -> None:
         with reported():
-            if where == "layers":
-                self.model.add_layers()
-            elif where == "files":
-                dialog = FilesDialog(self.view)
-                if dialog.exec() and dialog.source is not None:
-                    self.model.add(dialog.source)
-            elif folder := QFileDialog.getExistingDirectory(self.view, "Folder of an earlier training or project"):
-                self.model.add(*sources_of_folder(Path(folder)))
+            add_sources(self.model, self.view, where)
         self._on_sources()
 
     def _on_remove(self, number: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from ...jobs import JobFolder, ground_truth
 from ...training.config import Source
+from ..annotate.copies import StillCopying
 from ..notify import reported
 
 if TYPE_CHECKING:
@@ -54,7 +56,8 @@ class LivePainting:
         # Asking for the sources saves what was painted meanwhile, which would come back here.
         self._busy = True
         try:
-            with reported():
+            # What is still being copied goes with the next strokes.
+            with reported(), contextlib.suppress(StillCopying):
                 self._session.jobs.send(job, ground_truth(self._sources_for(job)))
         finally:
             self._busy = False

@@ -46,13 +46,15 @@ class SourcesModel:
 
         Raises
         ------
+        StillCopying
+            If a large image, which is nowhere on disk, is being copied.
         AitrainError
             If something cannot be saved or an image is not there.
         """
         found = []
         for truth in self.truths():
             chosen = self._magnifications.get(truth.key)
-            sources = self._session.saver.sources(truth)
+            sources = self._session.saver.sources(truth, wait=False)
             found += [one.model_copy(update={"magnification": chosen}) for one in sources] if chosen else sources
         return [*found, *self._files]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ...annotation.findings import Finding
 from ...errors import AitrainError
+from ...jobs import JobFolder, State
 from ...training.config import TrainConfig, known_keys
 from ..words import sentence, spoken_size, spoken_time
 from .checker import Checked
@@ -58,6 +59,12 @@ def status_of_error(error: AitrainError) -> Status:
             )
         ]
     )
+
+
+def message_of_job(job: JobFolder, state: State) -> str:
+    """Return what is said of a job that was started from the dock."""
+    words = {"queued": "waits for its turn", "starting": "starts", "running": "is learning", "done": "has ended"}
+    return f"{job.name} {words.get(state, f'is {state}')}. See the Jobs dock."
 
 
 def _target(finding: Finding, target_of_place: Callable[[str], str]) -> str:
