@@ -102,6 +102,21 @@ def test_an_image_is_copied_once(tmp_path, shape, axes):
         copy_image(Volume.from_array(array + 1, axes=axes), tmp_path / "images", 10)
 
 
+def test_a_copy_tells_how_far_it_is_and_can_be_given_up(tmp_path):
+    volume = Volume.from_array(np.ones((3, 600, 600), np.uint8), axes="zyx")
+    told = []
+    path = copy_image(volume, tmp_path / "images", 2**30, told.append)
+    assert len(told) > 10 and told == sorted(told) and told[-1] == 1
+    other = Volume.from_array(np.zeros((3, 600, 600), np.uint8), axes="zyx")
+
+    def give_up(fraction):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        copy_image(other, tmp_path / "images", 2**30, give_up)
+    assert list((tmp_path / "images").iterdir()) == [path]
+
+
 def test_boxes_are_placed_apart(tmp_path):
     taken = [Region((0, 0, 0), (8, 32, 64))]
     placed = place_boxes((8, 64, 64), (8, 16, 16), 8, taken, seed=1)

@@ -41,6 +41,11 @@ def test_images_labels_and_boxes_go_together_by_order(tmp_path: Path) -> None:
     assert (config.name, config.minutes) == ("a", DEFAULT_MINUTES)
 
 
+def test_classes_are_set_by_id(tmp_path: Path) -> None:
+    config = config_of(None, [Path("a.tif")], [Path("b.tif")], settings=["task=semantic", "classes=[2, 5]"])
+    assert config.classes == (2, 5)
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "boxes"),
     [([], [], []), (["a"], [], []), ([], ["a"], []), (["a", "b"], ["c"], []), (["a", "b"], ["c", "d"], ["e"])],
