@@ -390,8 +390,8 @@ def slowdown(report: Report, quick: bool) -> None:
             window.session.jobs.event.connect(note)
             pump(lambda progress=progress: progress and progress[-1]["seconds"] > seconds, limit=20 * seconds)
             window.session.jobs.event.disconnect(note)
-            # What comes before the tenth step is the same for both.
-            first = next(one for one in progress if one["step"] >= 10)
+            # The beginning is the same for both.
+            first = progress[len(progress) // 4]
             taken = progress[-1]["step"] - first["step"]
             speeds[live].append(taken / (progress[-1]["seconds"] - first["seconds"]))
             window.stop(job)
