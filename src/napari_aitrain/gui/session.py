@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from ..errors import AitrainError
 from .box_list import BoxList
+from .notify import report
 
 if TYPE_CHECKING:
     import napari
@@ -35,6 +37,10 @@ class Session:
         The worker, and the jobs that are followed.
     predictions : review.Predictions
         Prediction layers, the threshold, and what the worker is asked to predict next.
+    training_set : train.SourcesModel
+        What the Train dock trains on.
+    training_settings : dict
+        What its form shows, if it was opened; it is shown again when the dock is.
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
@@ -44,6 +50,7 @@ class Session:
         from .annotate.truths import GroundTruths
         from .jobs.center import JobCenter
         from .review.predictions import Predictions
+        from .train.sources_model import SourcesModel
 
         self.viewer = viewer
         self._closed = False
@@ -54,6 +61,10 @@ class Session:
         self.scene = BoxScene(self)
         self.jobs = JobCenter()
         self.predictions = Predictions(self)
+        self.training_set = SourcesModel(self)
+        self.training_settings: dict[str, Any] = {}
+        # Whether or not a dock shows it.
+        self.saver.failed.connect(_tell_unsaved)
 
     def close(self) -> None:
         """Save what is not saved yet, and let go of threads, timers and processes; a second call does nothing."""
@@ -65,11 +76,23 @@ class Session:
         self.jobs.close()
 
 
+def _tell_unsaved(text: str) -> None:
+    report(f"{text}\nNothing is lost: it is tried again every few seconds.")
+
+
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
 
 def session_of(viewer: napari.Viewer) -> Session:
-    """Return the session of a viewer, made on first use and closed with its window."""
+    """Return the session of a viewer, made on first use and closed with its window.
+
+    Raises
+    ------
+    AitrainError
+        If there is no viewer, as when a dock is made outside of napari.
+    """
+    if viewer is None:
+        raise AitrainError("there is no viewer", "a window of napari", "open the dock from napari's menu Plugins")
     # Plugins are given a proxy, a new one each time.
     real = getattr(viewer, "__wrapped__", viewer)
     if real not in _sessions:
@@ -80,6 +103,7 @@ def session_of(viewer: napari.Viewer) -> Session:
         session = _sessions[real] = Session(real)
         CloseQuestion(real.window._qt_window, session.jobs)
         # The last window is only destroyed when Python ends, which is too late to save anything.
-        for ending in (real.window._qt_window.destroyed, QApplication.instance().aboutToQuit):
-            ending.connect(session.close)
+        real.window._qt_window.destroyed.connect(session.close)
+        if (app := QApplication.instance()) is not None:
+            app.aboutToQuit.connect(session.close)
     return _sessions[real]

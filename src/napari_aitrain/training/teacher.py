@@ -71,7 +71,8 @@ class Teacher:
         in the images, and agree with `soft_labels` (logit adjustment, Menon et al. 2021). Half of it, because the
         frequency is a rough estimate.
         """
-        bias: npt.NDArray[np.float32] = -0.5 * np.log(np.clip(self._prior.reshape(-1), 1e-2, 1e2))
+        ratio = self._prior.reshape(-1).clip(1e-2, 1e2)
+        bias: npt.NDArray[np.float32] = (-0.5 * np.log(ratio)).astype(np.float32)
         return bias
 
     def soft_labels(self, crop: Crop, region: Region) -> FloatArray:

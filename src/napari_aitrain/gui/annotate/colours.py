@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap, label_colormap
+from napari.utils.colormaps import CyclicLabelColormap, label_colormap
+from napari.utils.colormaps.standardize_color import transform_color
 
 if TYPE_CHECKING:
     from .truths import GroundTruth
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
 # Okabe and Ito 2008: told apart by people with any kind of colour vision.
 CLASS_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 BACKGROUND = (0.5, 0.5, 0.5, 1.0)
-UNKNOWN = "#ffffff"
 _COUNT = 254
+_MOST_COLOURS = 4096
 
 
 def colour_of_class(number: int) -> str:
@@ -32,11 +34,23 @@ def colour_truth(layer: Any, truth: GroundTruth) -> None:
     layer.colormap = _by_class(truth) if truth.mode == "classes" else _by_object(truth)
 
 
-def _by_class(truth: GroundTruth) -> DirectLabelColormap:
-    colours: dict[int | None, Any] = {None: UNKNOWN, 0: "transparent"}
-    if truth.background_id is not None:
-        colours[truth.background_id] = BACKGROUND
-    return DirectLabelColormap(color_dict=colours | {entry.id: entry.color for entry in truth.classes})
+def class_colormap(colours: Mapping[int, Any]) -> CyclicLabelColormap:
+    """Return these colours by class, and white for other classes.
+
+    Ids far apart are not told: a table of all up to the highest would be needed. A `DirectLabelColormap` would do, but
+    compiles for seconds when it is first used, while nothing else happens in the window.
+    """
+    known = {number: colour for number, colour in colours.items() if 0 < number < _MOST_COLOURS}
+    table = np.ones((max(known, default=0) + 2, 4))
+    for number, colour in known.items():
+        table[number] = transform_color(colour)[0]
+    table[0] = 0
+    return CyclicLabelColormap(colors=table)
+
+
+def _by_class(truth: GroundTruth) -> CyclicLabelColormap:
+    colours: dict[int, Any] = {} if truth.background_id is None else {truth.background_id: BACKGROUND}
+    return class_colormap(colours | {entry.id: entry.color for entry in truth.classes})
 
 
 def _by_object(truth: GroundTruth) -> CyclicLabelColormap:

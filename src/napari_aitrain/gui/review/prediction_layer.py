@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import CyclicLabelColormap, label_colormap
-from napari.utils.colormaps.standardize_color import transform_color
 
 from ...geometry import Triple
+from ..annotate.colours import class_colormap
 from ..frames import LayerFrame
 from .thresholded import SCORE_COLOURS
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import napari
 
 _OPACITY = 0.6
-_MOST_COLOURS = 4096
 
 
 @dataclass(frozen=True)
@@ -160,20 +159,6 @@ def kept_selection(viewer: napari.Viewer) -> Iterator[None]:
         selection.update(present)
     if selection.active is not active and active in viewer.layers:
         selection.active = active
-
-
-def class_colormap(colours: Mapping[int, str]) -> CyclicLabelColormap:
-    """Return these colours by class, and white for other classes.
-
-    Ids far apart are not told: a table of all up to the highest would be needed. A `DirectLabelColormap` would do, but
-    compiles for seconds when it is first used, while nothing else happens in the window.
-    """
-    known = {number: colour for number, colour in colours.items() if 0 < number < _MOST_COLOURS}
-    table = np.ones((max(known, default=0) + 2, 4))
-    for number, colour in known.items():
-        table[number] = transform_color(colour)[0]
-    table[0] = 0
-    return CyclicLabelColormap(colors=table)
 
 
 def object_colormap() -> CyclicLabelColormap:
