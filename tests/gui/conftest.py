@@ -11,9 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from napari_aitrain.jobs import Worker
 
 # napari comes with the extra 'all', pytest-qt with 'test'. A skip raised here would skip every other test as well.
 collect_ignore_glob = [] if find_spec("napari") and find_spec("pytestqt") else ["test_*.py"]
@@ -61,12 +64,51 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=_NO_DISPLAY))
 
 
+@pytest.fixture(scope="session")
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("window") / "home"
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Jobs, models and projects of a test lie in its own folder."""
-    folder = tmp_path / "home"
-    monkeypatch.setenv("AITRAIN_HOME", str(folder))
-    return folder
+def home(_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Jobs, models and projects lie in a folder that is empty before each test: always the same, for the workers."""
+    monkeypatch.setenv("AITRAIN_HOME", str(_home))
+    yield _home
+    shutil.rmtree(_home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _spare_workers() -> Iterator[list[Any]]:
+    """Warm workers that a window has left, for the next: to start one costs seconds."""
+    spare: list[Any] = []
+    yield spare
+    for process in spare:
+        Worker.discard(process)
+
+
+@pytest.fixture(autouse=True)
+def share_workers(_spare_workers: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a window take over the idle worker of the window before, unless a test gives it other workers."""
+    from napari_aitrain.gui.jobs import center
+    from napari_aitrain.gui.jobs.workers import Workers
+
+    class Shared(Worker):
+        def __init__(self, job: Any = None, **options: Any) -> None:
+            kept = _spare_workers.pop() if job is None and _spare_workers else None
+            if kept is not None and kept.alive:
+                self.__dict__.update(kept.__dict__, job=None)
+            else:
+                super().__init__(job, **options)
+
+        def discard(self) -> None:
+            if _spare_workers or not self.alive:
+                super().discard()
+                return
+            # Tests look for threads that windows have left.
+            self._ear._thread.name = "spare"  # type: ignore[union-attr]
+            _spare_workers.append(self)
+
+    monkeypatch.setattr(center, "Workers", lambda make: Workers(Shared if make is Worker else make))
 
 
 @pytest.fixture
@@ -79,6 +121,7 @@ def viewer(make_napari_viewer: Any) -> Iterator[Any]:
 
     made = sessions._sessions.pop(viewer, None)
     if made is not None:
+        made.jobs.keep_running = False
         made.close()
 
 
@@ -105,3 +148,57 @@ def wait_for() -> Callable[..., Any]:
         return result
 
     return wait
+
+
+class Hand:
+    """A person's hand at the mouse: real events of Qt, as the window gets them."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+
+    @property
+    def canvas(self) -> Any:
+        """The widget that shows the layers."""
+        return self._viewer.window._qt_window._qt_viewer.canvas.native
+
+    def click(self, widget: Any) -> None:
+        """Press a button that can be pressed."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+        from qtpy.QtWidgets import QApplication
+
+        assert widget.isEnabled(), widget
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+        QApplication.processEvents()
+
+    def drag(self, *points: Any) -> None:
+        """Drag over the canvas through points of the displayed axes, in world units."""
+        scene = self._viewer.window._qt_window._qt_viewer.canvas.view.scene
+        self.drag_on(self.canvas, *(scene.transform.map([x, y, 0, 1])[:2] for y, x in points))
+
+    def drag_on(self, widget: Any, *places: Any) -> None:
+        """Drag over a widget through places in its pixels, x before y."""
+        from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+        from qtpy.QtGui import QMouseEvent
+        from qtpy.QtTest import QTest
+        from qtpy.QtWidgets import QApplication
+
+        left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        path = [QPoint(round(float(x)), round(float(y))) for x, y in places]
+        QTest.mousePress(widget, left, none, path[0])
+        for point in path[1:]:
+            where, globally = QPointF(point), QPointF(widget.mapToGlobal(point))
+            QApplication.sendEvent(widget, QMouseEvent(QEvent.Type.MouseMove, where, globally, left, left, none))
+            QApplication.processEvents()
+        QTest.mouseRelease(widget, left, none, path[-1])
+        QApplication.processEvents()
+
+    def pixels(self) -> Any:
+        """Return the pixels that the canvas shows now, height × width × 4."""
+        return self._viewer.screenshot(canvas_only=True, flash=False)
+
+
+@pytest.fixture
+def hand(viewer: Any) -> Hand:
+    """Return the hand at the mouse of `viewer`."""
+    return Hand(viewer)

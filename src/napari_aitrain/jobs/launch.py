@@ -158,6 +158,11 @@ class Worker:
             self._ear.join()
             self.process.stdout.close()
 
+    def discard(self) -> None:
+        """End a process that has nothing to do, at once."""
+        self.process.kill()
+        self.close()
+
 
 def stop_job(job: JobFolder, grace: float = GRACE) -> State:
     """Stop a job from any process: its model and a checkpoint are kept.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...geometry import Region, Triple
 from ..frames import LayerFrame
+from .new_layer import check_ids
 
 
 class Tile(NamedTuple):
@@ -88,8 +89,17 @@ class LayerChanges:
         return Region.from_shape(self._tile, start).intersect(Region.from_shape(self.frame.shape))
 
     def read(self, tile: Tile) -> npt.NDArray[np.int32]:
-        """Return a copy of the labels of a tile, shape (z, y, x)."""
-        values = np.array(self.layer.data[self.frame.index(self.region(tile), tile.frame)], np.int32)
+        """Return a copy of the labels of a tile, shape (z, y, x).
+
+        Raises
+        ------
+        GroundTruthError
+            If an id does not fit into 32 bits.
+        """
+        found = np.asarray(self.layer.data[self.frame.index(self.region(tile), tile.frame)])
+        if not np.can_cast(found.dtype, np.int32):
+            check_ids(self.layer.name, found)
+        values = found.astype(np.int32)
         return values[None] if self.frame.flat else values
 
     def is_new(self, tile: Tile, values: npt.NDArray[np.int32]) -> bool:

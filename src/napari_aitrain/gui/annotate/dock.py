@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
 
+from ..dock_base import Dock
 from ..session import session_of
 from .box_controller import BoxController
 from .box_view import BoxView
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
 
-class AnnotateDock(QWidget):
+class AnnotateDock(Dock):
     """Ground truth, boxes and the project of a viewer.
 
     Parameters
@@ -39,8 +40,12 @@ class AnnotateDock(QWidget):
         self.truths = TruthController(session, self.truth_view, self.class_view)
         self.boxes = BoxController(session, self.box_view)
         self.project = ProjectController(session, self.project_view, top)
-        parts = (self.truths, self.boxes, self.project)
-        self.destroyed.connect(lambda: [part.close() for part in parts])
+        self._parts = parts = [self.truths, self.boxes, self.project]
+        self.destroyed.connect(lambda: _close(parts))
+
+    def leave(self) -> None:
+        """Follow the session no longer; what is painted and drawn stays."""
+        _close(self._parts)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Undo, redo and Escape, where no field that is typed into takes them first."""
@@ -75,3 +80,8 @@ class AnnotateDock(QWidget):
         layout.addWidget(scroll, 1)
         layout.addWidget(self.project_view)
         return top
+
+
+def _close(parts: list[Any]) -> None:
+    while parts:
+        parts.pop().close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
 
-from ..notify import report, reported
+from ..notify import reported
 from .open_projects import base_folder, forgotten_project, let_go
 from .project_view import ProjectView, ReopenView
 
@@ -101,7 +101,6 @@ class ProjectController:
 
     def _on_failed(self, text: str) -> None:
         self._view.set_failed(text.splitlines()[0])
-        report(f"{text}\nNothing is lost: it is tried again every few seconds.")
 
     def _choose_folder(self, start: str) -> str:
         return str(QFileDialog.getExistingDirectory(self._view, "Open a project folder", start))

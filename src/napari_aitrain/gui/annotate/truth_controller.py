@@ -140,7 +140,8 @@ class TruthController:
         truth = self._session.truths.current
         if truth is not None:
             layer = self._session.truths.layer(truth)
-            layer.selected_label = self._session.truths.next_id(truth)
+            with reported():
+                layer.selected_label = self._session.truths.next_id(truth)
             self._take_brush(layer)
 
     def _background(self) -> None:

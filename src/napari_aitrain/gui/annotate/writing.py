@@ -125,6 +125,8 @@ def write_all(work: Work) -> None:
     ------
     StorageError
         If the disk is full, read-only or has gone.
+    GroundTruthError
+        If an id does not fit into 32 bits.
     """
     for writer, tiles in work.tiles:
         for tile in [*tiles, *writer.changes.next_suspects(work.sweep)]:

@@ -173,6 +173,8 @@ class JobCenter(JobList):
             thread.close()
         for each in [*self._threads, *following]:
             each.join()
+        for known in self._known.values():
+            known.thread = None
         self._workers.close()
 
     def _start(

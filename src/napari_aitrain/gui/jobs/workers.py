@@ -142,8 +142,7 @@ class Workers:
             self._closed = True
             for worker in self._all:
                 if worker.idle:
-                    worker.process.kill()
-                    worker.close()
+                    worker.discard()
                 elif worker.alive:
                     _let_go(worker)
                 else:

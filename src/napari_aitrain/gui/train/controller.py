@@ -20,7 +20,6 @@ from .checker import Checked, Checker
 from .classes import classes_of
 from .models import known_models, newest_model
 from .painting import LivePainting
-from .sources_model import SourcesModel
 from .status import Status
 from .telling import message_of_job, status_of, status_of_error
 
@@ -49,7 +48,7 @@ class TrainController:
 
     def __init__(self, session: Session, view: TrainView) -> None:
         self.session, self.view = session, view
-        self.model = SourcesModel(session)
+        self.model = session.training_set
         self._checker = Checker(self._on_checked, session.jobs.estimate)
         self._painting = LivePainting(session, self.model)
         self._timer = QTimer(view)
@@ -63,10 +62,10 @@ class TrainController:
         self._starting, self._again = False, False
         self._job: JobFolder | None = None
         self._seen: set[int] = set()
+        shown, chosen = session.training_settings, preferences()
         self._connect()
-        chosen = preferences()
-        view.form.setValue({"device": chosen.device, "preview_interval": chosen.preview_interval})
         self._on_models()
+        view.form.setValue(shown or {"device": chosen.device, "preview_interval": chosen.preview_interval})
         self._on_sources()
 
     def close(self) -> None:
@@ -169,6 +168,7 @@ class TrainController:
         self._chosen = self._chosen or self.view.form.task.widget.native.hasFocus()
 
     def _on_form(self) -> None:
+        self.session.training_settings = self.view.form.value()
         self._ask()
 
     def _on_saved(self) -> None:

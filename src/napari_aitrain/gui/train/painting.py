@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
+from ...errors import AitrainError
 from ...jobs import JobFolder, ground_truth
 from ...training.config import Source
 from ..annotate.copies import StillCopying
-from ..notify import reported
+from ..notify import report
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -28,7 +28,7 @@ class LivePainting:
 
     def __init__(self, session: Session, model: SourcesModel) -> None:
         self._session, self._model = session, model
-        self._on, self._busy = False, False
+        self._on, self._busy, self._told = False, False, ""
         session.saver.saved.connect(self._on_saved)
 
     def set_on(self, on: bool) -> None:
@@ -56,8 +56,16 @@ class LivePainting:
         # Asking for the sources saves what was painted meanwhile, which would come back here.
         self._busy = True
         try:
-            # What is still being copied goes with the next strokes.
-            with reported(), contextlib.suppress(StillCopying):
-                self._session.jobs.send(job, ground_truth(self._sources_for(job)))
+            message = ground_truth(self._sources_for(job))
+        except StillCopying:
+            return  # it goes with the next strokes
+        except AitrainError as error:
+            # The same trouble after every stroke is told once.
+            told, self._told = self._told, str(error)
+            if told != self._told:
+                report(error)
+            return
         finally:
             self._busy = False
+        self._told = ""
+        self._session.jobs.send(job, message)
