@@ -170,7 +170,7 @@ def train(person: Person) -> None:
     person.film()
     person.click(train.view.start)
     person.wait(lambda: "Prediction" in person.viewer.layers, 90, person.film)
-    person.pause(0.5)
+    person.pause(1)
     person.picture("tutorial-4-first")
     end = time.monotonic() + LEARN
     person.wait(lambda: time.monotonic() > end, LEARN + 10, person.film)

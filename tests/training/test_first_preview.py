@@ -7,6 +7,8 @@ import pytest
 
 from napari_aitrain.models import load_model
 from napari_aitrain.tasks.tally import InstanceTally
+from napari_aitrain.training.previewer import Previewer
+from napari_aitrain.training.teacher import Teacher
 
 
 def shown(result, number: int):
@@ -22,24 +24,32 @@ def test_objects_are_found_before_the_first_step(make_config, run) -> None:
 
 
 def test_dense_validation_lets_the_better_of_forest_and_network_be_shown(make_config, run, monkeypatch) -> None:
-    monkeypatch.setattr("napari_aitrain.training.teacher.Teacher._metrics", lambda self, maps, _: scores.pop(0))
-    for network, forest, expected in ((0.2, 0.5, 1.0), (0.6, 0.5, 0.0)):
-        scores = [{"score": network}, {"score": forest}]
-        blends = []
-        monkeypatch.setattr(
-            "napari_aitrain.training.previewer.Previewer.show",
-            lambda self, blends=blends: blends.append(self.teacher.blend),
-        )
+    judge, judged = Teacher.judge, []
+
+    def noted(self, *about):
+        metrics = judge(self, *about)
+        judged.append(self.blend)
+        return metrics
+
+    monkeypatch.setattr(Teacher, "judge", noted)
+    monkeypatch.setattr(Teacher, "_metrics", lambda self, maps, _: {"score": scores.pop(0)})
+    for network, forest in ((0.2, 0.5), (0.6, 0.5)):
+        scores = [network, forest]
         run(f"job {network}")(make_config(steps=1))
-        assert blends[-1] == expected
+    assert judged == [1.0, 0.0]
+
+
+def test_what_is_shown_at_the_end_is_the_model(make_config, run, monkeypatch) -> None:
+    blends = []
+    monkeypatch.setattr(Previewer, "show", lambda self: blends.append(self.teacher.blend))
+    run("job")(make_config(steps=1))
+    assert (blends[0], blends[-1]) == (1.0, 0.0)
 
 
 def test_a_model_to_go_on_from_shows_itself_at_once(make_config, run, monkeypatch) -> None:
     first = run("first")(make_config(steps=2))
     blends = []
-    monkeypatch.setattr(
-        "napari_aitrain.training.previewer.Previewer.show", lambda self: blends.append(self.teacher.blend)
-    )
+    monkeypatch.setattr(Previewer, "show", lambda self: blends.append(self.teacher.blend))
     run("again")(make_config(steps=1, initial_model=load_model(first.folder).folder))
     assert blends[0] == 0
 

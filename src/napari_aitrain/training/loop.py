@@ -126,6 +126,8 @@ class Loop:
             self._validate()
             if self.teacher.blend == 1:
                 self.emit("warning", message=BEHIND_FOREST)
+            # What is shown at the end is the model that is saved.
+            self.teacher.blend = 0.0
         self.emit("log", message="Choosing the best weights and fitting the scores.")
         self.previewer.show()
         result = finish(setup, self.folder, self.keeper.best, self.seconds)

@@ -25,6 +25,7 @@ MARGIN = {2: (0, 16, 16), 3: (2, 8, 8)}
 PRIOR_SAMPLES = 4
 PRIOR_EXTENT = {2: (1, 192, 192), 3: (16, 96, 96)}
 BLENDS = (0.0, 0.5, 1.0)
+CLEARLY_BETTER = 0.05
 DOUBT_HALVED = 60
 """Steps after which the network must be better by half as much."""
 
@@ -128,7 +129,7 @@ class Teacher:
     def judge(self, network: InferenceNetwork, validator: Validator, steps: int) -> dict[str, float]:
         """Measure the network, and go on with whichever of forest, network and their mean explains validation best.
 
-        Where validation is labelled densely, its score decides between forest and network.
+        Where validation is labelled densely, its score decides between forest and network, in doubt for the network.
         """
         own = [predict_preview_maps(network, self._task, region, self._dims) for region in validator.regions]
         metrics = self._metrics(own, validator)
@@ -138,7 +139,7 @@ class Teacher:
             if self._score is None:
                 maps = [self.maps(region) for region in validator.regions]
                 self._score = self._metrics(maps, validator).get("score", 0.0)
-            self.blend = 1.0 if self._score > metrics.get("score", 1.0) else 0.0
+            self.blend = 1.0 if self._score > metrics.get("score", 1.0) + CLEARLY_BETTER else 0.0
         return metrics
 
     def _metrics(self, maps: Sequence[FloatArray], validator: Validator) -> dict[str, float]:
