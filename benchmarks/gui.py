@@ -33,6 +33,10 @@ import numpy as np
 from figures import Report
 from strokes import simulate_strokes
 
+# What the other benchmarks set for themselves would reach the worker, which is to leave a core to the window.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.pop(_name, None)
+
 COLUMNS = ("figure", "of", "value", "unit", "target", "ratio", "to")
 SHAPE, OBJECTS = (1000, 512, 512), 20_000
 FIGURES = ("threshold", "news", "start", "gaps", "stop", "slowdown")
@@ -308,12 +312,17 @@ def first_prediction(task: str) -> float:
     window = Window(image)
     window.label(labels, task)
     window.warm()
+    shown: list[float] = []
+
+    def note(_event: Any) -> None:
+        if window.session.predictions.current is not None:
+            shown.append(time.perf_counter())
+
+    window.canvas.events.draw.connect(note)
     begun = time.perf_counter()
     job = window.start(task)
-    pump(lambda: window.session.predictions.current is not None)
-    drawn = window.drawn
-    pump(lambda: window.drawn > drawn)
-    taken = time.perf_counter() - begun
+    pump(lambda: shown)
+    taken = shown[0] - begun
     window.stop(job)
     window.close()
     return taken
