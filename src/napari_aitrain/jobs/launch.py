@@ -42,6 +42,8 @@ class Worker:
         Whether the worker wakes `wait_news` at each event.
     """
 
+    _given_at = 0
+
     def __init__(
         self,
         job: JobFolder | None = None,
@@ -50,7 +52,7 @@ class Worker:
         beside_window: bool = False,
         notify: bool = False,
     ) -> None:
-        self.job = job
+        self._given(job)
         command = [sys.executable, "-m", "napari_aitrain.jobs.worker"]
         command += ["--warm"] if job is None else [str(job.path)]
         command += ["--at-once"] * at_once + ["--beside-window"] * beside_window
@@ -85,7 +87,12 @@ class Worker:
         """Whether the worker has not yet ended its job; also true before it has taken it up."""
         if self.job is None or not self.alive:
             return False
-        return living_owner(self.job.path) is not None or told_state(self.job.events()) not in ENDED
+        owner = living_owner(self.job.path)
+        if owner is not None and owner.pid == self.process.pid:
+            return True
+        # What became of the job before it was given to this worker, or with another one later, does not matter.
+        since = (event for event in self.job.events() if event.seq > self._given_at)
+        return not any(told_state([event]) in ENDED for event in since)
 
     def run(self, job: JobFolder, *, at_once: bool = False) -> None:
         """Give a job to a warm worker.
@@ -97,8 +104,13 @@ class Worker:
         """
         if not self.idle:
             raise JobError("the worker has a job", "an idle worker", "start another worker")
-        self.job = job
+        self._given(job)
         self.send({"run": str(job.path), "at_once": at_once})
+
+    def _given(self, job: JobFolder | None) -> None:
+        self.job = job
+        events = [] if job is None else job.events()
+        self._given_at = events[-1].seq if events else 0
 
     def send(self, message: Message) -> None:
         """Send a control message.

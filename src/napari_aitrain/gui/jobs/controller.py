@@ -44,6 +44,7 @@ class JobsController:
             (session.jobs.changed, self._on_changed),
             (session.jobs.event, self._on_event),
             (session.jobs.removed, self._on_removed),
+            (session.jobs.closed, self.close),
         )
         for signal, slot in self._signals:
             signal.connect(slot)

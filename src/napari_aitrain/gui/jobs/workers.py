@@ -81,10 +81,10 @@ class Workers:
             return worker
 
     def of(self, job: JobFolder) -> Worker | None:
-        """Return the living worker that has a job."""
+        """Return the worker that has a job, and not one that had it before."""
         with self._lock:
             for worker in self._all:
-                if worker.alive and worker.job is not None and worker.job.path == job.path:
+                if worker.job is not None and worker.job.path == job.path and worker.working():
                     return worker
         return None
 

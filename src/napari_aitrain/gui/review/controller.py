@@ -44,6 +44,7 @@ class ReviewController:
             (session.jobs.added, self._on_job),
             (session.jobs.changed, self._on_job),
             (session.jobs.removed, self._on_job),
+            (session.jobs.closed, self.close),
             (session.boxes.selected_changed, self._on_job),
             (session.truths.changed, self._allow),
         )
