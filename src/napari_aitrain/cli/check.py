@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import NotReadyError
+from ..words import spoken_time
 from . import options
-from .output import Output, spoken_time
+from .output import Output
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -59,19 +59,3 @@ class Output:
         if told.get("remedy"):
             console.print(f"What to do: {told['remedy']}", style="cyan", markup=False, soft_wrap=True)
         self.result(told)
-
-
-def spoken_time(seconds: float) -> str:
-    """Return a time as people say it.
-
-    Examples
-    --------
-    >>> spoken_time(5), spoken_time(75), spoken_time(7300)
-    ('5 s', '1 min 15 s', '2 h 1 min')
-    """
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

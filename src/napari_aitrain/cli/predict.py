@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..words import spoken_time
 from . import options
-from .output import Output, spoken_time
+from .output import Output
 
 if TYPE_CHECKING:
     from ..inference.run import PredictedImage

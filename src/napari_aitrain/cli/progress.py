@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .output import spoken_time
+from ..words import spoken_time
 
 if TYPE_CHECKING:
     from rich.console import Console

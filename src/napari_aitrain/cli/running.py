@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..errors import JobError
-from .output import Output, spoken_time
+from ..words import spoken_time
+from .output import Output
 from .progress import Shown, show_events
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ...jobs import Event
-from ..words import sentence, spoken_time
+from ...words import sentence, spoken_time
 
 _TELLING = 0.02
 _TOLD = {

@@ -9,7 +9,7 @@ from ...annotation.findings import Finding
 from ...errors import AitrainError
 from ...jobs import JobFolder, State
 from ...training.config import TrainConfig, known_keys
-from ..words import sentence, spoken_size, spoken_time
+from ...words import sentence, spoken_size, spoken_time
 from .checker import Checked
 from .status import Problem, Status
 

@@ -1,4 +1,4 @@
-"""Figures as people say them; the command line has its own, and its imports would slow the docks down."""
+"""Figures and sentences as people say them."""
 
 from __future__ import annotations
 
