@@ -112,9 +112,15 @@ def share_workers(_spare_workers: list[Any], monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Any) -> Iterator[Any]:
-    """A shown napari viewer of 1366×768; its session, if a test made one, is closed first."""
-    viewer = make_napari_viewer(show=True)
+def shown() -> bool:
+    """Whether `viewer` is on screen; tests that look at no pixel are faster without."""
+    return True
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Any, shown: bool) -> Iterator[Any]:
+    """A napari viewer of 1366×768; its session, if a test made one, is closed first."""
+    viewer = make_napari_viewer(show=shown)
     viewer.window._qt_window.resize(*_SIZE)
     yield viewer
     from napari_aitrain.gui import session as sessions

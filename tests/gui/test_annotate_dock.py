@@ -172,12 +172,17 @@ def test_renamed_and_rotated_images_and_reopened_docks(viewer, session, dock):
     assert session.truths.current.image == "nuclei"
 
 
-def test_opening_the_dock_imports_no_torch():
+def test_opening_the_docks_imports_nothing_large():
     code = (
         "import os, sys, napari\n"
         "viewer = napari.Viewer(show=False)\n"
         "from napari_aitrain.gui.annotate.dock import AnnotateDock\n"
-        "AnnotateDock(viewer)\n"
-        "os._exit('torch' in sys.modules)\n"
+        "from napari_aitrain.gui.jobs.dock import JobsDock\n"
+        "from napari_aitrain.gui.review.dock import ReviewDock\n"
+        "from napari_aitrain.gui.train.dock import TrainDock\n"
+        "docks = [dock(viewer) for dock in (AnnotateDock, TrainDock, JobsDock, ReviewDock)]\n"
+        "large = {'torch', 'sklearn', 'pyqtgraph'} & set(sys.modules)\n"
+        "print(*large, file=sys.stderr, flush=True)\n"
+        "os._exit(len(large))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"NAPARI_CONFIG": ""})

@@ -51,6 +51,11 @@ class FakeTruths:
 
 
 @pytest.fixture
+def shown() -> bool:
+    return False
+
+
+@pytest.fixture
 def place(viewer: Any) -> Any:
     """A session whose jobs are fake."""
     session = SimpleNamespace(viewer=viewer, jobs=FakeJobs(), truths=FakeTruths(), boxes=BoxList())

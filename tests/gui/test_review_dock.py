@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +24,6 @@ from napari_aitrain.inference.objects import ObjectTable
 from napari_aitrain.inference.store import PredictionInfo, write_info
 from napari_aitrain.jobs import Event, JobFolder
 from napari_aitrain.models import ModelCard
-
-OPENING = """
-import sys
-from qtpy.QtWidgets import QApplication
-app = QApplication([])
-import napari_aitrain.gui.review.dock, napari_aitrain.gui.session
-from napari_aitrain.gui.review.view import ReviewView
-import napari_aitrain.gui.review.predictions
-ReviewView()
-assert "torch" not in sys.modules and "sklearn" not in sys.modules
-"""
-
-
-def test_opening_the_dock_does_not_import_torch():
-    subprocess.run([sys.executable, "-c", OPENING], check=True, timeout=120)
 
 
 def test_the_threshold_view_alone(qtbot):

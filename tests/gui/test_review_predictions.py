@@ -42,6 +42,11 @@ def add(session: Any, image: Any, labels: np.ndarray, scores: Any = (0, 0.9, 0.4
 
 
 @pytest.fixture
+def shown() -> bool:
+    return False
+
+
+@pytest.fixture
 def image(viewer: Any) -> Any:
     return viewer.add_image(np.zeros((4, 32, 32), np.float32), scale=(2, 1, 1), units=("um",) * 3)
 

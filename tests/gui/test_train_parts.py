@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -259,14 +257,6 @@ def test_dialog_for_files_says_what_is_missing(qtbot: Any, tmp_path: Path) -> No
     dialog.setValue(image=tmp_path / "a.tif", labels=tmp_path / "b.tif", voxel_size=(40, 4, 4))
     dialog.accept()
     assert dialog.source == Source(image=tmp_path / "a.tif", labels=tmp_path / "b.tif", voxel_size=(40, 4, 4))
-
-
-def test_importing_the_docks_imports_no_torch() -> None:
-    program = (
-        "import sys, napari_aitrain.gui.train.dock, napari_aitrain.gui.jobs.dock, napari_aitrain.gui.session;"
-        "sys.exit('torch' in sys.modules or 'pyqtgraph' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
 
 
 def test_preferences_are_those_of_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
