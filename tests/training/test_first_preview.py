@@ -18,8 +18,11 @@ def shown(result, number: int):
 
 
 def test_objects_are_found_before_the_first_step(make_config, run) -> None:
-    step, labels, truth = shown(run("job")(make_config(steps=2)), 0)
+    result = run("job")(make_config(steps=2))
+    step, labels, truth = shown(result, 0)
     assert step == 0
+    by = [event["by"] for event in result.of("preview")]
+    assert (by[0], by[-1]) == ("forest", "network")
     assert InstanceTally.count(labels, truth).metrics()["ap50"] > 0.5
 
 

@@ -40,7 +40,8 @@ def preview_view(request: int, file: str, source: str | None = None) -> Message:
     """Return the message that asks for previews of an array of one's own from now on, until another request.
 
     The worker predicts it at once, and again whenever there is something new. Each time it appends an event
-    ``preview`` with ``request``, ``step``, ``seconds`` and the names of NPY files in ``previews/``: ``labels``
+    ``preview`` with ``request``, ``step``, ``seconds``, ``by`` (``forest`` for a first guess, ``network``, or ``both``
+    for their mean) and the names of NPY files in ``previews/``: ``labels``
     (int32, shape z, y, x), ``scores`` (float32, by id of object), ``uncertainty`` (uint8, × 255, shape z, y, x) and
     ``probability`` (uint8, × 255, shape c, z, y, x: a class each, or the foreground). The last three are kept.
 

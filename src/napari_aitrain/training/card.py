@@ -15,12 +15,14 @@ PACKAGES = ("napari-aitrain", "torch", "numpy", "scipy", "scikit-learn", "bioima
 
 def make_card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCard:
     """Return the card of the model that a training has made, without its scores."""
-    config, crops = setup.config, setup.crops
+    config, crops, task = setup.config, setup.crops, setup.task
+    names = {} if task.instances else {n: config.class_names[n] for n in task.classes if n in config.class_names}
     return ModelCard(
         name=config.name,
         task=config.task,
-        task_settings=setup.task.settings.model_dump(mode="json"),
-        classes=setup.task.classes,
+        task_settings=task.settings.model_dump(mode="json"),
+        classes=task.classes,
+        class_names=names,
         dims=setup.network.dims,
         channels=crops.channels,
         network=setup.network.model_dump(mode="json"),

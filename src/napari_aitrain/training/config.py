@@ -90,6 +90,9 @@ class TrainConfig(_Strict):
             "means all; the background is always kept."
         ),
     ] = ()
+    class_names: Annotated[
+        dict[Annotated[int, Field(ge=0)], str], Field(description="Names of classes, by id; the model keeps them.")
+    ] = {}
     validation_fraction: Annotated[
         float,
         Field(gt=0, lt=1, description="Share kept for validation where no box has that role."),

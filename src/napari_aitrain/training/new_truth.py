@@ -99,7 +99,8 @@ class NewTruth:
         for name, why in taken.unusable.items():
             self._warn(f"{name} is left out: {why}.")
         if taken.new_classes:
-            names = ", ".join(map(str, sorted(taken.new_classes)))
+            known = self._setup.config.class_names
+            names = ", ".join(known.get(number, str(number)) for number in sorted(taken.new_classes))
             self._warn(
                 f"Classes {names} were not there when the training began, so it cannot learn them; start another "
                 "training for them."

@@ -148,7 +148,7 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     crops = tuple(_parts(candidates, split))
     classes = _classes(crops, instances)
     found += check_consistency(candidates, dims.dims)
-    found += check_truth(crops, classes, instances, config.classes)
+    found += check_truth(crops, classes, instances, config.classes, config.class_names)
     found += split.findings if candidates else ()
     found.sort(key=lambda finding: finding.level != "error")
     return Plan(crops, dims, classes, instances, split.sentence, tuple(found), (*opened.problems, *problems))

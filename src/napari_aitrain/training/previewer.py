@@ -102,17 +102,22 @@ class Previewer:
 
     def show(self) -> None:
         """Show the place now."""
-        began, step = self._clock(), self._setup.trainer.steps
+        began, step, by = self._clock(), self._setup.trainer.steps, self._by()
         shown = describe(self._maps(), self._setup.task, self.place.voxel_size, self._setup.dims)
         if isinstance(self.place, View):
             names = self._answers.write(shown)
-            self._emit("preview", request=self.place.request, step=step, seconds=began, **names)
+            self._emit("preview", request=self.place.request, step=step, seconds=began, by=by, **names)
         else:
-            self._write(self.place, shown, step, began)
+            self._write(self.place, shown, step, began, by)
         now = self._clock()
         self._cost += now - began
         self._due = now + max(self._setup.config.preview_interval, (now - began) / SHARE)
         self._asked, self._shown_step = False, step
+
+    def _by(self) -> str:
+        """Return what is shown: ``forest``, ``network``, or ``both``, their mean."""
+        blend = 0.0 if self.teacher is None else self.teacher.blend
+        return {0.0: "network", 1.0: "forest"}.get(blend, "both")
 
     def _maps(self) -> Any:
         setup = self._setup
@@ -123,7 +128,7 @@ class Previewer:
             return self.teacher.blended(network, self.place)
         return predict_preview_maps(network, setup.task, self.place, setup.dims)
 
-    def _write(self, place: PreviewRegion, shown: dict[str, Any], step: int, seconds: float) -> None:
+    def _write(self, place: PreviewRegion, shown: dict[str, Any], step: int, seconds: float, by: str) -> None:
         path = write_preview(self._folder / "previews", place, shown, step, seconds)
-        self._emit("preview", step=step, seconds=seconds, path=path.name, crop=place.crop.number,
+        self._emit("preview", step=step, seconds=seconds, by=by, path=path.name, crop=place.crop.number,
                    start=list(place.region.start), stop=list(place.region.stop))  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..annotation.findings import Finding, error, warning
@@ -16,7 +16,11 @@ COMPLETED = ("done", "reviewed")
 
 
 def check_truth(
-    crops: Sequence[PlannedCrop], classes: Sequence[int], instances: bool, chosen: Sequence[int] = ()
+    crops: Sequence[PlannedCrop],
+    classes: Sequence[int],
+    instances: bool,
+    chosen: Sequence[int],
+    names: Mapping[int, str],
 ) -> list[Finding]:
     """Check the ground truth of a training set.
 
@@ -30,6 +34,8 @@ def check_truth(
         Whether labels are ids of objects, otherwise of classes.
     chosen : sequence of int
         The classes that a person chose; none means all.
+    names : mapping of int to str
+        Of classes, where they are known.
     """
     train = [crop for crop in crops if crop.role == "train"]
     if not train:
@@ -37,19 +43,23 @@ def check_truth(
     findings = list(_check_empty(crops))
     if any(finding.level == "error" for finding in findings):
         return findings
-    findings += _check_chosen(crops, classes, instances, chosen)
+    findings += _check_chosen(crops, classes, instances, chosen, names)
     if not any(finding.level == "error" for finding in findings):
-        findings += _check_instances(crops) if instances else _check_classes(crops, classes)
+        findings += _check_instances(crops) if instances else _check_classes(crops, classes, names)
     return findings
 
 
 def _check_chosen(
-    crops: Sequence[PlannedCrop], classes: Sequence[int], instances: bool, chosen: Sequence[int]
+    crops: Sequence[PlannedCrop],
+    classes: Sequence[int],
+    instances: bool,
+    chosen: Sequence[int],
+    names: Mapping[int, str],
 ) -> Iterator[Finding]:
     if chosen and instances:
         yield warning(
             "classes-not-used",
-            f"Classes {_ids(chosen)} are chosen, but labels are ids of objects, so every object is learned.",
+            f"Classes {_named(chosen, names)} are chosen, but labels are ids of objects, so every object is learned.",
             "Leave classes out, or choose the task semantic.",
             "classes",
         )
@@ -60,7 +70,7 @@ def _check_chosen(
     if chosen and missing == foreground:
         yield error(
             "classes-not-labelled",
-            f"None of the chosen classes {_ids(missing)} is labelled in the boxes for training."
+            f"None of the chosen classes {_named(missing, names)} is labelled in the boxes for training."
             if missing
             else "No class but the background is chosen, so there is nothing to tell apart.",
             "Choose classes that are labelled there, or label these.",
@@ -69,7 +79,7 @@ def _check_chosen(
     elif missing:
         yield warning(
             "class-not-labelled",
-            f"Of the chosen classes {_ids(missing)} are not labelled in any box for training.",
+            f"Of the chosen classes {_named(missing, names)} are not labelled in any box for training.",
             "Label them there, or leave them out.",
             "classes",
         )
@@ -106,13 +116,14 @@ def _check_empty(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
             )
 
 
-def _check_classes(crops: Sequence[PlannedCrop], classes: Sequence[int]) -> Iterator[Finding]:
+def _check_classes(crops: Sequence[PlannedCrop], classes: Sequence[int], names: Mapping[int, str]) -> Iterator[Finding]:
     train = [crop for crop in crops if crop.role == "train"]
     if len(classes) < 2:
         sparse = all(crop.sparse for crop in train)
         yield error(
             "one-class",
-            f"Only one class ({classes[0]}) is {'painted' if sparse else 'there'}, so there is nothing to tell apart.",
+            f"Only one class ({_named(classes, names)}) is {'painted' if sparse else 'there'}, so there is nothing to "
+            "tell apart.",
             "Paint some of a second class or of the background." if sparse else "Label at least two classes.",
         )
         return
@@ -127,7 +138,8 @@ def _check_classes(crops: Sequence[PlannedCrop], classes: Sequence[int]) -> Iter
     if unknown:
         yield warning(
             "class-never-trained",
-            f"Classes {_ids(unknown)} are labelled for validation or test alone, so the model cannot know them.",
+            f"Classes {_named(unknown, names)} are labelled for validation or test alone, so the model cannot know "
+            "them.",
             "Label them in a box for training too.",
         )
     validated = {label for crop in crops if crop.role == "validation" for label in crop.labelled.voxels}
@@ -135,7 +147,8 @@ def _check_classes(crops: Sequence[PlannedCrop], classes: Sequence[int]) -> Iter
     if missing and validated:
         yield warning(
             "class-not-validated",
-            f"Classes {_ids(missing)} are not labelled in any box for validation, so their quality is not measured.",
+            f"Classes {_named(missing, names)} are not labelled in any box for validation, so their quality is not "
+            "measured.",
             "Label them in a box for validation too.",
         )
 
@@ -160,5 +173,5 @@ def _check_instances(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
     yield from check_annotations(completed, any(crop.role == "test" for crop in crops), dense)
 
 
-def _ids(ids: Sequence[int], most: int = 8) -> str:
-    return ", ".join(map(str, ids[:most])) + (" …" if len(ids) > most else "")
+def _named(ids: Sequence[int], names: Mapping[int, str], most: int = 8) -> str:
+    return ", ".join(names.get(number, str(number)) for number in ids[:most]) + (" …" if len(ids) > most else "")

@@ -10,6 +10,7 @@ from ...jobs import JobFolder
 from ...jobs.folder import CONFIG
 from ...models import read_card
 from ...training.config import Source, TrainConfig
+from ..class_names import class_names_of
 from .prediction import has_model
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def train_again(session: Session, model: Path) -> JobFolder:
             "ground truth, and boxes around it",
             "paint some in the Annotate dock and draw a box around it",
         )
-    return session.jobs.start(config.model_copy(update={"initial_model": model, "sources": tuple(sources)}))
+    names = card.class_names | config.class_names | class_names_of(_learned(session, config.sources))
+    learned = {"initial_model": model, "sources": tuple(sources), "class_names": names}
+    return session.jobs.start(config.model_copy(update=learned))
 
 
 def can_train_again(session: Session, model: Path | None) -> bool:
@@ -60,17 +63,20 @@ def _config_of(model: Path) -> TrainConfig | None:
 def _sources(session: Session, before: tuple[Source, ...]) -> list[Source]:
     """Return the ground truths of the layers as they are now, and what else was learned from."""
     truths = session.truths.all()
-    known = [truth for truth in truths if any(_is_of(source, truth) for source in before)]
-    current = session.truths.current
-    if not known and current is not None:
-        known = [current]
     trained = {source.labels: source.magnification for source in before}
     fresh = [
         source.model_copy(update={"magnification": trained.get(source.labels, source.magnification)})
-        for truth in known
+        for truth in _learned(session, before)
         for source in session.saver.sources(truth)
     ]
     return fresh + [source for source in before if not any(_is_of(source, truth) for truth in truths)]
+
+
+def _learned(session: Session, before: tuple[Source, ...]) -> list[GroundTruth]:
+    """Return the ground truths of the window that were learned from; the current one if none was."""
+    known = [truth for truth in session.truths.all() if any(_is_of(source, truth) for source in before)]
+    current = session.truths.current
+    return known if known or current is None else [current]
 
 
 def _is_of(source: Source, truth: GroundTruth) -> bool:

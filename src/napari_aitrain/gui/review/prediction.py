@@ -39,6 +39,8 @@ class Prediction:
         What shows it.
     step : int, optional
         Training step of the model; None when the training has ended.
+    by : str
+        ``network``, ``forest`` for a first guess from pixel features, or ``both`` for their mean.
     time : float
         When it was made, in seconds since 1970.
     voxel_size : tuple of float, optional
@@ -56,6 +58,7 @@ class Prediction:
     placement: Placement
     layer: PredictionLayer
     step: int | None = None
+    by: str = "network"
     time: float = 0.0
     voxel_size: VoxelSize | None = None
     class_names: Mapping[int, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,9 +15,10 @@ from ...geometry import FINEST, Region
 from ...inference.store import read_info
 from ...jobs import ENDED, Event, JobFolder
 from ...jobs.predict_config import PredictConfig
-from ...models import read_card
+from ...models import ModelCard, read_card
 from ..annotate.copies import MOST_COPIED
 from ..annotate.sources import frame_volume, on_disk
+from ..class_names import colours_of, named
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
 from ..notify import report
@@ -49,6 +50,8 @@ class Run:
         Index along the axes before z, y and x.
     layer : PredictionLayer
         What shows it.
+    class_names : mapping of int to str
+        As the card of the model has them.
     """
 
     job: JobFolder
@@ -56,6 +59,7 @@ class Run:
     image: Any
     frame: tuple[int, ...]
     layer: PredictionLayer
+    class_names: Mapping[int, str]
     stage: str = ""
     done: int = 0
     total: int = 0
@@ -111,13 +115,14 @@ class Runs:
         """
         session = self._session
         frame = LayerFrame.of(image)
-        region = self._region(image, frame, where, read_card(model).dims)
+        card = read_card(model)
+        region = self._region(image, frame, where, card.dims)
         index = leading_index(session.viewer, image, frame)
         copies = session.saver.ensure_project().folder / "images"
 
         def prepare() -> None:
             config = _config(model, image, frame, index, region, copies)
-            self._main.post(lambda: self._begin(config, image, index, where))
+            self._main.post(lambda: self._begin(config, card, image, index, where))
 
         self._in_thread(prepare)
 
@@ -175,12 +180,12 @@ class Runs:
         report(error)
         self.changed.emit()
 
-    def _begin(self, config: PredictConfig, image: Any, frame: tuple[int, ...], where: Where) -> None:
+    def _begin(self, config: PredictConfig, card: ModelCard, image: Any, frame: tuple[int, ...], where: Where) -> None:
         self.preparing = False
         job = self._session.jobs.start_prediction(config)
         name = {"view": "of the view", "box": "of a box", "volume": "of all"}[where]
         layer = PredictionLayer(self._session.viewer, f"{image.name}: prediction {name}")
-        self._runs[job.path] = Run(job, model_key(config.model), image, frame, layer)
+        self._runs[job.path] = Run(job, model_key(config.model), image, frame, layer, card.class_names)
         self.changed.emit()
 
     def _on_event(self, job: JobFolder, event: Event) -> None:
@@ -219,9 +224,17 @@ class Runs:
         if run.shown is not None and not run.layer.present:
             # A person removed the layer.
             return
-        names = {number: f"class {number}" for number in info.classes} if not info.instances else {}
-        one = Prediction(run.model, data, Placement(run.image, info.magnification, info.start, run.frame), run.layer,
-                         voxel_size=info.voxel_size, class_names=names)  # fmt: skip
+        names = {} if info.instances else named(info.classes, run.class_names)
+        truth = next((one for one in self._session.truths.of_image(run.image.name) if one.mode == "classes"), None)
+        one = Prediction(
+            model=run.model,
+            data=data,
+            placement=Placement(run.image, info.magnification, info.start, run.frame),
+            layer=run.layer,
+            voxel_size=info.voxel_size,
+            class_names=names,
+            class_colours=colours_of(names, truth),
+        )
         if info.finished and info.instances:
             one.take_table(store)
         run.shown = one

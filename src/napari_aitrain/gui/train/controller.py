@@ -92,13 +92,14 @@ class TrainController:
             self._busy = False
         if not sources:
             raise NOTHING
-        return parse_config(self.view.form.value() | {"sources": [one.model_dump() for one in sources]}, "the form")
+        own = {"sources": [one.model_dump() for one in sources], "class_names": self.model.class_names()}
+        return parse_config(self.view.form.value() | own, "the form")
 
     def fill(self, config: TrainConfig) -> None:
         """Show the settings of an earlier training."""
         self._chosen = True
-        self.model.setValue(config.sources)
-        self.view.form.setValue(config.model_dump(exclude={"sources", "version"}))
+        self.model.setValue(config.sources, config.class_names)
+        self.view.form.setValue(config.model_dump(exclude={"sources", "version", "class_names"}))
         self._on_sources()
 
     def start(self, again: bool = False) -> None:

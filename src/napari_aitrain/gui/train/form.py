@@ -20,7 +20,7 @@ from .classes import ClassChoice
 from .fields import FormField, choice_field, make_field
 
 BASIC = ("name", "classes", "minutes", "initial_model", "statuses", "tags", "validation_fraction", "comments")
-ELSEWHERE = frozenset({"version", "task", "task_settings", "sources"})
+ELSEWHERE = frozenset({"version", "task", "task_settings", "sources", "class_names"})
 _LABELS = {
     "minutes": "Time (min)",
     "initial_model": "Continue from",

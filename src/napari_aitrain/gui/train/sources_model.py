@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...training.config import Source
 from ..annotate.image_of import image_layer
+from ..class_names import class_names_of
 from ..frames import LayerFrame
 from .magnifications import choices_of_files
 from .rows import SourceRow, row_of_source, row_of_truth
@@ -30,6 +32,7 @@ class SourcesModel:
         self._left_out: set[str] = set()
         self._files: list[Source] = []
         self._magnifications: dict[str, str] = {}
+        self._class_names: dict[int, str] = {}
         self._choices: dict[tuple[Path, Path], tuple[str, ...]] = {}
 
     def truths(self) -> list[GroundTruth]:
@@ -58,6 +61,10 @@ class SourcesModel:
             found += [one.model_copy(update={"magnification": chosen}) for one in sources] if chosen else sources
         return [*found, *self._files]
 
+    def class_names(self) -> dict[int, str]:
+        """Return the names of classes: those of the ground truths, else those that came with files."""
+        return self._class_names | class_names_of(self.truths())
+
     def set_magnification(self, number: int, magnification: str) -> None:
         """Train a row at another magnification, such as ``2-2-1``."""
         row = self.rows()[number]
@@ -83,8 +90,9 @@ class SourcesModel:
         else:
             self._files = [source for source in self._files if source is not row.source]
 
-    def setValue(self, sources: tuple[Source, ...]) -> None:
+    def setValue(self, sources: tuple[Source, ...], class_names: Mapping[int, str]) -> None:
         """Take the sources of an earlier training; those that are ground truth of this window are taken as that."""
+        self._class_names = dict(class_names)
         project = self._session.saver.project
         keys = {truth.key for truth in self._session.truths.all()}
         self._files, self._magnifications, used = [], {}, set()

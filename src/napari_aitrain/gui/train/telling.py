@@ -87,7 +87,9 @@ def _classes(checked: Checked) -> str:
     counts = found.roles["train"].class_voxels
     if not counts:
         return ""
-    return "Classes: " + ", ".join(f"{number} ({counts.get(number, 0):,} voxels)" for number in found.classes) + "."
+    names = checked.config.class_names
+    each = (f"{names.get(number, number)} ({counts.get(number, 0):,} voxels)" for number in found.classes)
+    return f"Classes: {', '.join(each)}."
 
 
 def _estimate(checked: Checked) -> str:
