@@ -143,10 +143,22 @@ class BoxActions:
         kept = {"role": box.role, "status": box.status, "tags": box.tags, "sparse": box.sparse}
         self._session.boxes.add(self.make(layer, moved, box.frame, name=f"{box.name} copy".strip(), **kept))
 
+    def placed(self, box: WorldBox, region: Region) -> WorldBox:
+        """Return a box that covers other voxels; along axes where they are the same ones its faces stay as they are."""
+        before = self.region(box)
+        start, stop = LayerFrame.of(image_layer(self._viewer, box.image)).to_world(region)
+        kept = [
+            a == c and b == d for a, b, c, d in zip(before.start, before.stop, region.start, region.stop, strict=True)
+        ]
+        low, high = (
+            [old if same else new for same, old, new in zip(kept, olds, news, strict=True)]
+            for olds, news in ((box.start, start), (box.stop, stop))
+        )
+        return WorldBox.model_validate(box.model_dump() | {"start": low, "stop": high})
+
     def set_region(self, box: WorldBox, region: Region) -> None:
         """Move or resize a box."""
-        start, stop = LayerFrame.of(image_layer(self._viewer, box.image)).to_world(region)
-        self._session.boxes.update(box.id, start=start, stop=stop)
+        self._session.boxes.replace(self.placed(box, region))
 
     def snap(self, box: WorldBox) -> None:
         """Shrink a box to whole voxels of the magnification of its ground truth.
@@ -162,16 +174,50 @@ class BoxActions:
             raise BoxError(f"{box.name} holds no whole voxel of the magnification", "a larger box", "make it larger")
         self.set_region(box, aligned)
 
-    def to_slice(self, box: WorldBox) -> None:
-        """Stretch a box, along the axis that is not on screen, to the slice that is."""
-        region, here = self.region(box), self.slice_voxels(image_layer(self._viewer, box.image))
+    def first_here(self, box: WorldBox) -> None:
+        """Let a box begin at the slice on screen.
+
+        Raises
+        ------
+        BoxError
+            If it ends before, or no slice is on screen.
+        """
+        self._face_here(box, last=False)
+
+    def last_here(self, box: WorldBox) -> None:
+        """Let a box end with the slice on screen.
+
+        Raises
+        ------
+        BoxError
+            If it begins after, or no slice is on screen.
+        """
+        self._face_here(box, last=True)
+
+    def _face_here(self, box: WorldBox, last: bool) -> None:
+        layer, region = image_layer(self._viewer, box.image), self.region(box)
+        place, here, grid = LayerFrame.of(layer), self.slice_voxels(layer), self.magnification(box.image)
         start, stop = list(region.start), list(region.stop)
-        for axis in self.hidden_axes():
-            nearer_start = abs(here[axis] - start[axis]) < abs(here[axis] - (stop[axis] - 1))
-            if here[axis] < start[axis] or (here[axis] < stop[axis] and nearer_start):
-                start[axis] = here[axis]
+        hidden = [axis for axis in self.hidden_axes() if not (place.flat and axis == 0)]
+        if not hidden:
+            raise BoxError(
+                f"no slice through {box.name} is on screen",
+                "a slice of a volume in 2-D",
+                "switch the view to 2-D (the cube at the bottom left), and go to the slice",
+            )
+        for axis in hidden:
+            m, n = grid[axis], place.shape[axis]
+            voxel = min(max(here[axis], 0), n - 1) // m
+            if last:
+                stop[axis] = min((voxel + 1) * m, n)
             else:
-                stop[axis] = here[axis] + 1
+                start[axis] = voxel * m
+            if start[axis] >= stop[axis]:
+                raise BoxError(
+                    f"this slice lies {'before the first' if last else 'after the last'} slice of {box.name}",
+                    "a box of one slice at least",
+                    f"press {'First' if last else 'Last'} slice here before",
+                )
         self.set_region(box, Region(triple(start), triple(stop)))
 
     def go_to(self, box: WorldBox) -> None:

@@ -16,7 +16,9 @@ from .box_actions import BoxActions
 from .box_view import BoxView
 from .counting import BoxCounts
 from .draw import BoxDrawing
+from .edit import BoxEditing, BoxPicking
 from .rows import rows_of, truth_of
+from .tool import BoxTool
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -37,23 +39,31 @@ class BoxController:
         self._session, self._view = session, view
         self.actions = BoxActions(session)
         self.drawing = BoxDrawing(session, self.actions)
+        self.editing = BoxEditing(session, self.actions)
+        self._picking = BoxPicking(session, self.drawing)
         self._counts = BoxCounts(session)
         self._selected: dict[str, Callable[[WorldBox], None]] = {
             "go_to": self.actions.go_to,
             "duplicate": self.actions.duplicate,
-            "to_slice": self.actions.to_slice,
+            "first_here": self.actions.first_here,
+            "last_here": self.actions.last_here,
             "snap": self.actions.snap,
             "delete": lambda box: session.boxes.remove(box.id),
         }
-        view.draw_toggled.connect(lambda on: self.drawing.start() if on else self.drawing.stop())
+        view.draw_toggled.connect(lambda on: self._use(self.drawing, on))
+        view.edit_toggled.connect(lambda on: self._use(self.editing, on))
         view.depth_changed.connect(self._set_depth)
-        view.asked.connect(self._do)
+        view.asked.connect(self.do)
         view.generate_asked.connect(self._generate)
         view.region_changed.connect(self._set_region)
         view.table.edited.connect(self._edit)
+        view.table.asked.connect(self.do)
         view.table.selected.connect(session.boxes.select)
         view.table.activated_box.connect(self._go_to)
         self.drawing.active_changed.connect(view.set_drawing)
+        self.editing.active_changed.connect(view.set_editing)
+        self.editing.asked.connect(self.do)
+        self.editing.dragged.connect(self._on_dragged)
         self._counts.changed.connect(self.refresh)
         self._signals = [
             (session.boxes.changed, self.refresh),
@@ -69,7 +79,8 @@ class BoxController:
 
     def close(self) -> None:
         """Follow the session no longer."""
-        self.drawing.stop()
+        self.escape()
+        self._picking.close()
         self._counts.close()
         for signal, slot in self._signals:
             signal.disconnect(slot)
@@ -79,7 +90,9 @@ class BoxController:
     def refresh(self, *_: object) -> None:
         """Show the boxes as they are now."""
         boxes, layers = self._session.boxes, self._session.viewer.layers
-        self._view.set_enabled(any(layer._type_string == "image" for layer in layers))
+        self._view.set_enabled(any(layer._type_string == "image" for layer in layers), bool(len(boxes)))
+        if not len(boxes):
+            self.editing.stop()
         self._view.table.set_rows(rows_of(self._session, self._counts.count))
         self._view.hint.setVisible(not len(boxes))
         self._view.set_history(self._session.history.can_undo, self._session.history.can_redo)
@@ -87,13 +100,19 @@ class BoxController:
 
     def undo(self) -> None:
         """Undo the last change of boxes or classes."""
-        self._do("undo")
+        self.do("undo")
 
     def redo(self) -> None:
         """Do it again."""
-        self._do("redo")
+        self.do("redo")
 
-    def _do(self, name: str) -> None:
+    def escape(self) -> None:
+        """Switch the tools off."""
+        self.drawing.stop()
+        self.editing.stop()
+
+    def do(self, name: str) -> None:
+        """Do what `BoxView.asked` says."""
         with reported():
             if name == "add":
                 self.actions.add_at_view(self.drawing.depth)
@@ -103,6 +122,18 @@ class BoxController:
                 self._session.history.redo()
             elif (box := self._session.boxes.selected) is not None:
                 self._selected[name](box)
+
+    def _use(self, tool: BoxTool, on: bool) -> None:
+        self.escape()
+        if on:
+            tool.start()
+
+    def _on_dragged(self, region: Region | None) -> None:
+        box = self._session.boxes.selected
+        if region is None or box is None:
+            self._on_selected()
+        else:
+            self._view.set_region(region, LayerFrame.of(self._session.viewer.layers[box.image]).flat)
 
     def _go_to(self, box_id: str) -> None:
         with reported():

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...annotation.world import WorldBox
+from ...errors import AitrainError
 from ..frames import LayerFrame
 
 _PAIRS = [(a, b) for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1]
@@ -57,6 +58,43 @@ def spans_of(box: WorldBox, layer: Any, ndim: int) -> list[Span | None]:
     for axis in range(1 if frame.flat else 0, 3):
         spans[ndim - 3 + axis] = Span(box.start[axis], box.stop[axis])
     return spans
+
+
+@dataclass(frozen=True)
+class Plane:
+    """What of a box lies in the two axes on screen.
+
+    Parameters
+    ----------
+    low, high : tuple of float
+        Its faces along the two, in world units.
+    cut : bool
+        Whether the slice on screen goes through the box.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    cut: bool
+
+
+def plane_of(box: WorldBox, viewer: Any) -> Plane | None:
+    """Return where the edges of a box are that can be taken hold of.
+
+    None in 3-D, on another point in time, where the axes on screen are not two of z, y and x, and where its image is
+    not open.
+    """
+    dims = viewer.dims
+    if dims.ndisplay != 2 or box.image not in viewer.layers:
+        return None
+    try:
+        spans = spans_of(box, viewer.layers[box.image], dims.ndim)
+    except AitrainError:
+        return None
+    found = segments_of(spans, tuple(dims.displayed), tuple(dims.point))
+    shown = [span for axis in dims.displayed if (span := spans[axis]) is not None and not span.frame]
+    if found is None or len(shown) < 2:
+        return None
+    return Plane(tuple(span.low for span in shown), tuple(span.high for span in shown), found[1])
 
 
 def segments_of(

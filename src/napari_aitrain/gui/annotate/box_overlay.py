@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from vispy.color import Color  # type: ignore[import-untyped]
-from vispy.scene.visuals import Line, Text  # type: ignore[import-untyped]
+from vispy.scene.visuals import Line, Markers, Text  # type: ignore[import-untyped]
 
 ROLE_COLOURS = {"train": "#4c9be8", "validation": "#e8b84c", "test": "#e8624c"}
 _ORDER = 10**6
 _DIM = 0.25
+_HANDLE = 9
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Outline:
         Drawn thicker.
     name : str
         Written at its corner.
+    handles : ndarray of shape (n, 2), optional
+        Where it can be taken hold of, x first.
     """
 
     lines: npt.NDArray[np.float32]
@@ -39,6 +42,7 @@ class Outline:
     bright: bool = True
     selected: bool = False
     name: str = ""
+    handles: npt.NDArray[np.float32] | None = None
 
 
 class BoxOverlay:
@@ -53,12 +57,17 @@ class BoxOverlay:
     def __init__(self, parent: Any) -> None:
         self._nodes = [Line(connect="segments", method="gl", width=width, antialias=True) for width in (2, 4)]
         self._names = Text(anchor_x="left", anchor_y="bottom", font_size=11, bold=True)
-        for node in (*self._nodes, self._names):
+        self._handles = Markers(pos=np.zeros((1, 3)), scaling="fixed", antialias=0)
+        for node in self._all:
             node.order = _ORDER
             node.set_gl_state("translucent", depth_test=False)
             node.visible = False
             node.parent = parent
         self.outlines: tuple[Outline, ...] = ()
+
+    @property
+    def _all(self) -> tuple[Any, ...]:
+        return (*self._nodes, self._names, self._handles)
 
     def show(self, outlines: Sequence[Outline]) -> None:
         """Draw these and no others."""
@@ -76,10 +85,16 @@ class BoxOverlay:
             self._names.text = [one.name for one in named]
             self._names.pos = np.array([_corner(one.lines) for one in named])
             self._names.color = [one.colour for one in named]
+        held = [one for one in outlines if one.handles is not None]
+        self._handles.visible = bool(held)
+        if held:
+            places = np.concatenate([_in_3d(one.handles) for one in held if one.handles is not None])
+            colour = held[0].colour
+            self._handles.set_data(places, _HANDLE, 2, edge_color=colour, face_color="white", symbol="square")
 
     def close(self) -> None:
         """Take everything out of the scene."""
-        for node in (*self._nodes, self._names):
+        for node in self._all:
             node.parent = None
 
 

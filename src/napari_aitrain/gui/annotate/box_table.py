@@ -17,8 +17,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .box_keys import action_of
 from .rows import BoxRow
 
+_WIDEST = 150
 _DENSITY = {None: "as source", False: "dense", True: "sparse"}
 _DENSITY_TIP = (
     "Dense: every object in the box is painted, and 0 is background. Sparse: only some voxels are painted, and 0 means"
@@ -160,6 +162,8 @@ class BoxTable(QTableView):
     -------
     edited : str, str, object
         Id of the box, name of the field and its new value.
+    asked : str
+        An action on the selected box, by its key.
     selected : str
         Id of the box that was selected; empty for none.
     activated_box : str
@@ -167,6 +171,7 @@ class BoxTable(QTableView):
     """
 
     edited = Signal(str, str, object)
+    asked = Signal(str)
     selected = Signal(str)
     activated_box = Signal(str)
 
@@ -180,12 +185,15 @@ class BoxTable(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTabKeyNavigation(False)
         self.setAccessibleName("Boxes")
-        self.setToolTip("Every box. Double-click or F2 edits; a double-click on its size goes to the box.")
+        self.setToolTip(
+            "Every box. Double-click or F2 edits; a double-click on its size goes to the box; Delete deletes it."
+        )
         down: Any = self.verticalHeader()
         down.setVisible(False)
         header: Any = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setMinimumSectionSize(24)
+        header.setMaximumSectionSize(_WIDEST)
         selection: Any = self.selectionModel()
         selection.currentRowChanged.connect(self._on_row)
         self.doubleClicked.connect(self._on_double)
@@ -217,6 +225,14 @@ class BoxTable(QTableView):
                     self.setCurrentIndex(self._model.index(number, 1))
                 return
         self.setCurrentIndex(QModelIndex())
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Take the keys of boxes before the search for what is typed does."""
+        name = action_of(event)
+        if name and self.selected_id:
+            self.asked.emit(name)
+        else:
+            super().keyPressEvent(event)
 
     def _on_row(self, current: QModelIndex, _previous: QModelIndex) -> None:
         self.selected.emit(self._model.rows[current.row()].id if current.isValid() else "")

@@ -6,19 +6,37 @@ from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from ...geometry import Region
+from .box_keys import FIRST_KEY, LAST_KEY
 from .box_table import BoxTable
+from .tips import with_key
 
 _MOST = 2**24
 _HINT = (
-    "A box says: here I vouch for what is painted. Press Draw and drag on the image, around something that you "
+    "A box says: here I vouch for what is painted. Press Draw box and drag on the image, around something that you "
     "painted; one or two small boxes are enough for a first training."
 )
 _ON_SELECTED = (
-    ("go_to", "Go to", "Bring the selected box into view."),
-    ("duplicate", "Duplicate", "Add a box of the same size and kind beside the selected one."),
-    ("to_slice", "To slice", "Stretch the selected box, along the axis that is not on screen, to the slice that is."),
-    ("snap", "Snap", "Shrink the selected box to whole voxels of the magnification of the ground truth."),
-    ("delete", "Delete", "Delete the selected box; what is painted stays."),
+    ("go_to", "&Go to", "Bring the selected box into view."),
+    ("duplicate", "D&uplicate", "Add a box of the same size and kind beside the selected one."),
+    ("snap", "&Snap", "Shrink the selected box to whole voxels of the magnification of the ground truth."),
+    ("delete", "Delete", "Delete the selected box; what is painted stays. Key: Delete, in the table."),
+    (
+        "first_here",
+        f"First slice here ({FIRST_KEY})",
+        "Let the selected box begin at the slice on screen, along the axis that is not on screen. "
+        f"Key: {FIRST_KEY}, in the table, or on the image while boxes are edited.",
+    ),
+    (
+        "last_here",
+        f"Last slice here ({LAST_KEY})",
+        f"Let the selected box end with the slice on screen. Key: {LAST_KEY}, as for the first slice.",
+    ),
+)
+_EDIT = (
+    "Move and resize boxes with the mouse: drag a corner or an edge of the selected box, or its inside to move it; "
+    "elsewhere a drag moves the view. What you drag keeps to whole voxels of the ground truth's magnification. Escape "
+    "gives up a drag, then the tool. Painting rests meanwhile; take up the brush, and editing ends. Without this tool, "
+    "a click on the edge of a box selects it while napari's hand (move camera) is chosen."
 )
 
 
@@ -29,6 +47,8 @@ class BoxView(QWidget):
     -------
     draw_toggled : bool
         Whether the next drag on the image is to draw a box.
+    edit_toggled : bool
+        Whether drags on the image are to move and resize boxes.
     depth_changed : int
         Voxels along the axis that is not on screen.
     asked : str
@@ -40,6 +60,7 @@ class BoxView(QWidget):
     """
 
     draw_toggled = Signal(bool)
+    edit_toggled = Signal(bool)
     depth_changed = Signal(int)
     asked = Signal(str)
     generate_asked = Signal(int, int)
@@ -51,11 +72,11 @@ class BoxView(QWidget):
         self.hint.setWordWrap(True)
         self.table = BoxTable()
         self.table.setMinimumHeight(120)
-        self.draw = QPushButton("&Draw box")
-        self.draw.setCheckable(True)
-        self.draw.setToolTip("Drag on the image, in any of its three views, to draw a box. Escape stops.")
+        self.draw = self._toggle("&Draw box", _DRAW)
+        self.edit = self._toggle("&Edit boxes", _EDIT)
         self.draw.toggled.connect(self.draw_toggled)
-        self.deep = _spin(1, "Voxels of a drawn box along the axis that is not on screen, around this slice.")
+        self.edit.toggled.connect(self.edit_toggled)
+        self.deep = _spin(1, "Voxels of a new box along the axis that is not on screen, around this slice.")
         self.deep.setValue(32)
         self.deep.valueChanged.connect(self.depth_changed)
         self.many = _spin(1, "How many boxes to place at random, none over another.")
@@ -64,11 +85,13 @@ class BoxView(QWidget):
         self.wide = _spin(1, "Extent of each of these boxes in voxels, along every axis.")
         self.wide.setValue(64)
         self.on_selected = {name: self._tool(name, text, tip) for name, text, tip in _ON_SELECTED}
-        self.add = self._tool("add", "Add at &view", "Add a box in the middle of what is on screen.")
-        self.undo = self._tool("undo", "Undo", "Undo the last change of boxes or classes (Ctrl+Z).")
-        self.redo = self._tool("redo", "Redo", "Do it again (Ctrl+Shift+Z).")
-        self.generate = QPushButton("&Place")
-        self.generate.setToolTip("Place boxes at random over the image, so that they are a fair sample of it.")
+        self.add = self._tool("add", "&Add at view", "Add a box in the middle of what is on screen.")
+        self.undo = self._tool("undo", "Undo", "Undo the last change of boxes or classes. Key: Ctrl+Z, in this dock.")
+        self.redo = self._tool("redo", "Redo", "Do it again. Key: Ctrl+Shift+Z, in this dock.")
+        self.generate = QPushButton("Pla&ce")
+        self.generate.setToolTip(
+            with_key(self.generate, "Place boxes at random over the image, so that they are a fair sample of it.")
+        )
         self.generate.clicked.connect(lambda: self.generate_asked.emit(self.many.value(), self.wide.value()))
         self._numbers = [[_spin(low, tip) for _ in range(3)] for low, tip in ((0, _START), (1, _SIZE))]
         for number in (*self._numbers[0], *self._numbers[1]):
@@ -78,8 +101,9 @@ class BoxView(QWidget):
         self.set_region(None)
         self.set_enabled(False)
 
-    def set_enabled(self, image: bool) -> None:
-        """Whether there is an image to draw on."""
+    def set_enabled(self, image: bool, boxes: bool = False) -> None:
+        """Whether there is an image to draw on, and a box to edit."""
+        self.edit.setEnabled(boxes)
         for widget in (self.draw, self.add, self.generate):
             widget.setEnabled(image)
 
@@ -89,10 +113,12 @@ class BoxView(QWidget):
         self.redo.setEnabled(redo)
 
     def set_drawing(self, on: bool) -> None:
-        """Show whether the tool is on."""
-        self.draw.blockSignals(True)
-        self.draw.setChecked(on)
-        self.draw.blockSignals(False)
+        """Show whether boxes are drawn."""
+        _check(self.draw, on)
+
+    def set_editing(self, on: bool) -> None:
+        """Show whether boxes are edited."""
+        _check(self.edit, on)
 
     def set_region(self, region: Region | None, flat: bool = False) -> None:
         """Show where the selected box lies, in voxels of its image; None for no box."""
@@ -106,6 +132,8 @@ class BoxView(QWidget):
             row[2].setEnabled(region is not None and not flat)
         for action in self.on_selected.values():
             action.setEnabled(region is not None)
+        for name in ("first_here", "last_here"):
+            self.on_selected[name].setEnabled(region is not None and not flat)
 
     def _on_number(self) -> None:
         start, size = ([number.value() for number in reversed(row)] for row in self._numbers)
@@ -113,18 +141,27 @@ class BoxView(QWidget):
 
     def _tool(self, name: str, text: str, tip: str) -> QPushButton:
         button = QPushButton(text)
-        button.setToolTip(tip)
+        button.setToolTip(with_key(button, tip))
         button.clicked.connect(lambda: self.asked.emit(name))
+        return button
+
+    def _toggle(self, text: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setCheckable(True)
+        button.setToolTip(with_key(button, tip))
         return button
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.hint)
-        layout.addLayout(_row(self.draw, self.deep, "voxels deep", self.add))
+        layout.addLayout(_row(self.draw, self.edit, self.add, None, self.undo, self.redo))
+        layout.addLayout(_row("Depth of new boxes", self.deep, "voxels"))
         layout.addLayout(_row(self.generate, self.many, "boxes,", self.wide, "voxels wide"))
         layout.addWidget(self.table, 1)
-        layout.addLayout(_row(*self.on_selected.values()))
+        actions = list(self.on_selected.values())
+        layout.addLayout(_row(*actions[:4]))
+        layout.addLayout(_row(*actions[4:]))
         grid = QGridLayout()
         for place, text in enumerate(("x", "y", "z")):
             grid.addWidget(QLabel(text), 0, place + 1, Qt.AlignmentFlag.AlignHCenter)
@@ -134,9 +171,9 @@ class BoxView(QWidget):
             for place, number in enumerate(row):
                 grid.addWidget(number, line, place + 1)
         layout.addLayout(grid)
-        layout.addLayout(_row(self.undo, self.redo))
 
 
+_DRAW = "Drag on the image, in any of its three views, to draw a box. Escape stops."
 _START = "Where the selected box begins, in voxels of its image."
 _SIZE = "How large the selected box is, in voxels of its image. Fewer than 32 are too few to learn from well."
 
@@ -149,10 +186,20 @@ def _spin(low: int, tip: str) -> QSpinBox:
     return spin
 
 
-def _row(*parts: QWidget | str) -> QHBoxLayout:
+def _check(button: QPushButton, on: bool) -> None:
+    button.blockSignals(True)
+    button.setChecked(on)
+    button.blockSignals(False)
+
+
+def _row(*parts: QWidget | str | None) -> QHBoxLayout:
+    """Return widgets and texts in a line; None is a gap that grows."""
     row = QHBoxLayout()
     row.setSpacing(4)
     for part in parts:
-        row.addWidget(QLabel(part) if isinstance(part, str) else part)
+        if part is None:
+            row.addStretch()
+        else:
+            row.addWidget(QLabel(part) if isinstance(part, str) else part)
     row.addStretch()
     return row

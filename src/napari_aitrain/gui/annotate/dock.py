@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
 from ..dock_base import Dock
 from ..session import session_of
 from .box_controller import BoxController
+from .box_keys import FIRST_KEY, LAST_KEY, action_of
 from .box_view import BoxView
 from .class_view import ClassView
 from .project_controller import ProjectController
@@ -48,7 +49,7 @@ class AnnotateDock(Dock):
         _close(self._parts)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Undo, redo and Escape, where no field that is typed into takes them first."""
+        """Undo, redo, Escape and the brackets, where no field that is typed into takes them first."""
         if event is None:
             return
         if event.matches(QKeySequence.StandardKey.Undo):
@@ -56,7 +57,9 @@ class AnnotateDock(Dock):
         elif event.matches(QKeySequence.StandardKey.Redo):
             self.boxes.redo()
         elif event.key() == Qt.Key.Key_Escape:
-            self.boxes.drawing.stop()
+            self.boxes.escape()
+        elif event.text() in (FIRST_KEY, LAST_KEY):
+            self.boxes.do(action_of(event))
         else:
             super().keyPressEvent(event)
 

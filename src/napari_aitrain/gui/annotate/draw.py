@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
-
-from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, Qt
 
 from ...annotation.world import WorldBox
 from ...errors import AitrainError, BoxError
 from ...geometry import Region, triple
 from ..frames import LayerFrame
-from ..notify import report, warn
-from ..review.viewing import camera_of
+from ..notify import report
 from .box_actions import BoxActions
+from .tool import BoxTool
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -23,21 +19,7 @@ if TYPE_CHECKING:
 _LEAST = 2
 
 
-class _Escape(QObject):
-    """Takes Escape before the layer that is selected does, which may mean something else by it."""
-
-    def __init__(self, slot: Callable[[], None]) -> None:
-        super().__init__()
-        self._slot = slot
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        if event.type() != QEvent.Type.KeyPress or event.key() != Qt.Key.Key_Escape:
-            return False
-        self._slot()
-        return True
-
-
-class BoxDrawing:
+class BoxDrawing(BoxTool):
     """A tool that is on until a box was drawn, or it is switched off.
 
     Parameters
@@ -51,113 +33,72 @@ class BoxDrawing:
     ----------
     depth : int
         Voxels along the axis that is not on screen, around the slice that is.
-
-    Signals
-    -------
-    active_changed : bool
-        When the tool is switched on or off.
     """
 
-    active_changed = Signal(bool)
+    _done = "drawn"
+    _cursor = "crosshair"
+    _help = "drag from one corner of the box to the opposite one; <Escape> stops"
 
     def __init__(self, session: Session, actions: BoxActions) -> None:
-        self._session, self._viewer, self._actions = session, session.viewer, actions
+        super().__init__(session, actions)
         self.depth = 32
-        self._before: tuple[Any, str] | None = None
-        self._on = False
-        self._escape = _Escape(self.stop)
-        self._canvas = session.viewer.window._qt_window._qt_viewer.canvas.native
+        self._first: tuple[float, ...] = ()
 
-    @property
-    def active(self) -> bool:
-        """Whether the next drag draws a box."""
-        return self._on
-
-    def start(self) -> None:
-        """Switch on: the next drag draws a box instead of painting or moving the view."""
-        if self._on:
-            return
-        if self._viewer.dims.ndisplay == 3:
-            warn("Boxes are drawn on a slice: switch the view to 2-D first (the cube at the bottom left).")
-            self.active_changed.emit(False)
-            return
+    def _can_start(self) -> bool:
         try:
             self._actions.image()
         except AitrainError as error:
             report(error)
-            self.active_changed.emit(False)
-            return
-        self._on = True
-        layer = self._viewer.layers.selection.active
-        if layer is not None:
-            self._before = (layer, str(layer.mode))
-            layer.mode = "pan_zoom"
-        camera_of(self._viewer).mouse_pan = False
-        self._viewer.mouse_drag_callbacks.insert(0, self._on_drag)
-        self._canvas.installEventFilter(self._escape)
-        self._viewer.cursor.style = "crosshair"
-        self.active_changed.emit(True)
+            return False
+        return super()._can_start()
 
-    def stop(self) -> None:
-        """Switch off; the tool that was in hand before is so again."""
-        if not self._on:
-            return
-        self._on = False
-        self._viewer.mouse_drag_callbacks.remove(self._on_drag)
-        self._canvas.removeEventFilter(self._escape)
-        camera_of(self._viewer).mouse_pan = True
-        self._viewer.cursor.style = "standard"
-        self._session.scene.set_draft(None)
-        if self._before is not None and self._before[0] in self._viewer.layers:
-            self._before[0].mode = self._before[1]
-        self._before = None
-        self.active_changed.emit(False)
+    def _begin(self, event: Any) -> bool:
+        self._first = tuple(event.position)
+        return True
 
-    def _on_drag(self, viewer: Any, event: Any) -> Iterator[None]:
-        if event.button != 1:
-            return
-        first = last = tuple(event.position)
-        yield
-        while event.type == "mouse_move" and self._on:
-            last = tuple(event.position)
-            try:
-                self._session.scene.set_draft(self._box(first, last))
-            except BoxError:
-                self._session.scene.set_draft(None)
-            yield
-        if not self._on:
-            return
+    def _follow(self, event: Any) -> None:
+        try:
+            self._session.scene.set_draft(self._box(tuple(event.position)))
+        except BoxError:
+            self._session.scene.set_draft(None)
+
+    def _finish(self, event: Any) -> None:
         last = tuple(event.position)
         self.stop()
         try:
-            self._session.boxes.add(self._box(first, last))
+            self._session.boxes.add(self._box(last))
         except AitrainError as error:
             report(error)
 
-    def _box(self, first: tuple[float, ...], last: tuple[float, ...]) -> WorldBox:
+    def _box(self, last: tuple[float, ...]) -> WorldBox:
         layer = self._actions.image()
         place, dims = LayerFrame.of(layer), self._viewer.dims
-        here = self._actions.slice_voxels(layer)
+        here, grid = self._actions.slice_voxels(layer), self._actions.magnification(layer.name)
         start, stop = [0, 0, 0], [1, 1, 1]
-        corners = [_voxels(layer, point) for point in (first, last)]
-        for axis in range(3):
+        corners = [_voxels(layer, point) for point in (self._first, last)]
+        for axis, m in enumerate(grid):
             if axis == 0 and place.flat:
                 continue
             if dims.ndim - 3 + axis in dims.displayed:
                 start[axis] = min(corner[axis] for corner in corners)
                 stop[axis] = max(corner[axis] for corner in corners) + 1
+                if stop[axis] - start[axis] < _LEAST:
+                    raise _thin()
             else:
-                depth = min(self.depth, place.shape[axis])
+                depth = min(-(-self.depth // m) * m, place.shape[axis])
                 start[axis] = max(0, min(here[axis] - depth // 2, place.shape[axis] - depth))
                 stop[axis] = start[axis] + depth
-        drawn = [axis for axis in range(3) if dims.ndim - 3 + axis in dims.displayed and not (place.flat and axis == 0)]
-        if any(stop[axis] - start[axis] < _LEAST for axis in drawn):
-            raise BoxError(
-                "the box is thinner than two voxels",
-                "a box of some extent",
-                "press the mouse button at one corner, drag to the opposite one, and let go there",
-            )
+            # Whole voxels of what is painted, outwards: what the drag went over is in the box.
+            start[axis], stop[axis] = start[axis] // m * m, -(-stop[axis] // m) * m
         return self._actions.make(layer, Region(triple(start), triple(stop)), self._actions.shown_frame(layer))
+
+
+def _thin() -> BoxError:
+    return BoxError(
+        "the box is thinner than two voxels",
+        "a box of some extent",
+        "press the mouse button at one corner, drag to the opposite one, and let go there",
+    )
 
 
 def _voxels(layer: Any, point: tuple[float, ...]) -> list[int]:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from ...annotation.world import WorldBox
 from ...errors import AitrainError
-from .box_geometry import segments_of, spans_of
+from ..frames import LayerFrame
+from .box_geometry import plane_of, segments_of, spans_of
+from .box_grips import handles_of
 from .box_overlay import ROLE_COLOURS, BoxOverlay, Outline
 
 if TYPE_CHECKING:
     from ..session import Session
 
+_LONGEST_NAME = 24
 _PLACING = ("scale", "translate", "affine", "rotate", "shear", "units", "axis_labels", "data")
 
 
@@ -28,6 +31,7 @@ class BoxScene:
         self._session, self._viewer = session, session.viewer
         self._overlay = BoxOverlay(session.viewer.window._qt_window._qt_viewer.canvas.view.scene)
         self._draft: WorldBox | None = None
+        self._handles = False
         self._names: dict[Any, str] = {}
         session.boxes.changed.connect(self.update)
         session.boxes.selected_changed.connect(self.update)
@@ -47,13 +51,21 @@ class BoxScene:
         return self._overlay.outlines
 
     def set_draft(self, box: WorldBox | None) -> None:
-        """Show a box that is being drawn and not yet there."""
-        self._draft = box
+        """Show a box that is being drawn or dragged, in the place of the one of its id; None for none."""
+        if box != self._draft:
+            self._draft = box
+            self.update()
+
+    def show_handles(self, on: bool) -> None:
+        """Show or hide where the selected box can be taken hold of."""
+        self._handles = on
         self.update()
 
     def update(self, *_: object) -> None:
         """Draw every box anew."""
-        boxes = [*self._session.boxes, *([self._draft] if self._draft is not None else [])]
+        draft = self._draft
+        boxes = [*self._session.boxes] if draft is None else [b for b in self._session.boxes if b.id != draft.id]
+        boxes += [] if draft is None else [draft]
         found = (self._outline(box) for box in boxes)
         self._overlay.show([one for one in found if one is not None])
 
@@ -72,9 +84,9 @@ class BoxScene:
     def _outline(self, box: WorldBox) -> Outline | None:
         if box.image not in self._viewer.layers:
             return None
-        dims = self._viewer.dims
+        dims, layer = self._viewer.dims, self._viewer.layers[box.image]
         try:
-            spans = spans_of(box, self._viewer.layers[box.image], dims.ndim)
+            spans = spans_of(box, layer, dims.ndim)
         except AitrainError:
             return None
         found = segments_of(spans, tuple(dims.displayed), tuple(dims.point))
@@ -83,7 +95,12 @@ class BoxScene:
         lines, bright = found
         chosen = self._session.boxes.selected
         selected = box is self._draft or (chosen is not None and chosen.id == box.id)
-        return Outline(lines, ROLE_COLOURS[box.role], bright, selected, box.name)
+        name = box.name if len(box.name) <= _LONGEST_NAME else box.name[: _LONGEST_NAME - 1] + "…"
+        if box is self._draft:
+            name = f"{name}  {_size(box, layer)}"
+        plane = plane_of(box, self._viewer) if self._handles and selected and bright else None
+        handles = None if plane is None else handles_of(plane.low, plane.high)
+        return Outline(lines, ROLE_COLOURS[box.role], bright, selected, name, handles)
 
     def _watch(self, layer: Any) -> None:
         self._names[layer] = layer.name
@@ -110,3 +127,9 @@ class BoxScene:
         if old not in self._viewer.layers:
             self._session.boxes.rename_image(old, event.source.name)
         self.update()
+
+
+def _size(box: WorldBox, layer: Any) -> str:
+    frame = LayerFrame.of(layer)
+    z, y, x = frame.to_region(box.start, box.stop).shape
+    return f"{x}·{y} voxels" if frame.flat else f"{x}·{y}·{z} voxels"
