@@ -8,6 +8,7 @@
 * *news*: from "2 MB of a preview are written" in another process to the arrays in this one;
 * *start*: from Start to the first prediction drawn, 512², warm worker, instances and classes from strokes;
 * *gaps*: how late a timer of 20 ms is while a training with live predictions runs, over the same window without;
+  the moment of Start, when the layer of the prediction is added, over that of napari's own `add_labels`;
 * *stop*: from Stop to the job let go, its checkpoint kept;
 * *slowdown*: steps per second without live predictions over those with, in turns.
 
@@ -336,8 +337,8 @@ def start(report: Report, quick: bool) -> None:
                    target=target)  # fmt: skip
 
 
-def lateness(seconds: float) -> Any:
-    """Run the event loop with a timer of 20 ms, and return the ms between its ticks."""
+def lateness(seconds: float, act: Callable[[], Any] | None = None) -> Any:
+    """Run the event loop with a timer of 20 ms, act when it runs, and return the ms between its ticks."""
     from qtpy.QtCore import Qt, QTimer
 
     ticks: list[float] = []
@@ -345,6 +346,9 @@ def lateness(seconds: float) -> Any:
     timer.setTimerType(Qt.TimerType.PreciseTimer)
     timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
     timer.start(20)
+    pump(lambda: len(ticks) > 2)
+    if act is not None:
+        act()
     end = time.monotonic() + seconds
     pump(lambda: time.monotonic() > end, limit=seconds + 60)
     timer.stop()
@@ -358,13 +362,18 @@ def gaps_and_stop(report: Report, quick: bool, figures: list[str]) -> None:
     window = Window(image)
     window.label(labels, "instances")
     window.warm()
+    added = lateness(2, lambda: window.viewer.add_labels(np.zeros_like(labels), name="other")).max()
+    window.viewer.layers.remove("other")
     alone = lateness(seconds)
-    job = window.start("instances")
-    beside = lateness(seconds)
+    jobs: list[Any] = []
+    started = lateness(2, lambda: jobs.append(window.start("instances"))).max()
+    beside, job = lateness(seconds), jobs[0]
     if "gaps" in figures:
+        report.add(figure="gaps", of="longest at Start", value=started, unit="ms", target="≤ 100", ratio=started / added,
+                   to="at napari's add_labels")  # fmt: skip
         limits = {
             "p99 late": (lambda ticks: float(np.percentile(ticks, 99)) - 20, "≤ 5"),
-            "longest gap": (lambda ticks: float(np.max(ticks)), "≤ 100"),
+            "longest after Start": (lambda ticks: float(np.max(ticks)), "≤ 100"),
         }
         for name, (figure_of, target) in limits.items():
             ratio = figure_of(beside) / max(0.1, figure_of(alone))

@@ -132,7 +132,7 @@ def test_the_slice_on_screen_is_asked_for_and_shown_where_it_is(viewer, place, i
     assert layer.data.shape == (1, 60, 80)
     assert layer.translate.tolist() == [14, 0, 0]
     assert place.predictions.current.step == 5
-    assert viewer.canvas.overlays.text.text.startswith("Prediction: step 5, ")
+    assert place.predictions.badge.text.startswith("Prediction: step 5, ")
     assert viewer.layers.selection.active is image
 
 
@@ -223,7 +223,7 @@ def test_trouble_is_told_in_the_dock_and_the_training_goes_on(viewer, place, ima
     place.jobs.states[job.path] = "done"
     place.jobs.changed.emit(job)
     assert place.predictions.live.training is None
-    assert not viewer.canvas.overlays.text.visible
+    assert not place.predictions.badge.text
 
 
 def test_a_request_is_sent_again_when_the_worker_takes_the_job(place, image, tmp_path, next_request):
@@ -244,3 +244,33 @@ def test_live_predictions_can_be_switched_off(viewer, place, image, tmp_path, ne
     place.predictions.live.set_enabled(False)
     answer(place, job, message, 1)
     assert place.predictions.current is None
+
+
+def test_the_layer_is_there_from_the_start_and_goes_if_nothing_comes(viewer, place, image, tmp_path, next_request):
+    job = training(place, tmp_path)
+    next_request()
+    assert not np.asarray(viewer.layers["Prediction"].data).any()
+    assert viewer.layers.selection.active is image
+    place.jobs.states[job.path] = "failed"
+    place.jobs.changed.emit(job)
+    assert "Prediction" not in viewer.layers
+
+
+@pytest.mark.parametrize("shown", [True])
+def test_a_new_prediction_of_the_same_place_replaces_no_layer(viewer, place, image, tmp_path, next_request, wait_for):
+    job = training(place, tmp_path)
+    message = next_request()
+    answer(place, job, message, 1)
+    layer = viewer.layers["Prediction"]
+    drawn: list[Any] = []
+    layer.events.data.connect(drawn.append)
+    before = viewer.screenshot(canvas_only=True, flash=False).astype(int)
+    answer(place, job, message, 2, np.zeros((1, 60, 80), np.int32))
+    after = viewer.screenshot(canvas_only=True, flash=False).astype(int)
+    assert not drawn
+    assert (np.abs(before - after).max(axis=-1) > 20).sum() > 1000
+    assert not np.asarray(layer.data).any()
+    # Once the training has ended the last prediction stays.
+    place.jobs.states[job.path] = "done"
+    place.jobs.changed.emit(job)
+    assert viewer.layers["Prediction"] is layer

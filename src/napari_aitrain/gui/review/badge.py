@@ -6,20 +6,24 @@ import time
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QLabel
 
 from .prediction import Prediction
-from .viewing import text_of
 
 if TYPE_CHECKING:
     import napari
 
 _EVERY = 5000
-"""Milliseconds: each change of a text has the whole canvas drawn again."""
+"""Milliseconds: each change of a text has the window put together again."""
+
+_MARGIN = 10
+
+_BY = {"forest": "First guess, from pixel features"}
 
 
 class Badge:
-    """Text on the canvas, in napari's own overlay, unless somebody else writes there.
+    """Text over the canvas; a label of Qt, as napari's own overlay takes half a second for its first letters.
 
     Parameters
     ----------
@@ -37,10 +41,15 @@ class Badge:
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
         self._prediction: Prediction | None = None
-        self._written = ""
+        self._label: QLabel | None = None
         self._timer = QTimer()
         self._timer.setInterval(_EVERY)
         self._timer.timeout.connect(self._tick)
+
+    @property
+    def text(self) -> str:
+        """What is shown; empty if there is nothing to tell."""
+        return "" if self._label is None or self._label.isHidden() else str(self._label.text())
 
     def show(self, prediction: Prediction | None) -> None:
         """Tell of a prediction while its training runs; None tells nothing."""
@@ -54,6 +63,9 @@ class Badge:
     def close(self) -> None:
         """Remove the text."""
         self.show(None)
+        if self._label is not None:
+            self._label.deleteLater()
+            self._forget()
 
     def _tick(self) -> None:
         self._update()
@@ -66,24 +78,38 @@ class Badge:
         self._write("" if one is None else age_text(one, time.time()))
 
     def _write(self, text: str) -> None:
-        overlay = text_of(self._viewer)
-        if (overlay.visible and overlay.text != self._written) or text == self._written:
+        if text == self.text:
             return
-        self._written = overlay.text = text
-        if hasattr(overlay, "box"):
-            overlay.box = bool(text)
-        overlay.visible = bool(text)
+        if self._label is None:
+            self._label = self._make()
+        self._label.setText(text)
+        self._label.adjustSize()
+        self._label.setVisible(bool(text))
+
+    def _make(self) -> QLabel:
+        label = QLabel(self._viewer.window._qt_window._qt_viewer.canvas.native)
+        label.setStyleSheet("background: rgba(0, 0, 0, 150); color: white; border-radius: 3px; padding: 2px 6px;")
+        label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        label.move(_MARGIN, _MARGIN)
+        # Qt removes it together with the window.
+        label.destroyed.connect(self._forget)
+        return label
+
+    def _forget(self) -> None:
+        self._label = None
 
 
 def age_text(prediction: Prediction, now: float) -> str:
-    """Return which step a prediction is of and how old it is.
+    """Return what a prediction was made by, which step it is of and how old it is.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> age_text(SimpleNamespace(step=120, time=1000.0), 1004.2)
+    >>> age_text(SimpleNamespace(by="network", step=120, time=1000.0), 1004.2)
     'Prediction: step 120, 4 s old'
+    >>> age_text(SimpleNamespace(by="forest", step=8, time=1000.0), 1004.2)
+    'First guess, from pixel features: step 8, 4 s old'
     """
     age = max(0.0, now - prediction.time)
     old = f"{age:.0f} s" if age < 100 else f"{age / 60:.0f} min"
-    return f"Prediction: step {prediction.step or 0:,}, {old} old"
+    return f"{_BY.get(prediction.by, 'Prediction')}: step {prediction.step or 0:,}, {old} old"

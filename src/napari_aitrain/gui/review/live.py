@@ -14,6 +14,7 @@ from ...errors import AitrainError
 from ...geometry import Region
 from ...jobs import ACTIVE, Event, JobFolder
 from ...jobs.inbox import preview_view
+from ..class_names import class_names_of, colours_of, named
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
 from ..notify import report, reported
@@ -149,6 +150,8 @@ class Live:
                 self._send(self._asked)
         elif of_this and state not in ("queued", "paused"):
             self.training, self._asked = None, None
+            if all(one.layer is not self._layer for one in self._session.predictions.all()):
+                self._layer.remove()
             with reported():
                 self._session.predictions.store_locked(job.path)
             self.changed.emit()
@@ -187,6 +190,11 @@ class Live:
         view = View(self._number, training.job.path, shown.image, index, shown.magnification, part.wanted)
         self._asked = _Asked(view, shown)
         self._files.ask(view)
+        if not self._layer.present:
+            # napari takes longest for the first: better at Start than while a person paints.
+            nothing = np.zeros(part.wanted.shape, np.int32)
+            empty = Thresholded(nothing, np.zeros(1, np.float32), leading=len(frame.leading), flat=frame.flat)
+            self._layer.show(empty, _placement(view))
 
     def _written(self, view: View) -> None:
         if self._asked is not None and self._asked.view is view:
@@ -244,19 +252,20 @@ class Live:
 
     def _prediction(self, job: JobFolder, event: Event, asked: _Asked, data: Thresholded) -> Prediction:
         assert self.training is not None
-        names, colours = {}, {}
+        names: dict[int, str] = {}
+        colours: dict[int, str] = {}
         if not self.training.instances:
-            names = {number: f"class {number}" for number in self.training.crops.classes}
-            if asked.shown.truth is not None:
-                known = [c for c in asked.shown.truth.classes if c.id in names]
-                names |= {c.id: c.name for c in known}
-                colours = {c.id: c.color for c in known}
+            truth = asked.shown.truth
+            known = self.training.config.class_names | class_names_of(() if truth is None else (truth,))
+            names = named(self.training.crops.classes, known)
+            colours = colours_of(names, truth)
         return Prediction(
             model=job.path,
             data=data,
             placement=_placement(asked.view),
             layer=self._layer,
             step=event.data.get("step"),
+            by=str(event.data.get("by", "network")),
             time=event.time,
             voxel_size=self.training.crops.voxel_size,
             class_names=names,

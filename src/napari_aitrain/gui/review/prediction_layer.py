@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from colorsys import hsv_to_rgb
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.colormaps import CyclicLabelColormap, label_colormap
+from napari.utils.colormaps import CyclicLabelColormap
 
 from ...geometry import Triple
 from ..annotate.colours import class_colormap
 from ..frames import LayerFrame
-from .thresholded import SCORE_COLOURS
+from .thresholded import SCORE_COLOURS, Held, Thresholded
 
 if TYPE_CHECKING:
     import napari
 
 _OPACITY = 0.6
+
+_THUMBNAIL_EVERY = 30.0
+"""Seconds: a new thumbnail costs a frame of the window."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,7 @@ class PlacedLayer:
             self.layer = self._make(data, name=self.name, **same, **placement.transform())
             add_quietly(self.viewer, self.layer, image)
             return
-        for name, value in placement.transform().items():
-            if not np.allclose(value, getattr(self.layer, name)):
-                setattr(self.layer, name, value)
+        self._place(placement)
         self.layer.data = data
 
     def remove(self) -> None:
@@ -100,6 +103,11 @@ class PlacedLayer:
                 self.viewer.layers.remove(self.layer)
         self.layer = None
 
+    def _place(self, placement: Placement) -> None:
+        for name, value in placement.transform().items():
+            if not np.allclose(value, getattr(self.layer, name)):
+                setattr(self.layer, name, value)
+
     def _make(self, data: Any, **options: Any) -> Any:
         raise NotImplementedError
 
@@ -107,25 +115,46 @@ class PlacedLayer:
 class PredictionLayer(PlacedLayer):
     """A labels layer of a prediction."""
 
+    def __init__(self, viewer: napari.Viewer, name: str) -> None:
+        super().__init__(viewer, name)
+        self._held: Held | None = None
+        self._thumbnail_made = 0.0
+
+    def show(self, data: Thresholded, placement: Placement) -> None:
+        """Show a prediction in place of what was there; of the same shape as quickly as another threshold."""
+        if self.present and self._held is not None and self._held.shape == data.shape:
+            self._held.source = data
+            self._place(placement)
+            self.refresh()
+            if time.monotonic() - self._thumbnail_made < _THUMBNAIL_EVERY:
+                return
+            self.layer.refresh(data_displayed=False, highlight=False, extent=False)
+        else:
+            self._held = Held(data)
+            super().show(self._held, placement)
+        self._thumbnail_made = time.monotonic()
+
     def refresh(self) -> None:
         """Look up the slice on screen again."""
         if self.present:
-            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+            # What the list of layers passes on has it painted anew, in a frame of its own after that of the canvas.
+            with self.viewer.layers.events.blocker_all():
+                self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def colour(self, by_score: bool, colours: dict[int, str], contour: int = 0) -> None:
         """Draw in colours of scores, of classes, or of ids; with a contour only the rims."""
         if self.layer is None:
             return
         if by_score:
-            self.layer.colormap = score_colormap()
-        elif colours:
-            self.layer.colormap = class_colormap(colours)
+            colormap: Any = score_colormap()
         else:
-            self.layer.colormap = object_colormap()
+            colormap = class_colormap(colours) if colours else object_colormap()
+        if colormap != self.layer.colormap:
+            self.layer.colormap = colormap
         self.layer.contour = contour
 
     def _make(self, data: Any, **options: Any) -> Any:
-        layer = Labels(data, opacity=_OPACITY, **options)
+        layer = Labels(data, opacity=_OPACITY, colormap=object_colormap(), **options)
         layer.editable = False
         return layer
 
@@ -162,10 +191,12 @@ def kept_selection(viewer: napari.Viewer) -> Iterator[None]:
 
 
 def object_colormap() -> CyclicLabelColormap:
-    """Return colours that tell objects apart, none so dark that its outline is lost on a dark image."""
-    colours = np.array(label_colormap(254, seed=0.6).colors)
-    colours[1:, :3] = 0.35 + 0.65 * colours[1:, :3]
-    return CyclicLabelColormap(colors=colours)
+    """Return bright colours that tell objects apart: hues a golden section from each other, seen on dark and light."""
+    colours = [
+        (*hsv_to_rgb(number * 0.618034 % 1, (0.75, 0.95, 0.6)[number % 3], (1, 0.85)[number % 2]), 1.0)
+        for number in range(254)
+    ]
+    return CyclicLabelColormap(colors=np.array([(0.0, 0.0, 0.0, 0.0), *colours]))
 
 
 def score_colormap() -> CyclicLabelColormap:

@@ -213,6 +213,27 @@ class Thresholded:
         return most
 
 
+class Held:
+    """The array of a layer: another prediction of the same shape takes the place of `source` without a new layer.
+
+    Parameters
+    ----------
+    source : Thresholded
+        What is shown at first.
+    """
+
+    def __init__(self, source: Thresholded) -> None:
+        self.source = source
+        self.shape, self.ndim, self.dtype = source.shape, source.ndim, source.dtype
+        self.size, self.nbytes = source.size, source.nbytes
+
+    def __getitem__(self, index: Any) -> ShownArray:
+        return self.source[index]
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return self.source.__array__(dtype, copy)
+
+
 def _drawn(ids: npt.NDArray[Any]) -> ShownArray:
     if ids.size and int(ids.max()) > _MOST:
         return np.where(ids > 0, (ids - 1) % _MOST + 1, 0).astype(np.uint16)

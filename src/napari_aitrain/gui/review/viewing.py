@@ -47,11 +47,6 @@ def canvas_size(viewer: Any) -> tuple[float, float]:
     return float(height), float(width)
 
 
-def text_of(viewer: Any) -> Any:
-    """Return the overlay of text on the canvas; ``viewer.text_overlay`` before napari 0.9."""
-    return viewer.canvas.overlays.text if hasattr(viewer, "canvas") else viewer.text_overlay
-
-
 def leading_index(viewer: Any, image: Any, frame: LayerFrame) -> tuple[int, ...]:
     """Return the frame of an image that is on screen, such as the time point."""
     point = np.asarray(viewer.dims.point[-frame.ndim :] if frame.ndim else ())
