@@ -206,7 +206,7 @@ def test_a_worker_that_hangs_is_told_once_and_can_be_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(follower, "SILENCE", 0.3)
-    monkeypatch.setattr(center_module, "stop_job", lambda job: stop_job(job, 0.3))
+    monkeypatch.setattr(center_module, "stop_job", lambda job, given_up: stop_job(job, 0.3, given_up))
     hanging = """
 import pathlib, time
 from napari_aitrain.jobs.events import EventLog
@@ -216,7 +216,7 @@ with Lock(pathlib.Path.cwd()):
     time.sleep(600)
 """
     fake = make_fake(hanging)
-    monkeypatch.setattr(fake, "stop", lambda self: stop_job(self.job, 0.3))
+    monkeypatch.setattr(fake, "stop", lambda self, given_up: stop_job(self.job, 0.3, given_up))
     center = make_center(make_worker=fake)
     job = center.start(config())
     wait_for(lambda: told, 30)
@@ -225,6 +225,30 @@ with Lock(pathlib.Path.cwd()):
     wait_for(lambda: not center.running(), 20)
     assert center.state(job) == "interrupted"
     assert len(told) == 2
+
+
+def test_closing_does_not_wait_for_a_worker_that_was_told_to_stop_and_takes_long(
+    make_center: Callable[..., JobCenter], config: Any, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving = """
+import pathlib, sys
+from napari_aitrain.jobs.events import EventLog
+from napari_aitrain.jobs.lock import Lock
+with Lock(pathlib.Path.cwd()):
+    EventLog(pathlib.Path.cwd()).emit("state", state="stopping")
+    input()
+    EventLog(pathlib.Path.cwd()).emit("state", state="stopped")
+"""
+    fake = make_fake(saving)
+    monkeypatch.setattr(fake, "stop", lambda self, given_up: stop_job(self.job, 1e9, given_up))
+    center = make_center(make_worker=fake)
+    job = center.start(config())
+    wait_for(lambda: center.state(job) == "stopping", 30)
+    center.stop(job)
+    center.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("follow", "stop"))]
+    # Its pipe was closed, but it was left to end by itself.
+    wait_for(lambda: living_owner(job.path) is None, 20)
 
 
 def test_a_second_job_waits_and_can_be_taken_back(center: JobCenter, config: Any, wait_for: WaitFor) -> None:

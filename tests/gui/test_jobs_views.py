@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QPointF, Qt
-from qtpy.QtWidgets import QWidget
+from psygnal import Signal
+from qtpy.QtCore import QPointF, Qt, QTimer
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_aitrain.gui.jobs import closing
+from napari_aitrain.gui.jobs import closing, waiting
 from napari_aitrain.gui.jobs.digest import Digest, LogLine
 from napari_aitrain.gui.jobs.follower import News
 from napari_aitrain.gui.jobs.log_view import LogView
@@ -115,21 +116,118 @@ def test_buttons_say_what_was_pressed_and_curves_load_with_the_first_points(qtbo
     assert all(button.toolTip() for button in view.buttons.values())
 
 
-@pytest.mark.parametrize(("answer", "closes", "keeps"), [("keep", True, True), ("stop", True, False)])
+class FakeCenter:
+    """One job, ``a``; told to stop, it saves its model and ends."""
+
+    changed, removed = Signal(JobFolder), Signal(Path)
+
+    def __init__(self, state: str = "running", ends: bool = True) -> None:
+        self._job, self._state, self._ends = JobFolder(Path("a")), state, ends
+        self.keep_running = True
+        self.seen: list[str] = []
+
+    def running(self) -> list[JobFolder]:
+        return [self._job] if self._state != "stopped" else []
+
+    def state(self, _job: JobFolder) -> str:
+        return self._state
+
+    def preparing(self, _job: JobFolder) -> bool:
+        return self._state == "preparing"
+
+    def stop(self, _job: JobFolder) -> None:
+        if self._ends:
+            QTimer.singleShot(0, lambda: self.turn("stopping"))
+            QTimer.singleShot(1, lambda: self.turn("stopped"))
+
+    def turn(self, state: str) -> None:
+        self._note()
+        self._state = state
+        self.changed.emit(self._job)
+
+    def _note(self) -> None:
+        dialogs = [one for one in QApplication.topLevelWidgets() if isinstance(one, waiting.WaitDialog)]
+        self.seen += [one.text.text() for one in dialogs if one.isVisible()]
+
+
+class Window(QWidget):
+    """Closed as napari's is: by its menu with a request to confirm, by a script without."""
+
+    def close(self, confirm_need: bool = False) -> bool:
+        return super().close()
+
+
+class Cross(QCloseEvent):
+    """What the × of a window sends."""
+
+    def spontaneous(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "keeps"), [("keep", True), ("stop", False)])
 def test_closing_asks_what_becomes_of_running_jobs(
-    qtbot: Any, monkeypatch: pytest.MonkeyPatch, answer: str, closes: bool, keeps: bool
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch, answer: str, keeps: bool
 ) -> None:
-    window, center = QWidget(), SimpleNamespace(running=lambda: [JobFolder(Path("a"))], keep_running=True)
+    center, window = FakeCenter(), Window()
     qtbot.addWidget(window)
     window.show()
     closing.CloseQuestion(window, center)  # type: ignore[arg-type]
     answers = ["cancel", answer]
     monkeypatch.setattr(closing, "ask", lambda _window, names: answers.pop(0) if names == ["a"] else "")
-    window.close()
+    window.close(confirm_need=True)
     assert window.isVisible()
+    window.close(confirm_need=True)
+    assert not window.isVisible()
+    assert bool(center.running()) is keeps
+    assert center.seen == ([] if keeps else ["a ends its last step.", "a is saving its checkpoint and its model."])
+
+
+def test_closing_waits_until_what_keeps_running_is_prepared(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    center, window = FakeCenter("preparing"), Window()
+    qtbot.addWidget(window)
+    window.show()
+    closing.CloseQuestion(window, center)  # type: ignore[arg-type]
+    monkeypatch.setattr(closing, "ask", lambda _window, _names: "keep")
+    QTimer.singleShot(0, lambda: center.turn("running"))
+    window.close(confirm_need=True)
+    assert not window.isVisible()
+    assert center.seen == ["a is being prepared: its boxes are copied."]
+
+
+def test_closing_does_not_wait_for_ever_nor_longer_than_a_person(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for patience, press in ((0.01, False), (3600.0, True)):
+        center, window = FakeCenter(ends=False), Window()
+        qtbot.addWidget(window)
+        window.show()
+        closing.CloseQuestion(window, center)  # type: ignore[arg-type]
+        monkeypatch.setattr(waiting, "PATIENCE", patience)
+        monkeypatch.setattr(closing, "ask", lambda _window, _names: "stop")
+        if press:
+            QTimer.singleShot(0, lambda window=window: window.findChild(waiting.WaitDialog).close_now.click())
+        window.close(confirm_need=True)
+        assert not window.isVisible()
+        assert center.running()
+
+
+def test_a_script_that_closes_the_window_is_not_asked_and_jobs_go_on(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    center, window, asked = FakeCenter(), Window(), []
+    qtbot.addWidget(window)
+    closing.CloseQuestion(window, center)  # type: ignore[arg-type]
+    monkeypatch.setattr(closing, "ask", lambda _window, names: asked.append(names) or "cancel")
+    window.show()
     window.close()
-    assert window.isVisible() is not closes
-    assert center.keep_running is keeps
+    assert (window.isVisible(), asked) == (False, [])
+    assert center.running() and center.keep_running
+    window.show()
+    window.close(confirm_need=True)
+    assert (window.isVisible(), asked) == (True, [["a"]])
+    cross = Cross()
+    QApplication.sendEvent(window, cross)
+    assert (cross.isAccepted(), len(asked)) == (False, 2)
+    window.close()
+    assert (window.isVisible(), len(asked)) == (False, 2)
 
 
 def test_what_is_wrong_is_told_of_the_end_alone() -> None:

@@ -191,8 +191,10 @@ def test_classes_of_the_ground_truth_can_be_chosen(viewer: Any, session: Any, wa
     ticks = form._classes.native
     assert [ticks.item(n).text() for n in range(ticks.count())] == ["class 1", "mito"]
     ticks.item(0).setCheckState(Qt.CheckState.Unchecked)
-    assert dock.controller.config().classes == (more.id,)
-    wait_for(lambda: any(f"{more.id} (" in text and "2 (" not in text for text in dock.view.status.value().sentences))
+    config = dock.controller.config()
+    assert (config.classes, config.class_names) == ((more.id,), {0: "background", 2: "class 1", more.id: "mito"})
+    wait_for(lambda: any("mito (" in text and "class 1" not in text for text in dock.view.status.value().sentences))
+    assert any("background (" in text for text in dock.view.status.value().sentences)
 
 
 def test_train_again_with_changes_fills_the_dock_in(

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -25,6 +26,10 @@ from .lock import Lock, living_owner
 GRACE = 5.0
 SAVING = 120.0
 _POLL = 0.05
+
+
+def _never() -> bool:
+    return False
 
 
 class Worker:
@@ -142,8 +147,15 @@ class Worker:
         if self._ear is not None:
             self._ear.wake()
 
-    def stop(self, grace: float = GRACE) -> State | None:
+    def stop(self, grace: float = GRACE, given_up: Callable[[], bool] = _never) -> State | None:
         """Ask for a checkpoint and an end; kill the process if it gives no sign of life for `grace` seconds.
+
+        Parameters
+        ----------
+        grace : float
+            Seconds without a sign of life.
+        given_up : callable
+            Whether not to wait any longer; the process then ends by itself.
 
         Returns
         -------
@@ -155,7 +167,7 @@ class Worker:
         if self.job is None:
             self.close()
             return None
-        _await_end(self.job, grace)
+        _await_end(self.job, grace, given_up)
         return self.job.state()
 
     def close(self) -> None:
@@ -176,7 +188,7 @@ class Worker:
         self.close()
 
 
-def stop_job(job: JobFolder, grace: float = GRACE) -> State:
+def stop_job(job: JobFolder, grace: float = GRACE, given_up: Callable[[], bool] = _never) -> State:
     """Stop a job from any process: its model and a checkpoint are kept.
 
     Parameters
@@ -185,6 +197,8 @@ def stop_job(job: JobFolder, grace: float = GRACE) -> State:
         One that nothing runs is only marked as stopped if it was queued.
     grace : float
         Seconds without a sign of life after which the worker is killed.
+    given_up : callable
+        Whether not to wait any longer; the worker then ends by itself.
 
     Raises
     ------
@@ -197,15 +211,15 @@ def stop_job(job: JobFolder, grace: float = GRACE) -> State:
                 EventLog(job.path).emit("state", state="stopped")
         return job.state()
     job.send(STOP)
-    _await_end(job, grace)
+    _await_end(job, grace, given_up)
     return job.state()
 
 
-def _await_end(job: JobFolder, grace: float) -> None:
+def _await_end(job: JobFolder, grace: float, given_up: Callable[[], bool]) -> None:
     # Once its last checkpoint is safe, fitting the scores and saving the model may take longer.
     tail, deadline = EventTail(job.path), time.monotonic() + grace
     tail.read()
-    while (owner := living_owner(job.path)) is not None:
+    while (owner := living_owner(job.path)) is not None and not given_up():
         for event in tail.read():
             grace = max(grace, SAVING) if event.kind == "checkpoint" else grace
             deadline = time.monotonic() + grace

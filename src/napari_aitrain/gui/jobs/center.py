@@ -156,13 +156,15 @@ class JobCenter(JobList):
         self._in_thread(f"remove {job.name}", remove)
 
     def close(self) -> None:
-        """Let go of threads and processes; see `keep_running` for the jobs."""
+        """Let go of threads and processes; see `keep_running` for the jobs. What is being stopped is not waited for."""
         if self._closed:
             return
         self._closed = True
         self._main.close()
         self.closed.emit()
-        following = [known.thread for known in self._known.values() if known.thread is not None]
+        # One that is prepared and not wanted any more ends by itself.
+        wanted = [known for known in self._known.values() if not (known.preparing and known.cancelled)]
+        following = [known.thread for known in wanted if known.thread is not None]
         if not self.keep_running:
             for known in self._known.values():
                 known.cancelled = True
@@ -241,8 +243,11 @@ class JobCenter(JobList):
             self.prewarm()
 
     def _stop(self, job: JobFolder) -> None:
+        def given_up() -> bool:
+            return self._closed and self.keep_running
+
         worker = self._workers.of(job)
-        worker.stop() if worker is not None else stop_job(job)
+        worker.stop(given_up=given_up) if worker is not None else stop_job(job, given_up=given_up)
 
     def _removed(self, path: Path) -> None:
         self._known.pop(path, None)

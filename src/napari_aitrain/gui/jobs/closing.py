@@ -1,4 +1,4 @@
-"""What becomes of running jobs when the window is closed: a person decides."""
+"""What becomes of running jobs when the window is closed: a person decides, and sees what is waited for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
+from .waiting import wait_until_prepared, wait_until_stopped
+
 if TYPE_CHECKING:
     from .center import JobCenter
 
 
 class CloseQuestion(QObject):
-    """Asks, when a window is about to close while jobs run: keep running, stop, or cancel.
+    """Asks, when a person closes a window while jobs run: keep running, stop, or cancel.
+
+    A script that closes the window is not asked, since nobody may be there to answer: its jobs keep running.
 
     Parameters
     ----------
@@ -24,7 +28,12 @@ class CloseQuestion(QObject):
 
     def __init__(self, window: QWidget, center: JobCenter) -> None:
         super().__init__(window)
-        self._window, self._center = window, center
+        self._window: Any = window
+        self._center = center
+        self._from_menu = False
+        self._close = window.close
+        # Events of a menu and of a script are alike, but napari's menu asks its window to have the person confirm.
+        self._window.close = self._note_menu
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -32,15 +41,26 @@ class CloseQuestion(QObject):
         if watched is not self._window or event is None or event.type() != QEvent.Type.Close:
             return False
         running = self._center.running()
-        if not running:
+        if not running or not (event.spontaneous() or self._from_menu):
             return False
         answer = ask(self._window, [job.name for job in running])
         if answer == "cancel":
             event.ignore()
             return True
-        # The center is closed with the window, not here: napari may ask whether to close as well.
-        self._center.keep_running = answer == "keep"
+        if answer == "stop":
+            for job in running:
+                self._center.stop(job)
+            wait_until_stopped(self._window, self._center)
+        else:
+            wait_until_prepared(self._window, self._center)
         return False
+
+    def _note_menu(self, *args: Any, **options: Any) -> Any:
+        self._from_menu = bool(options.get("confirm_need"))
+        try:
+            return self._close(*args, **options)
+        finally:
+            self._from_menu = False
 
 
 def ask(window: QWidget, names: list[str]) -> str:
