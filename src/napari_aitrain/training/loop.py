@@ -112,7 +112,9 @@ class Loop:
                 begun = True
                 young = setup.trainer.steps == 0 and config.initial_model is None
                 self._ask_forest(blend=1.0 if young else 0.0)
-                self.previewer.show_if_due()
+                # What was asked for meanwhile is shown first.
+                continue
+            self.previewer.show_if_due()
             spent = budget.spent(setup.trainer.steps, self.seconds)
             self._step(learning_rate_factor(setup.trainer.steps, spent))
             self._look(spent)
@@ -147,11 +149,10 @@ class Loop:
             self.keeper.fall_back()
 
     def _look(self, spent: float) -> None:
-        """Report, preview, validate, take in what was painted, and save, each when it is due."""
+        """Report, validate, take in what was painted, and save, each when it is due."""
         step, seconds, record = self.setup.trainer.steps, self.record.clock(), self.record
         if self._is_due("progress", PROGRESS_EVERY):
             self.emit("progress", step=step, loss=record.loss, seconds=seconds, fraction=spent, best=record.best)
-        self.previewer.show_if_due()
         if step > FIRST_STEPS and self.quick.regions and self._is_due("validation", VALIDATION_EVERY):
             began = self.record.clock()
             self._validate()

@@ -190,15 +190,19 @@ class Live:
         view = View(self._number, training.job.path, shown.image, index, shown.magnification, part.wanted)
         self._asked = _Asked(view, shown)
         self._files.ask(view)
-        if not self._layer.present:
-            # napari takes longest for the first: better at Start than while a person paints.
-            nothing = np.zeros(part.wanted.shape, np.int32)
-            empty = Thresholded(nothing, np.zeros(1, np.float32), leading=len(frame.leading), flat=frame.flat)
-            self._layer.show(empty, _placement(view))
 
     def _written(self, view: View) -> None:
         if self._asked is not None and self._asked.view is view:
             self._send(self._asked)
+            if not self._layer.present:
+                self._show_nothing(self._asked)
+
+    def _show_nothing(self, asked: _Asked) -> None:
+        """Add the empty layer, which takes napari long: better at Start than while a person paints."""
+        frame, view = LayerFrame.of(asked.shown.image), asked.view
+        labels = np.zeros(view.region.shape, np.int32)
+        empty = Thresholded(labels, np.zeros(1, np.float32), leading=len(frame.leading), flat=frame.flat)
+        self._layer.show(empty, _placement(view))
 
     def _send(self, asked: _Asked) -> None:
         if self.training is None or not (asked.view.folder / asked.view.file).is_file():
