@@ -16,7 +16,8 @@ def apply_threshold(objects: Objects, threshold: float) -> LabelArray:
         What a task's ``decode`` made.
     threshold : float
         0 … 1. Objects with a lower score become background, the others keep their ids. In class maps a voxel
-        whose class is less probable takes the first class, which is the background.
+        whose class is less probable takes the first class, which is the background. Fragments with a merge tree are
+        joined where a merge has at least this score.
 
     Returns
     -------
@@ -30,6 +31,8 @@ def apply_threshold(objects: Objects, threshold: float) -> LabelArray:
     >>> apply_threshold(Objects(labels, scores, np.zeros((3, 0), np.float32)), 0.5).tolist()
     [[[0, 1, 0]]]
     """
+    if objects.merges is not None:
+        return objects.merges.segments(threshold)[objects.labels]
     if objects.probability is None:
         return kept_ids(objects.scores, threshold)[objects.labels]
     background = np.int32(objects.class_ids[0])
