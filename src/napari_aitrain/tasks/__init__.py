@@ -19,7 +19,12 @@ from .protocol import Objects, Targets, Task, TaskSettings
 from .threshold import apply_threshold
 
 ENTRY_POINT_GROUP = "napari_aitrain.tasks"
-_BUILT_IN = {"instances": "InstancesTask", "semantic": "SemanticTask"}
+_BUILT_IN = {
+    "instances": "InstancesTask",
+    "semantic": "SemanticTask",
+    "neurons": "NeuronsTask",
+    "em-instances": "EmInstancesTask",
+}
 
 __all__ = [
     "Objects",
@@ -48,14 +53,15 @@ def get_task(name: str) -> type[Task]:
         If no task has this name (a near one is named), or its package cannot be imported.
     """
     if name in _BUILT_IN:
-        task: type[Task] = getattr(import_module(f".{name}", __package__), _BUILT_IN[name])
+        task: type[Task] = getattr(import_module("." + name.replace("-", "_"), __package__), _BUILT_IN[name])
         return task
     for point in _third_party():
         if point.name == name:
             return _load(point)
     names = task_names()
     nearest = difflib.get_close_matches(name, names, n=1)
-    remedy = f"did you mean {nearest[0]!r}?" if nearest else "choose instances for objects, semantic for classes"
+    known = "choose instances for objects, semantic for classes, neurons for dense neuropil"
+    remedy = f"did you mean {nearest[0]!r}?" if nearest else known
     raise ConfigError(f"task {name!r} is not known", "one of " + ", ".join(names), remedy)
 
 

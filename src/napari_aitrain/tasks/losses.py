@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 _TINY = 1e-6
+MOST_RARE = 400.0
+"""Pairs that are rarer than this beside the others count no more for it."""
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -48,3 +53,39 @@ def cross_entropy_classes(logits: Tensor, target: Tensor, weight: Tensor) -> Ten
     weight : Tensor, shape (b, *space)
     """
     return weighted_mean(functional.cross_entropy(logits, target, reduction="none"), weight)
+
+
+def affinity_loss(logits: Tensor, ids: Tensor, weight: Tensor, offsets: Sequence[Sequence[int]]) -> Tensor:
+    """Return the mean cross entropy of affinities, made from the ids of the two voxels of each pair.
+
+    In every sample, pairs within an object and pairs across a border are weighed towards each other, since borders
+    are thin: each kind by the root of how much rarer than the other it is.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (b, k, *space)
+        Whether a voxel and the one `offsets` before it belong together.
+    ids : Tensor, shape (b, *space)
+        Numbers of objects; 0 is background, where nothing belongs together.
+    weight : Tensor, shape (b, *space)
+        A pair counts as much as the lesser weight of its voxels.
+    offsets : sequence of k sequences of int
+        In voxels along the axes of space, each along one of them.
+    """
+    total, count = logits.sum() * 0, 0
+    for channel, offset in enumerate(offsets):
+        axis, steps = next((a + 1, n) for a, n in enumerate(offset) if n)
+        size = ids.shape[axis] - steps
+        if size < 1:
+            continue
+        here, before = ids.narrow(axis, steps, size), ids.narrow(axis, 0, size)
+        same = ((here == before) & (here > 0)).to(logits.dtype)
+        both = torch.minimum(weight.narrow(axis, steps, size), weight.narrow(axis, 0, size))
+        space = tuple(range(1, ids.ndim))
+        within = (both * same).sum(space, keepdim=True)
+        across = (both * (1 - same)).sum(space, keepdim=True)
+        balance = torch.where(same > 0, (across + 1) / (within + 1), (within + 1) / (across + 1)).clamp(max=MOST_RARE)
+        each = logits[:, channel].narrow(axis, steps, size)
+        total = total + cross_entropy_binary(each, same, both * balance.sqrt())
+        count += 1
+    return total / max(1, count)

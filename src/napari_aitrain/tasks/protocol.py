@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     import torch
 
+    from .merge_tree import MergeTree
+
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int32]
 BoolArray = npt.NDArray[np.bool_]
@@ -57,6 +59,8 @@ class Objects:
         Probability per class, for tasks whose threshold acts on voxels.
     class_ids : tuple of int
         Ids of the classes of `probability`, background first.
+    merges : MergeTree, optional
+        For tasks whose threshold joins: `labels` are fragments then, and a threshold makes segments of them.
     """
 
     labels: LabelArray
@@ -65,6 +69,7 @@ class Objects:
     probability: FloatArray | None = None
     class_ids: tuple[int, ...] = (0, 1)
     extra: Mapping[str, object] = field(default_factory=dict)
+    merges: MergeTree | None = None
 
 
 Example = tuple[Objects, LabelArray, BoolArray]
@@ -92,6 +97,10 @@ class Task(Protocol):
     """Settings of decoding that validation may choose instead of the defaults."""
     taught_by_forest: ClassVar[bool]
     """Whether a pixel forest, which gives the first preview, also teaches the network where nothing is painted."""
+    agglomerates: ClassVar[bool]
+    """Whether `decode` gives fragments with a tree of merges, along which a threshold moves."""
+    needs_voxel_size: ClassVar[bool]
+    """Whether what is learned depends on the voxel size, so that a training should not start without it."""
 
     settings: TaskSettings
     classes: tuple[int, ...]
@@ -100,6 +109,15 @@ class Task(Protocol):
     @property
     def heads(self) -> int:
         """Channels the network must give."""
+        ...
+
+    @property
+    def max_distance(self) -> float | None:
+        """How far apart, in nm, two places of one object can be; None where nobody says so."""
+        ...
+
+    def planned(self, voxel_size: VoxelSize | None, dims: int) -> Task:
+        """Return the task with the settings that follow from the training set; they stay with the model."""
         ...
 
     def prepare(self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int) -> Targets:

@@ -142,7 +142,7 @@ def _make_targets(config: TrainConfig, crops: CropSet) -> int:
     """Make the targets of the training piece, to be timed; return the number of maps with the weight."""
     crop = crops.of_role("train")[0]
     labels = np.asarray(crop.labels)
-    task = make_task(config.task, config.task_settings, crops.classes)
+    task = make_task(config.task, config.task_settings, crops.classes).planned(crop.voxel_size, crops.dims)
     return len(task.prepare(labels, labels >= 0, crop.voxel_size, crops.dims).values) + 1
 
 

@@ -107,7 +107,7 @@ def _best_settings(setup: Setup, held_out: Validator, maps: Sequence[FloatArray]
     for changed in setup.task.alternatives:
         if changed.keys() & setup.config.task_settings.keys():
             continue
-        task = make_task(setup.config.task, {**setup.config.task_settings, **changed}, setup.task.classes)
+        task = make_task(setup.config.task, {**setup.task.settings.model_dump(), **changed}, setup.task.classes)
         other = _score(replace(held_out, task=task), maps)
         if other > score + margin:
             best, score = task, other
@@ -121,7 +121,7 @@ def _shown_metrics(
     rows: list[Example] = []
     for objects, truth, known in judged:
         scored = rescore(objects, calibration)
-        rows.append((replace(scored, labels=apply_threshold(scored, threshold)), truth, known))
+        rows.append((replace(scored, labels=apply_threshold(scored, threshold), merges=None), truth, known))
     return setup.task.metrics(rows)
 
 

@@ -40,9 +40,11 @@ class PreparedCrop:
         labels = np.asarray(crop.labels)
         if not (values.exists() and weight.exists()):
             targets = task.prepare(labels, labels >= 0, crop.voxel_size, dims)
-            atomic_write_array(values, targets.values.astype(np.float16))
+            # float16 holds numbers of objects exactly only up to 2048.
+            kind = np.float32 if any(task.nearest) else np.float16
+            atomic_write_array(values, targets.values.astype(kind))
             atomic_write_array(weight, targets.weight.astype(np.float16))
-        self.values: npt.NDArray[np.float16] = np.load(values, mmap_mode="r")
+        self.values: npt.NDArray[np.floating] = np.load(values, mmap_mode="r")
         self.weight: npt.NDArray[np.float16] = np.load(weight, mmap_mode="r")
         self.centres = _centres(labels, self.weight, np.random.default_rng((seed, crop.number)))
 

@@ -16,6 +16,7 @@ from ..nets import NetworkConfig, build_network, choose_device, choose_network, 
 from ..nets.presets import Size
 from ..tasks import make_task
 from ..tasks.protocol import Task
+from ..volumes.units import VoxelSize
 from .augmentation import Augmenter
 from .config import TrainConfig
 from .crops import CropSet
@@ -72,8 +73,8 @@ def prepare(config: TrainConfig, crops: CropSet, folder: Path) -> Setup:
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
     precision = choose_precision(device, config.precision)
-    task = make_task(config.task, config.task_settings, crops.classes)
     train = crops.of_role("train")
+    task = plan_task(config, crops.classes, train[0].voxel_size, crops.dims)
     network_config = _network_config(config, crops, task, device)
     network = build_network(network_config)
     if config.initial_model is not None:
@@ -89,6 +90,16 @@ def prepare(config: TrainConfig, crops: CropSet, folder: Path) -> Setup:
     trainer = Trainer(network, task, device, precision, config.learning_rate or LEARNING_RATE)
     batch = config.batch_size or max(1, round(VOXELS_PER_STEP[device.type] / math.prod(shape)))
     return Setup(config, crops, task, network_config, trainer, sampler, batch)
+
+
+def plan_task(config: TrainConfig, classes: tuple[int, ...], voxel_size: VoxelSize | None, dims: int) -> Task:
+    """Return the task of a training, with the settings that follow from its data or from the model to start from."""
+    settings = dict(config.task_settings)
+    if config.initial_model is not None:
+        card = load_model(config.initial_model).card
+        if card.task == config.task:
+            settings = {**card.task_settings, **settings}
+    return make_task(config.task, settings, classes).planned(voxel_size, dims)
 
 
 def fit_batch_size(setup: Setup) -> int:

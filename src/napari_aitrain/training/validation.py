@@ -12,6 +12,7 @@ from ..evaluation.curve import curve_from_scores
 from ..nets.runner import InferenceNetwork
 from ..tasks.protocol import Example, FloatArray, Task
 from ..tasks.scoring import correct_objects
+from ..tasks.tree_scores import best_threshold
 from .previews import PreviewRegion, predict_preview_maps
 
 QUICK_VOXELS = {2: 600_000, 3: 1_500_000}
@@ -75,8 +76,11 @@ def fit_scores(judged: Sequence[Example], task: Task, seed: int) -> tuple[Calibr
     calibration : Calibration or None
         None for tasks without scored objects.
     threshold : float
-        Never above one half: objects that are more likely right than wrong are shown.
+        Never above one half: objects that are more likely right than wrong are shown. For tasks that agglomerate, the
+        threshold of the least variation of information.
     """
+    if task.agglomerates:
+        return None, best_threshold(judged)
     if not task.instances:
         return None, 0.0
     calibration = calibrate(judged, task.feature_names, seed)
