@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QAbstractButton, QApplication, QMessageBox
 
 from napari_aitrain.gui.jobs import center as center_module
+from napari_aitrain.gui.jobs.waiting import WaitDialog
 from napari_aitrain.gui.jobs.workers import Workers
 from napari_aitrain.gui.session import session_of
 from napari_aitrain.jobs.lock import living_owner
@@ -95,7 +97,9 @@ def before(make_napari_viewer: Any) -> Ours:
 def press_stop_in_the_question() -> None:
     """Answer what is asked at closing, with the mouse."""
     question = QApplication.activeModalWidget()
-    assert isinstance(question, QMessageBox)
+    if not isinstance(question, QMessageBox):
+        assert question is None or isinstance(question, WaitDialog)
+        return
     next(one for one in question.findChildren(QAbstractButton) if one.text() == "Stop them").click()
 
 
@@ -207,9 +211,11 @@ def test_paint_train_look_correct_and_train_again(
 
     # The window is closed, and asks what becomes of the training.
     asked = QTimer()
-    asked.timeout.connect(lambda: QApplication.activeModalWidget() and press_stop_in_the_question())
+    asked.timeout.connect(press_stop_in_the_question)
     asked.start(20)
-    viewer.window._qt_window.close()
+    get_settings().application.confirm_close_window = False
+    # As napari's menu does; a script is not asked.
+    viewer.window._qt_window.close(confirm_need=True)
     asked.stop()
     wait_for(lambda: second.state() == "stopped", 200, "the end of the training")
     end = time.monotonic() + 20

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+
+from qtpy.QtCore import QCoreApplication
 
 from ..errors import AitrainError
 from .box_list import BoxList
@@ -65,22 +66,29 @@ class Session:
         self.training_settings: dict[str, Any] = {}
         # Whether or not a dock shows it.
         self.saver.failed.connect(_tell_unsaved)
+        # The last window is only destroyed when Python ends, which is too late to save anything.
+        self._application: Any = QCoreApplication.instance()
+        self._application.aboutToQuit.connect(self.close)
 
     def close(self) -> None:
         """Save what is not saved yet, and let go of threads, timers and processes; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
+        _sessions.pop(self.viewer, None)
+        self._application.aboutToQuit.disconnect(self.close)
         self.saver.close()
         self.predictions.close()
         self.jobs.close()
+        self.scene.close()
+        self.truths.close()
 
 
 def _tell_unsaved(text: str) -> None:
     report(f"{text}\nNothing is lost: it is tried again every few seconds.")
 
 
-_sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
+_sessions: dict[Any, Session] = {}
 
 
 def session_of(viewer: napari.Viewer) -> Session:
@@ -96,14 +104,9 @@ def session_of(viewer: napari.Viewer) -> Session:
     # Plugins are given a proxy, a new one each time.
     real = getattr(viewer, "__wrapped__", viewer)
     if real not in _sessions:
-        from qtpy.QtWidgets import QApplication
-
         from .jobs.closing import CloseQuestion
 
         session = _sessions[real] = Session(real)
         CloseQuestion(real.window._qt_window, session.jobs)
-        # The last window is only destroyed when Python ends, which is too late to save anything.
         real.window._qt_window.destroyed.connect(session.close)
-        if (app := QApplication.instance()) is not None:
-            app.aboutToQuit.connect(session.close)
     return _sessions[real]

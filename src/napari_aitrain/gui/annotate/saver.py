@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import QCoreApplication, QTimer
+from qtpy.QtCore import QTimer
 
 from ...annotation.project import Project, ProjectState
 from ...errors import AitrainError
@@ -70,9 +70,6 @@ class Saver:
         self._timer.start(round(1000 * preferences().autosave_interval))
         session.truths.changed.connect(self._on_truths)
         session.viewer.layers.events.removing.connect(self._on_removing)
-        # A window that is closed with the program is not always destroyed before it ends.
-        application: Any = QCoreApplication.instance()
-        application.aboutToQuit.connect(self.close)
 
     @property
     def pending(self) -> bool:

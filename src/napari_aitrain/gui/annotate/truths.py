@@ -226,6 +226,17 @@ class GroundTruths:
         self.classes_set.emit()
         self.update(truth, classes=classes)
 
+    def close(self) -> None:
+        """Follow the layers no longer."""
+        layers = self._viewer.layers
+        layers.events.removed.disconnect(self._on_removed)
+        layers.events.inserted.disconnect(self._on_inserted)
+        layers.selection.events.active.disconnect(self._on_active)
+        for layer in self._names:
+            layer.events.name.disconnect(self._on_name)
+        for layer in self._truths:
+            layer.events.paint.disconnect(self._on_paint)
+
     def _add(self, layer: Labels, truth: GroundTruth, new: bool = False) -> None:
         # Napari itself looks at a layer's labels; zeros that were just made need no look.
         largest = 0 if new else check_ids(layer.name, np.asarray(layer.data))

@@ -28,12 +28,12 @@ class CloseQuestion(QObject):
 
     def __init__(self, window: QWidget, center: JobCenter) -> None:
         super().__init__(window)
-        self._window: Any = window
-        self._center = center
+        self._window, self._center = window, center
         self._from_menu = False
-        self._close = window.close
+        self._close: Any = window.close
         # Events of a menu and of a script are alike, but napari's menu asks its window to have the person confirm.
-        self._window.close = self._note_menu
+        of_napari: Any = window
+        of_napari.close = self._note_menu
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
