@@ -104,14 +104,15 @@ class BoxActions:
     def add_at_view(self, depth: int) -> None:
         """Add a box in the middle of what is on screen, a third as wide, `depth` voxels deep."""
         layer = self.image()
-        place, least = LayerFrame.of(layer), self.minimum(layer.name)
+        place, least, grid = LayerFrame.of(layer), self.minimum(layer.name), self.magnification(layer.name)
         middle = self._view_middle(layer)
         size = []
         shown = [axis - self._viewer.dims.ndim + 3 for axis in self._viewer.dims.displayed[-2:]]
         visible = self._visible_extent(layer)
         for axis in range(3):
-            wanted = visible[axis] // 3 if axis in shown else depth
-            size.append(min(place.shape[axis], max(least[axis], wanted // least[axis] * least[axis])))
+            wanted = max(least[axis], visible[axis] // 3 // least[axis] * least[axis])
+            deep = -(-depth // grid[axis]) * grid[axis]
+            size.append(min(place.shape[axis], wanted if axis in shown else deep))
         self._session.boxes.add(self.make(layer, _around(middle, size, place.shape), self.shown_frame(layer)))
 
     def generate(self, count: int, size: Triple, role: str = "train") -> int:

@@ -56,7 +56,7 @@ class BoxOverlay:
 
     def __init__(self, parent: Any) -> None:
         self._nodes = [Line(connect="segments", method="gl", width=width, antialias=True) for width in (2, 4)]
-        self._names = Text(anchor_x="left", anchor_y="bottom", font_size=11, bold=True)
+        self._names = Text(anchor_x="left", anchor_y="top", font_size=11, bold=True)
         self._handles = Markers(pos=np.zeros((1, 3)), scaling="fixed", antialias=0)
         for node in self._all:
             node.order = _ORDER

@@ -229,7 +229,7 @@ class BoxTable(QTableView):
     def keyPressEvent(self, event: Any) -> None:
         """Take the keys of boxes before the search for what is typed does."""
         name = action_of(event)
-        if name and self.selected_id:
+        if name and self.selected_id and self.state() != QAbstractItemView.State.EditingState:
             self.asked.emit(name)
         else:
             super().keyPressEvent(event)

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ...geometry import Region
 from .box_keys import FIRST_KEY, LAST_KEY
@@ -32,6 +42,7 @@ _ON_SELECTED = (
         f"Let the selected box end with the slice on screen. Key: {LAST_KEY}, as for the first slice.",
     ),
 )
+_EDITING = "Drag an edge, a corner or the inside. Escape stops."
 _EDIT = (
     "Move and resize boxes with the mouse: drag a corner or an edge of the selected box, or its inside to move it; "
     "elsewhere a drag moves the view. What you drag keeps to whole voxels of the ground truth's magnification. Escape "
@@ -71,7 +82,9 @@ class BoxView(QWidget):
         self.hint = QLabel(_HINT)
         self.hint.setWordWrap(True)
         self.table = BoxTable()
-        self.table.setMinimumHeight(120)
+        # As much as is left: its own wish would have the dock scroll.
+        self.table.setMinimumHeight(112)
+        self.table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.draw = self._toggle("&Draw box", _DRAW)
         self.edit = self._toggle("&Edit boxes", _EDIT)
         self.draw.toggled.connect(self.draw_toggled)
@@ -97,6 +110,14 @@ class BoxView(QWidget):
         for number in (*self._numbers[0], *self._numbers[1]):
             number.setKeyboardTracking(False)
             number.valueChanged.connect(self._on_number)
+        # While boxes are edited none is new, and the hint is wanted where nothing jumps for it.
+        self._pages = QStackedWidget()
+        for row in (_row("Depth of new boxes", self.deep, "voxels"), _row(_EDITING)):
+            page = QWidget()
+            row.setContentsMargins(0, 0, 0, 0)
+            page.setLayout(row)
+            self._pages.addWidget(page)
+        self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._lay_out()
         self.set_region(None)
         self.set_enabled(False)
@@ -119,6 +140,7 @@ class BoxView(QWidget):
     def set_editing(self, on: bool) -> None:
         """Show whether boxes are edited."""
         _check(self.edit, on)
+        self._pages.setCurrentIndex(int(on))
 
     def set_region(self, region: Region | None, flat: bool = False) -> None:
         """Show where the selected box lies, in voxels of its image; None for no box."""
@@ -154,15 +176,17 @@ class BoxView(QWidget):
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
         layout.addWidget(self.hint)
         layout.addLayout(_row(self.draw, self.edit, self.add, None, self.undo, self.redo))
-        layout.addLayout(_row("Depth of new boxes", self.deep, "voxels"))
+        layout.addWidget(self._pages)
         layout.addLayout(_row(self.generate, self.many, "boxes,", self.wide, "voxels wide"))
         layout.addWidget(self.table, 1)
         actions = list(self.on_selected.values())
         layout.addLayout(_row(*actions[:4]))
         layout.addLayout(_row(*actions[4:]))
         grid = QGridLayout()
+        grid.setVerticalSpacing(2)
         for place, text in enumerate(("x", "y", "z")):
             grid.addWidget(QLabel(text), 0, place + 1, Qt.AlignmentFlag.AlignHCenter)
         for line, (text, row) in enumerate(zip(("First voxel", "Size (voxels)"), self._numbers, strict=True), 1):

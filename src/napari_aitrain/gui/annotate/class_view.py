@@ -20,6 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .tips import with_key
+
 _COLOUR, _NAME, _COUNT = range(3)
 _EDITABLE = Qt.ItemFlag.ItemIsEditable
 
@@ -89,14 +91,13 @@ class ClassView(QWidget):
         self.table.setToolTip(
             "Choose what napari's brush paints. Double-click a name to change it, an id to change its colour."
         )
-        self.table.setFixedHeight(104)
-        self.next = _button("&Next object", "Paint with an id that no object has yet.")
+        self.next = _button("Ne&xt object", "Paint with an id that no object has yet.")
         self.background = _button(
             "&Background brush",
             "Mark what is certainly nothing: in sparse boxes, unlabelled voxels (clear) are not learned from, "
             "background (grey) is.",
         )
-        self.add = _button("&Add class", "Add a class with the next free number and colour.")
+        self.add = _button("Add class", "Add a class with the next free number and colour.")
         self.remove = _button("&Remove", "Remove the selected class.")
         buttons = QHBoxLayout()
         for button in (self.next, self.add, self.remove, self.background):
@@ -116,6 +117,8 @@ class ClassView(QWidget):
     def set_mode(self, mode: str | None) -> None:
         """Show the buttons of a mode; None when there is no ground truth."""
         self.setVisible(mode is not None)
+        # Objects have two lines, classes have as many as there are.
+        self.table.setFixedHeight(104 if mode == "classes" else 88)
         self.next.setVisible(mode == "instances")
         for button in (self.add, self.remove):
             button.setVisible(mode == "classes")
@@ -154,6 +157,8 @@ class ClassView(QWidget):
                 item.setFlags(item.flags() & ~_EDITABLE)
             if column == _COLOUR:
                 item.setIcon(QIcon(swatch))
+            if row.id < 0:
+                item.setToolTip("Every number from 2 on is an object of its own.")
             self.table.setItem(place, column, item)
 
     def _on_current(self, place: int, *_: int) -> None:
@@ -175,5 +180,5 @@ class ClassView(QWidget):
 
 def _button(text: str, tip: str) -> QPushButton:
     button = QPushButton(text)
-    button.setToolTip(tip)
+    button.setToolTip(with_key(button, tip))
     return button

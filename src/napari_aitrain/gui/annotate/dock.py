@@ -70,6 +70,8 @@ class AnnotateDock(Dock):
         for title, parts in (("Ground truth", (self.truth_view, self.class_view)), ("Boxes", (self.box_view,))):
             group = QGroupBox(title)
             column = QVBoxLayout(group)
+            column.setContentsMargins(6, 4, 6, 6)
+            column.setSpacing(4)
             for part in parts:
                 column.addWidget(part)
             top.addWidget(group, 1 if title == "Boxes" else 0)

@@ -37,7 +37,6 @@ class BoxDrawing(BoxTool):
 
     _done = "drawn"
     _cursor = "crosshair"
-    _help = "drag from one corner of the box to the opposite one; <Escape> stops"
 
     def __init__(self, session: Session, actions: BoxActions) -> None:
         super().__init__(session, actions)

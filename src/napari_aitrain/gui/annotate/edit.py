@@ -59,7 +59,6 @@ class BoxEditing(BoxTool):
     dragged = Signal(object)
     asked = Signal(str)
     _done = "edited"
-    _help = "drag an edge or corner to resize, the inside to move; <[> first, <]> last slice here; <Escape> stops"
 
     def __init__(self, session: Session, actions: BoxActions) -> None:
         super().__init__(session, actions)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from .tips import with_key
+
 
 class ProjectView(QWidget):
     """The line at the bottom of the dock.
@@ -23,15 +25,16 @@ class ProjectView(QWidget):
         self.status = QLabel("Nothing to save yet.")
         self.status.setWordWrap(True)
         self.status.setToolTip("Labels and boxes are saved by themselves, every few seconds of work.")
-        self.retry = QPushButton("&Save again")
+        self.retry = QPushButton("Save again")
         self.retry.setToolTip("Try to save now what could not be saved.")
         self.retry.hide()
         self.open = QPushButton("&Open project…")
-        self.open.setToolTip("Bring back the images, ground truths and boxes of an earlier project folder.")
+        tip = "Bring back the images, ground truths and boxes of an earlier project folder."
+        self.open.setToolTip(with_key(self.open, tip))
         self.retry.clicked.connect(self.retry_asked)
         self.open.clicked.connect(self.open_asked)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(8, 0, 8, 4)
         layout.addWidget(self.status, 1)
         layout.addWidget(self.retry)
         layout.addWidget(self.open)
@@ -65,7 +68,7 @@ class ReopenView(QWidget):
         super().__init__()
         label = QLabel(text)
         label.setWordWrap(True)
-        self.reopen = QPushButton("&Reopen it")
+        self.reopen = QPushButton("Reopen it")
         self.reopen.setToolTip("Bring back its images, ground truths and boxes.")
         self.dismiss = QPushButton("Not now")
         self.dismiss.setToolTip("Leave it as it is; it can be opened later with Open project…")

@@ -97,7 +97,7 @@ class BoxScene:
         selected = box is self._draft or (chosen is not None and chosen.id == box.id)
         name = box.name if len(box.name) <= _LONGEST_NAME else box.name[: _LONGEST_NAME - 1] + "…"
         if box is self._draft:
-            name = f"{name}  {_size(box, layer)}"
+            name = _size(box, layer)
         plane = plane_of(box, self._viewer) if self._handles and selected and bright else None
         handles = None if plane is None else handles_of(plane.low, plane.high)
         return Outline(lines, ROLE_COLOURS[box.role], bright, selected, name, handles)

@@ -50,7 +50,6 @@ class BoxTool:
     active_changed = Signal(bool)
     _done = "drawn"
     _cursor = "standard"
-    _help = ""
 
     def __init__(self, session: Session, actions: BoxActions) -> None:
         self._session, self._viewer, self._actions = session, session.viewer, actions
@@ -78,7 +77,7 @@ class BoxTool:
         self._viewer.layers.selection.events.active.connect(self._on_active)
         for event in self._dims_events():
             event.connect(self._on_view)
-        self._show_state()
+        self._viewer.cursor.style = self._cursor
         self.active_changed.emit(True)
 
     def stop(self) -> None:
@@ -93,7 +92,6 @@ class BoxTool:
         for event in self._dims_events():
             event.disconnect(self._on_view)
         self._viewer.cursor.style = "standard"
-        self._viewer.help = ""
         self._give_back()
         self.active_changed.emit(False)
 
@@ -135,10 +133,6 @@ class BoxTool:
     def _cancel(self) -> None:
         self._dragging = False
         self._session.scene.set_draft(None)
-
-    def _show_state(self) -> None:
-        self._viewer.cursor.style = self._cursor
-        self._viewer.help = self._help
 
     def _on_press(self, viewer: Any, event: Any) -> Iterator[None]:
         if event.button != 1 or event.modifiers or not self._begin(event):
@@ -184,7 +178,7 @@ class BoxTool:
             self.stop()
             return
         self._hold(event.value)
-        self._show_state()
+        self._viewer.cursor.style = self._cursor
 
     def _dims_events(self) -> list[Any]:
         dims = self._viewer.dims.events

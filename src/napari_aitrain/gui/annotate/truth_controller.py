@@ -10,17 +10,16 @@ import numpy as np
 from qtpy.QtWidgets import QMessageBox
 
 from ...errors import AitrainError
-from ...geometry import FINEST, Triple, format_magnification, parse_magnification
-from ..frames import LayerFrame
+from ...geometry import FINEST, Triple, format_magnification
 from ..notify import reported
 from .class_view import ClassRow, ClassView
+from .magnifications import offered, typed
 from .truth_view import TruthView
 from .truths import GroundTruth
 
 if TYPE_CHECKING:
     from ..session import Session
 
-_USUAL: tuple[Triple, ...] = ((1, 1, 1), (2, 2, 2), (1, 2, 2), (1, 4, 4), (4, 4, 4))
 _GREY = "#7f7f7f"
 
 
@@ -121,7 +120,7 @@ class TruthController:
     def _new(self, mode: Any, magnification: str) -> None:
         with reported():
             layer = self._session.viewer.layers[self._image]
-            added = self._session.truths.create(layer, mode, parse_magnification(magnification))
+            added = self._session.truths.create(layer, mode, typed(magnification, layer))
             self._session.viewer.layers.selection.active = added
             added.mode = "paint"
 
@@ -186,13 +185,10 @@ class TruthController:
     def _magnifications(self) -> list[Triple]:
         if not self._image:
             return [FINEST]
-        layer = self._session.viewer.layers[self._image]
         try:
-            frame = LayerFrame.of(layer)
+            return offered(self._session.viewer.layers[self._image])
         except AitrainError:
             return [FINEST]
-        usual = [m for m in _USUAL if all(f <= n for f, n in zip(m, frame.shape, strict=True))]
-        return list(dict.fromkeys((1, y, x) if frame.flat else (z, y, x) for z, y, x in usual))
 
     def _watch(self, layer: Any) -> None:
         """Follow the brush of the labels that are worked on."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from .tips import with_key
 
 _MODES = {
     "Instances: number every object": "instances",
@@ -40,6 +43,7 @@ class TruthView(QWidget):
         self.image = _combo("The image that is annotated. Boxes and new ground truth belong to it.")
         self.truth = _combo("The ground truth that you paint into: labels that you vouch for.")
         self.mode = _combo(
+            "What the next new ground truth is for. "
             "Instances tell touching objects of one kind apart (cells, nuclei, neurons). "
             "Classes name what each voxel is (membrane, mitochondrion, nothing)."
         )
@@ -47,12 +51,17 @@ class TruthView(QWidget):
             self.mode.addItem(text, mode)
         self.magnification = _combo(
             "How much coarser than the image to paint, in x-y-z order: 1 is every voxel, 2 is half as fine in every "
-            "axis, 2-2-1 in x and y alone. Coarser is faster to paint and to train, and sees further around."
+            "axis, 2-2-1 in x and y alone. Coarser is faster to paint and to train, and sees further around. Choose "
+            "one, or type another."
         )
         self.magnification.setEditable(True)
+        # What is typed is neither completed, so that 2 stays 2, nor added to what is offered.
+        completer: Any = None
+        self.magnification.setCompleter(completer)
+        self.magnification.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.new = _button("&New ground truth", "Add an empty labels layer that lies exactly on the image.")
         self.labels = _combo("Labels that are open and no ground truth yet.")
-        self.adopt = _button("Use as ground truth", "Take these labels as ground truth of the image, as they are.")
+        self.adopt = _button("&Use as ground truth", "Take these labels as ground truth of the image, as they are.")
         self._lay_out()
         self.image.activated.connect(lambda: self.image_chosen.emit(self.image.currentText()))
         self.truth.activated.connect(lambda: self.truth_chosen.emit(self.truth.currentText()))
@@ -75,8 +84,10 @@ class TruthView(QWidget):
         self._adopt_row.setVisible(bool(names))
 
     def set_magnifications(self, texts: Sequence[str]) -> None:
-        """Offer these magnifications; what was chosen stays."""
-        _fill(self.magnification, texts, self.magnification.currentText() or "1")
+        """Offer these magnifications; what was chosen or typed stays."""
+        chosen = self.magnification.currentText() or "1"
+        _fill(self.magnification, texts, chosen)
+        self.magnification.setEditText(chosen)
 
     @property
     def _mode(self) -> str:
@@ -124,7 +135,7 @@ def _combo(tip: str) -> QComboBox:
 
 def _button(text: str, tip: str) -> QPushButton:
     button = QPushButton(text)
-    button.setToolTip(tip)
+    button.setToolTip(with_key(button, tip))
     return button
 
 
