@@ -16,12 +16,19 @@ from ..volumes.atomic import atomic_folder, storage_errors
 
 _CHUNK = (32, 128, 128)
 _FLAT_CHUNK = (1, 512, 512)
+_DIGITS = 8
 
 
 def copy_path(volume: Volume, folder: Path) -> Path:
     """Return where the copy of an image lies, or would lie: its name and its voxels name it."""
-    stem = re.sub(r"[^a-z0-9]+", "-", volume.name.casefold()).strip("-")[:40] or "image"
-    return folder / f"{stem}-{volume.fingerprint[:8]}.zarr"
+    return folder / f"{_stem(volume.name)}-{volume.fingerprint[:_DIGITS]}.zarr"
+
+
+def copies_of(name: str, folder: Path) -> list[Path]:
+    """Return the copies of images of a name, the newest first; one that had other voxels is another copy."""
+    pattern = re.compile(rf"{re.escape(_stem(name))}-[0-9a-f]{{{_DIGITS}}}\.zarr")
+    found = [path for path in folder.glob("*.zarr") if pattern.fullmatch(path.name)]
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def bytes_of(volume: Volume) -> int:
@@ -65,6 +72,10 @@ def copy_image(volume: Volume, folder: Path, most: int, tell: Callable[[float], 
     with atomic_folder(path) as part:
         _write(volume, part, tell)
     return path
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40] or "image"
 
 
 def _write(volume: Volume, part: Path, tell: Callable[[float], None] | None) -> None:

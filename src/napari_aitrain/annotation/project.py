@@ -164,6 +164,11 @@ class Project:
                 "restore it from a backup; the labels beside it can be opened as they are",
             ) from error
 
+    @property
+    def images(self) -> Path:
+        """Where copies of images lie."""
+        return self.folder / "images"
+
     def save_state(self, state: ProjectState) -> None:
         """Write boxes and the list of ground truths, if they changed.
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dask.array
 import numpy as np
 from napari.layers import Labels
 
+from ...annotation.image_copy import copies_of
 from ...annotation.project import KeptImage, KeptTruth, Project
 from ..notify import warn
 from .kept import ground_truth_fields, placing
@@ -44,6 +48,31 @@ def restore(session: Session, project: Project, take_over: Callable[[Project], N
 
 
 def _open_image(viewer: Any, project: Project, kept: KeptImage) -> bool:
+    return _open_file(viewer, kept) or _open_copy(viewer, project, kept)
+
+
+def _open_copy(viewer: Any, project: Project, kept: KeptImage) -> bool:
+    """Show the copy that was made for a training of an image that was never on disk, or is there no more."""
+    for path in copies_of(kept.name, project.images):
+        with suppress(OSError, ValueError, KeyError):
+            shown = _as_kept(dask.array.from_zarr(str(path), component="0"), kept.shape)
+            if shown is not None:
+                rgb = shown.ndim > len(kept.shape)
+                viewer.add_image(shown, name=kept.name, rgb=rgb, **placing(kept))
+                return True
+    return False
+
+
+def _as_kept(copy: Any, shape: tuple[int, ...]) -> Any:
+    """Return a copy, in which axes of one entry are left out and colours come first, as it was; None if it is not."""
+    if copy.size == math.prod(shape) and [n for n in copy.shape if n > 1] == [n for n in shape if n > 1]:
+        return copy.reshape(shape)
+    if copy.size == copy.shape[0] * math.prod(shape) and copy.shape[0] in (3, 4):
+        return dask.array.moveaxis(copy, 0, -1).reshape((*shape, copy.shape[0]))
+    return None
+
+
+def _open_file(viewer: Any, kept: KeptImage) -> bool:
     path = Path(kept.path)
     if not kept.path or not path.exists():
         return False

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from pathlib import Path
 
 import numpy as np
 from napari.layers import Image
 
+from ...annotation.image_copy import copies_of
 from ...annotation.project import KeptImage, KeptTruth, Project
 from ...errors import AitrainError, VolumeError
 from ...geometry import Triple, format_magnification
@@ -57,9 +57,7 @@ def _of_truth(project: Project, truth: KeptTruth) -> list[Source]:
 
 def _image(project: Project, kept: KeptImage, shape: Triple) -> Path:
     """Return the image's own file, or the copy that the project has of it."""
-    stem = re.sub(r"[^a-z0-9]+", "-", kept.name.casefold()).strip("-")
-    copies = sorted((project.folder / "images").glob(f"{stem[:40]}*.zarr"), key=lambda path: -path.stat().st_mtime)
-    for path in [Path(kept.path)] * bool(kept.path) + copies:
+    for path in [Path(kept.path)] * bool(kept.path) + copies_of(kept.name, project.images):
         with contextlib.suppress(AitrainError):
             if open_volume(path).shape == shape:
                 return path
