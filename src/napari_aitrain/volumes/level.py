@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import VolumeError
+from ..errors import AitrainError, VolumeError
 from ..geometry import FINEST, Region, Triple, triple
 from .axes import Layout
 
@@ -89,6 +89,8 @@ class Level:
         """
         try:
             array = self._read(region, channels)
+        except AitrainError:
+            raise
         except READ_ERRORS as error:
             raise VolumeError(
                 f"{name} cannot be read at {describe(region)}: {str(error) or type(error).__name__}",

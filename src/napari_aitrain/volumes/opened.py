@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..errors import VolumeError
 from ..geometry import Triple
 from .level import LazyArray
+from .place import Place
 from .units import VoxelSize
 
 
@@ -29,6 +30,8 @@ class Opened:
         Nanometres in z, y, x order, if the file says so.
     alpha : bool
         The last channel is opacity.
+    place : Place or None
+        Where it lies in its dataset, if the file says so.
     """
 
     arrays: Sequence[tuple[LazyArray, Triple]]
@@ -37,6 +40,7 @@ class Opened:
     channels: Sequence[str] | None = None
     voxel_size: VoxelSize | None = None
     alpha: bool = False
+    place: Place | None = None
 
 
 def damaged(path: object, error: Exception) -> VolumeError:

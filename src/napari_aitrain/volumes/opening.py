@@ -10,16 +10,21 @@ from .axes import Kind
 from .labels import check_labels
 from .numpy_files import open_npy, open_npz
 from .opened import Opened
+from .place import Place
 from .raster import SUFFIXES as RASTER_SUFFIXES
 from .raster import open_raster
 from .tiff import open_tiff
 from .units import VoxelSize
 from .volume import Volume, build_volume
+from .webknossos import find_webknossos, open_webknossos
 from .zarr_files import is_zarr, open_zarr
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".lsm")
 FILE_SUFFIXES = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, ".npy", ".npz")
-SUPPORTED = "TIFF (.tif, .tiff), PNG, JPEG, NumPy (.npy, .npz), zarr and OME-Zarr (.zarr, .ome.zarr)"
+SUPPORTED = (
+    "TIFF (.tif, .tiff), PNG, JPEG, NumPy (.npy, .npz), zarr and OME-Zarr (.zarr, .ome.zarr), WEBKNOSSOS datasets and"
+    " annotations (.zip)"
+)
 
 
 def open_volume(
@@ -30,13 +35,15 @@ def open_volume(
     axes: str | None = None,
     voxel_size: VoxelSize | None = None,
     at: Mapping[str, int] | None = None,
+    onto: Place | None = None,
 ) -> Volume:
     """Open an image or labels without reading the voxels.
 
     Parameters
     ----------
     path : str or Path
-        TIFF, PNG, JPEG, NPY, NPZ (``file.npz:key`` names the array), zarr or OME-Zarr.
+        TIFF, PNG, JPEG, NPY, NPZ (``file.npz:key`` names the array), zarr, OME-Zarr, or of WEBKNOSSOS a dataset folder
+        or an annotation archive (``dataset/color``, ``annotation.zip/Volume`` name a layer).
     kind : {'image', 'labels'}
         Labels hold whole numbers, one per voxel.
     channels : sequence of str or int, optional
@@ -47,6 +54,8 @@ def open_volume(
         Nanometres in z, y, x order at the finest level, to correct what the file says.
     at : mapping, optional
         Index to take of other axes, such as ``{"t": 0}``; axes of length 1 need none.
+    onto : Place, optional
+        Of labels from WEBKNOSSOS: the place of their image, on whose voxels they are to lie. Other files know no place.
 
     Returns
     -------
@@ -63,7 +72,7 @@ def open_volume(
         If there is no such channel.
     """
     place, key = _split_key(Path(path))
-    opened = _open(place, kind, key)
+    opened = _open(place, kind, key, onto)
     volume = build_volume(
         opened.arrays,
         place.name,
@@ -75,10 +84,12 @@ def open_volume(
         stack=opened.stack,
         names=opened.channels,
         voxel_size=voxel_size or opened.voxel_size,
+        place=opened.place,
     )
     if opened.alpha and len(volume.channels) == 4:
         volume = volume.select([0, 1, 2])
-    if kind == "labels":
+    # Of an annotation that holds only what was changed a look into the middle would fail; `read_labels` checks all.
+    if kind == "labels" and (opened.place is None or volume.dtype.kind == "f"):
         check_labels(volume)
     return volume.select(channels)
 
@@ -115,7 +126,9 @@ def settle_axes(volume: Volume, agrees: Callable[[Volume], bool], open_as: Calla
 
 
 def is_volume_path(path: Path) -> bool:
-    """Whether `open_volume` takes a path, judged by its name or, for a folder, by what marks it as zarr."""
+    """Whether `open_volume` takes a path, judged by its name or by what marks a folder as zarr or dataset."""
+    if find_webknossos(path) is not None:
+        return True
     return is_zarr(path) if path.is_dir() else path.suffix.lower() in FILE_SUFFIXES
 
 
@@ -126,7 +139,10 @@ def _split_key(path: Path) -> tuple[Path, str | None]:
     return path, None
 
 
-def _open(path: Path, kind: Kind, key: str | None) -> Opened:
+def _open(path: Path, kind: Kind, key: str | None, onto: Place | None) -> Opened:
+    of_webknossos = find_webknossos(path)
+    if of_webknossos is not None:
+        return open_webknossos(of_webknossos, kind, onto)
     if not path.exists():
         raise VolumeError(f"{path} does not exist", "a file or a zarr folder", "check the path")
     if path.is_dir():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import VolumeError
 from .opening import SUPPORTED, is_volume_path
+from .webknossos import find_webknossos
 from .zarr_files import is_zarr
 
 _log = logging.getLogger(__name__)
@@ -185,6 +186,8 @@ def _list(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _is_folder(path: Path) -> bool:
+    if find_webknossos(path) is not None:
+        return False
     if not path.exists() and ".npz:" not in path.name:
         raise VolumeError(f"{path} does not exist", "a file or a folder", "check the path")
     if path.is_dir() and path.suffix.lower() == ".zarr" and not is_zarr(path):

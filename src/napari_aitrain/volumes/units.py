@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from ..errors import ConfigError
+
 VoxelSize = tuple[float, float, float]
 
 _NANOMETRES = {
@@ -51,6 +53,28 @@ def voxel_size_of(spacing: Mapping[str, float | None]) -> VoxelSize | None:
     if not all(math.isfinite(v) and v > 0 for v in (z, y, x)):
         return None
     return float(z), float(y), float(x)
+
+
+def check_voxel_size(voxel_size: Sequence[float] | None) -> VoxelSize | None:
+    """Return a voxel size that somebody gave; None stays unknown.
+
+    Raises
+    ------
+    ConfigError
+        If it is not three lengths above 0.
+    """
+    if voxel_size is None:
+        return None
+    lengths = [float(length) for length in voxel_size]
+    if len(lengths) != 3 or not all(math.isfinite(length) and length > 0 for length in lengths):
+        told = ", ".join(f"{length:g}" for length in lengths)
+        raise ConfigError(
+            f"the voxel size {told} cannot be used",
+            "three lengths above 0, in nm, in z, y, x order",
+            "give for example 50, 4, 4; leave it out if it is not known",
+        )
+    z, y, x = lengths
+    return z, y, x
 
 
 def magnified(voxel_size: VoxelSize | None, magnification: Sequence[int]) -> VoxelSize | None:

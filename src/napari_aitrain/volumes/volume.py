@@ -17,7 +17,8 @@ from .axes import Kind, resolve_layout
 from .downsample import downsample_mean, downsample_mode
 from .fingerprint import fingerprint_of
 from .level import LazyArray, Level, describe, native_dtype
-from .units import VoxelSize, magnified
+from .place import Place
+from .units import VoxelSize, check_voxel_size, magnified
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,8 @@ class Volume:
         Nanometres in z, y, x order at the finest level of the file; None when unknown.
     magnification : tuple of int
         Of this volume relative to the finest level of the file, in z, y, x order.
+    cut_from : Place or None
+        Where the finest level lies in the dataset that it is a part of, if the file says so.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Volume:
     channels: tuple[str, ...]
     finest_voxel_size: VoxelSize | None = None
     magnification: Triple = FINEST
+    cut_from: Place | None = None
 
     @classmethod
     def from_array(
@@ -102,6 +106,11 @@ class Volume:
     def shape(self) -> Triple:
         """Extent in z, y, x, in voxels of this volume's magnification."""
         return magnified_shape(self.levels[0].shape, self.magnification)
+
+    @property
+    def place(self) -> Place:
+        """Where the finest level lies; a file that says nothing of that begins at 0."""
+        return self.cut_from or Place(self.levels[0].shape)
 
     @property
     def region(self) -> Region:
@@ -253,6 +262,7 @@ def build_volume(
     stack: bool = False,
     names: Sequence[str] | None = None,
     voxel_size: VoxelSize | None = None,
+    place: Place | None = None,
 ) -> Volume:
     """Put levels together to a volume; a level that does not fit its magnification is left out.
 
@@ -284,4 +294,5 @@ def build_volume(
     if names is not None and len(names) != count:
         names = None
     channels = tuple(str(n) for n in names) if names else tuple(str(i) for i in range(count))
-    return Volume(name, path, kind, tuple(levels), tuple(range(count)), channels, voxel_size)
+    size = check_voxel_size(voxel_size)
+    return Volume(name, path, kind, tuple(levels), tuple(range(count)), channels, size, cut_from=place)

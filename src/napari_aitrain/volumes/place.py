@@ -1,0 +1,44 @@
+"""Where a volume lies: its corner in the coordinates of the dataset that it was cut from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..geometry import FINEST, Region, Triple, format_magnification, to_finest
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of a dataset, on the grid of one of its magnifications.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        In z, y, x order, in voxels of `magnification`.
+    origin : tuple of int
+        The first voxel, in voxels of `magnification`.
+    magnification : tuple of int
+        Relative to the finest voxels of the dataset, in z, y, x order.
+    in_dataset : bool
+        Whether the coordinates are those of a dataset; a plain file knows of none, and begins at 0.
+    """
+
+    shape: Triple
+    origin: Triple = (0, 0, 0)
+    magnification: Triple = FINEST
+    in_dataset: bool = False
+
+    @property
+    def region(self) -> Region:
+        """The part, in voxels of `magnification`."""
+        return Region.from_shape(self.shape, self.origin)
+
+    @property
+    def finest(self) -> Region:
+        """The part, in the finest voxels of the dataset."""
+        return to_finest(self.region, self.magnification)
+
+    def __str__(self) -> str:
+        (z, y, x), (dz, dy, dx) = self.origin, self.shape
+        at = "" if self.magnification == FINEST else f" at magnification {format_magnification(self.magnification)}"
+        return f"x {x}, y {y}, z {z} of {dx}×{dy}×{dz} voxels{at}"
