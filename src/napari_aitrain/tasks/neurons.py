@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, field_validator
 
 from ..errors import ConfigError
@@ -68,6 +69,8 @@ class NeuronsTask:
     alternatives: ClassVar[tuple[dict[str, float], ...]] = ()
     taught_by_forest: ClassVar[bool] = False
     agglomerates: ClassVar[bool] = True
+    continuous: ClassVar[bool] = True
+    micrographs: ClassVar[bool] = True
     needs_voxel_size: ClassVar[bool] = True
     max_distance: float | None = None
 
@@ -162,6 +165,12 @@ class NeuronsTask:
         from .agglomeration import decode_affinities
 
         return decode_affinities(maps, self.offsets, voxel_size, dims, background=self.settings.background)
+
+    def fragments(self, maps: npt.NDArray[np.uint8], voxel_size: VoxelSize | None, dims: int) -> LabelArray:
+        """Return fragments alone, from maps as they are stored; a large volume is decoded block by block."""
+        from .fragments import find_fragments
+
+        return find_fragments(maps, self.offsets, voxel_size, dims, self.settings.background)
 
     def uncertainty(self, maps: FloatArray) -> FloatArray:
         """Return how unsure the affinities to the next voxels are, the least sure counting."""

@@ -99,6 +99,10 @@ class Task(Protocol):
     """Whether a pixel forest, which gives the first preview, also teaches the network where nothing is painted."""
     agglomerates: ClassVar[bool]
     """Whether `decode` gives fragments with a tree of merges, along which a threshold moves."""
+    continuous: ClassVar[bool]
+    """Whether objects go on through a whole stack, so that a single slice says too little."""
+    micrographs: ClassVar[bool]
+    """Whether images are always electron micrographs, whose stacks have lost and displaced sections."""
     needs_voxel_size: ClassVar[bool]
     """Whether what is learned depends on the voxel size, so that a training should not start without it."""
 

@@ -44,6 +44,11 @@ class SemanticTask:
     nearest: ClassVar[tuple[bool, ...]] = (True,)
     alternatives: ClassVar[tuple[dict[str, float], ...]] = ()
     taught_by_forest: ClassVar[bool] = True
+    agglomerates: ClassVar[bool] = False
+    continuous: ClassVar[bool] = False
+    micrographs: ClassVar[bool] = False
+    needs_voxel_size: ClassVar[bool] = False
+    max_distance: float | None = None
 
     def __init__(self, settings: SemanticSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         if len(classes) < 2:
@@ -59,6 +64,10 @@ class SemanticTask:
     def heads(self) -> int:
         """Channels the network must give: one per class."""
         return len(self.classes)
+
+    def planned(self, voxel_size: VoxelSize | None, dims: int) -> SemanticTask:
+        """Return the task as it is."""
+        return self
 
     def prepare(self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int) -> Targets:
         """Return the channel of each voxel's class; a voxel of an unlisted class counts as unlabelled."""

@@ -56,7 +56,7 @@ class Augmenter:
 
     Flips, and 90° turns among axes of equal spacing and extent, are applied to every sample; rotation, scaling and
     elastic bending to a share of them through one batched sampling pass; intensity changes to the image alone. With
-    `em`, 3-D stacks also get lost, displaced and unevenly stained sections.
+    `em`, 3-D stacks also get lost, unsharp, displaced and unevenly stained sections.
 
     Parameters
     ----------
@@ -209,17 +209,26 @@ class Augmenter:
             offset = self._uniform(-ranges.offset, ranges.offset, m).to(device)
             image[chosen] = tone(image[chosen], gamma, contrast, gain, offset)
         if self._sections:
-            size = (n, image.shape[2])
-            gain = self._ratio(1 + 0.3 * (ranges.contrast - 1), *size)
-            offset = self._uniform(-0.3, 0.3, *size) * ranges.offset
-            missing = self._uniform(0, 1, *size) < ranges.section
-            image = sections(image, gain.to(device), offset.to(device), missing.to(device))
+            image = self._vary_sections(image, ranges)
         if chosen := self._pick(n, ranges.noise):
             m = len(chosen)
             sigma = self._uniform(0, ranges.noise_sigma, m).to(device)
             shot = (self._uniform(0, 1, m) < 0.5).to(device)
             image[chosen] = noise(image[chosen], sigma, shot, self._normal((m, *image.shape[1:]), device))
         return image
+
+    def _vary_sections(self, image: Tensor, ranges: Ranges) -> Tensor:
+        """Blur, stain and lose single sections, in place where they are blurred."""
+        size, device = (len(image), image.shape[2]), image.device
+        unsharp = (self._uniform(0, 1, *size) < ranges.section).nonzero(as_tuple=True)
+        if len(unsharp[0]):
+            sigma = self._uniform(0.5, 2 * ranges.sigma, len(unsharp[0])).to(device)
+            stack = image.movedim(2, 1)
+            stack[unsharp] = blur(stack[unsharp], sigma, (0, 1))
+        gain = self._ratio(1 + 0.3 * (ranges.contrast - 1), *size)
+        offset = self._uniform(-0.3, 0.3, *size) * ranges.offset
+        missing = self._uniform(0, 1, *size) < ranges.section
+        return sections(image, gain.to(device), offset.to(device), missing.to(device))
 
     def _normal(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
         if device.type == "cpu":

@@ -12,6 +12,7 @@ from .config import TrainConfig
 FEW_SLICES = 8
 CLASS_SLICES = 32
 CLASS_ANISOTROPY = 3.0
+SAME_SPACING = 1.01
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,14 @@ class Depth:
         Share of foreground voxels whose neighbour in the next slice has the same id, 0 … 1.
     voxel_size : tuple of float or None
         Nanometres in z, y, x order.
+    followed : float
+        Share of foreground voxels whose neighbour in the next slice is labelled at all, 0 … 1.
     """
 
     slices: int
     continued: float
     voxel_size: VoxelSize | None = None
+    followed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Dims:
     reason: str
 
 
-def resolve_dims(config: TrainConfig, crops: Sequence[Depth], instances: bool) -> Dims:
+def resolve_dims(config: TrainConfig, crops: Sequence[Depth], instances: bool, continuous: bool = False) -> Dims:
     """Choose between 2-D and 3-D as the config says, or by the crops if it says ``auto``.
 
     By the crops it is 3-D where a network can learn something from the third axis and the result gains by it:
@@ -69,6 +73,9 @@ def resolve_dims(config: TrainConfig, crops: Sequence[Depth], instances: bool) -
         One per crop.
     instances : bool
         Whether labels are ids of objects, otherwise of classes.
+    continuous : bool
+        Whether the task's objects always go on through a stack, so that it is 3-D unless ids begin anew in every
+        slice, or single slices are painted of sections too far apart to learn the third axis from the others.
 
     Raises
     ------
@@ -90,6 +97,8 @@ def resolve_dims(config: TrainConfig, crops: Sequence[Depth], instances: bool) -
         return Dims(
             2, "2-D, because " + ("every" if all(c.slices == 1 for c in crops) else "a") + " box has one slice."
         )
+    if continuous:
+        return _resolve_continuous(crops)
     if fewest < FEW_SLICES:
         return Dims(2, f"2-D, because a box has only {fewest} slices (3-D needs {FEW_SLICES}).")
     if max(crop.continued for crop in crops) < 0.5:
@@ -99,6 +108,15 @@ def resolve_dims(config: TrainConfig, crops: Sequence[Depth], instances: bool) -
     if not instances and any(_anisotropy(crop.voxel_size) > CLASS_ANISOTROPY for crop in crops):
         return Dims(2, "2-D, because slices are far apart and classes need no third axis; --dims 3 changes it.")
     return Dims(3, "3-D, because labels go on from slice to slice.")
+
+
+def _resolve_continuous(crops: Sequence[Depth]) -> Dims:
+    followed = [crop for crop in crops if crop.followed > 0]
+    if followed and all(crop.continued < crop.followed / 2 for crop in followed):
+        return Dims(2, "2-D, because ids begin anew in every slice; --dims 3 changes it.")
+    if not followed and any(_anisotropy(crop.voxel_size) > SAME_SPACING for crop in crops):
+        return Dims(2, "2-D, because only single slices are labelled, and sections are farther apart than pixels.")
+    return Dims(3, "3-D, because these objects go on from slice to slice.")
 
 
 def _anisotropy(voxel_size: VoxelSize | None) -> float:

@@ -35,6 +35,8 @@ class Labelled:
     continued, foreground : int
         Voxels of a foreground id whose neighbour in the next slice has the same id, and all of them that have a
         next slice.
+    followed : int
+        Of these, the voxels whose neighbour in the next slice is labelled.
     """
 
     voxels: dict[int, int]
@@ -42,6 +44,7 @@ class Labelled:
     rows: tuple[int, ...] = (0,)
     continued: int = 0
     foreground: int = 0
+    followed: int = 0
 
     @property
     def labelled(self) -> int:
@@ -118,7 +121,7 @@ def scan_labels(
     """
     counts: Counter[int] = Counter()
     places: dict[int, list[npt.NDArray[np.int64]]] = {}
-    continued = foreground = 0
+    continued = foreground = followed = 0
     for tile in tiles(region, TILE):
         raw = read_labels(volume, tile.core)
         labels = to_training_ids(raw, sparse, background_id, chosen)
@@ -133,9 +136,10 @@ def scan_labels(
                 total[span] += np.count_nonzero(painted, axis=others)
         inside = labels[:-1] > 0
         foreground += int(np.count_nonzero(inside))
+        followed += int(np.count_nonzero(inside & (labels[1:] >= 0)))
         continued += int(np.count_nonzero(inside & (labels[:-1] == labels[1:])))
     counts.pop(UNLABELLED, None)
     order = tuple(sorted(places)) or (0,)
     nothing = [np.zeros(n, np.int64) for n in region.shape]
     z, y, x = (np.stack([places.get(row, nothing)[axis] for row in order]) for axis in range(3))
-    return Labelled(dict(sorted(counts.items())), (z, y, x), order, continued, foreground)
+    return Labelled(dict(sorted(counts.items())), (z, y, x), order, continued, foreground, followed)

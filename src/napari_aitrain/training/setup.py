@@ -83,7 +83,7 @@ def prepare(config: TrainConfig, crops: CropSet, folder: Path) -> Setup:
         network.load_state_dict({k: v for k, v in weights.items() if own[k].shape == v.shape}, strict=False)
     voxel_size = train[0].voxel_size
     generator = torch.Generator().manual_seed(config.seed)
-    em = voxel_size is not None and min(voxel_size) <= EM_PIXEL
+    em = task.micrographs or (voxel_size is not None and min(voxel_size) <= EM_PIXEL)
     augmenter = Augmenter(auto_strength(config, device), crops.dims, voxel_size, em, generator)
     shape = config.patch_shape or patch_shape(network_config, [crop.shape for crop in train])
     sampler = PatchSampler(train, task, crops.dims, shape, augmenter, generator, folder, config.seed)
