@@ -67,8 +67,10 @@ class Session:
         # Whether or not a dock shows it.
         self.saver.failed.connect(_tell_unsaved)
         # The last window is only destroyed when Python ends, which is too late to save anything.
-        self._application: Any = QCoreApplication.instance()
-        self._application.aboutToQuit.connect(self.close)
+        application = QCoreApplication.instance()
+        assert application is not None
+        self._application = application
+        application.aboutToQuit.connect(self.close)
 
     def close(self) -> None:
         """Save what is not saved yet, and let go of threads, timers and processes; a second call does nothing."""

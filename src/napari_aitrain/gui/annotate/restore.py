@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.array
 import numpy as np
+import zarr
 from napari.layers import Labels
 
 from ...annotation.image_copy import copies_of
@@ -55,7 +56,9 @@ def _open_copy(viewer: Any, project: Project, kept: KeptImage) -> bool:
     """Show the copy that was made for a training of an image that was never on disk, or is there no more."""
     for path in copies_of(kept.name, project.images):
         with suppress(OSError, ValueError, KeyError):
-            shown = _as_kept(dask.array.from_zarr(str(path), component="0"), kept.shape)
+            array: Any = zarr.open_array(path / "0", mode="r")
+            lazy = dask.array.from_array(array, array.chunks)  # type: ignore[no-untyped-call]
+            shown = _as_kept(lazy, kept.shape)
             if shown is not None:
                 rgb = shown.ndim > len(kept.shape)
                 viewer.add_image(shown, name=kept.name, rgb=rgb, **placing(kept))

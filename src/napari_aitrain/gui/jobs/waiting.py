@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from ...jobs import JobFolder
@@ -72,7 +72,8 @@ class WaitDialog(QDialog):
         then = QLabel(what_then)
         then.setWordWrap(True)
         buttons = QDialogButtonBox()
-        self.close_now: Any = buttons.addButton("Close now", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.close_now = QPushButton("Close now")
+        buttons.addButton(self.close_now, QDialogButtonBox.ButtonRole.AcceptRole)
         self.close_now.setToolTip("Do not wait: the job was told to stop, and does so by itself.")
         self.close_now.hide()
         buttons.accepted.connect(self.accept)
