@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from ..geometry import FINEST, Region, Triple, format_magnification, to_finest
+from ..geometry import FINEST, Region, Triple, format_magnification, magnified_shape, to_finest, triple
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,15 @@ class Place:
         Relative to the finest voxels of the dataset, in z, y, x order.
     in_dataset : bool
         Whether the coordinates are those of a dataset; a plain file knows of none, and begins at 0.
+    dataset : Path or None
+        The dataset, if it is at hand.
     """
 
     shape: Triple
     origin: Triple = (0, 0, 0)
     magnification: Triple = FINEST
     in_dataset: bool = False
+    dataset: Path | None = None
 
     @property
     def region(self) -> Region:
@@ -37,6 +41,19 @@ class Place:
     def finest(self) -> Region:
         """The part, in the finest voxels of the dataset."""
         return to_finest(self.region, self.magnification)
+
+    def part(self, region: Region) -> Place:
+        """Return the place of a region of a volume, in voxels of that."""
+        return replace(self, shape=region.shape, origin=region.shift(self.origin).start)
+
+    def at(self, magnification: Triple) -> Place:
+        """Return the place as seen at a magnification relative to this one; the origin is rounded to whole voxels."""
+        return replace(
+            self,
+            shape=magnified_shape(self.shape, magnification),
+            origin=triple([round(o / m) for o, m in zip(self.origin, magnification, strict=True)]),
+            magnification=triple([a * b for a, b in zip(self.magnification, magnification, strict=True)]),
+        )
 
     def __str__(self) -> str:
         (z, y, x), (dz, dy, dx) = self.origin, self.shape

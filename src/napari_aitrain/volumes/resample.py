@@ -74,9 +74,7 @@ class _Resampled:
     def __getitem__(self, key: Any, /) -> Any:
         channels, *spans = key
         first, last, weights = [], [], []
-        for span, extent, factor, there in zip(
-            spans, self.shape[1:], self._factors, self._volume.shape, strict=True
-        ):
+        for span, extent, factor, there in zip(spans, self.shape[1:], self._factors, self._volume.shape, strict=True):
             start, stop, _ = span.indices(extent)
             at = np.clip((np.arange(start, stop) + 0.5) * factor - 0.5, 0, there - 1)
             low = np.minimum(np.floor(at).astype(np.int64), max(0, there - 2))

@@ -109,8 +109,8 @@ class Volume:
 
     @property
     def place(self) -> Place:
-        """Where the finest level lies; a file that says nothing of that begins at 0."""
-        return self.cut_from or Place(self.levels[0].shape)
+        """Where the volume lies, at its magnification; a file that says nothing of that begins at 0."""
+        return (self.cut_from or Place(self.levels[0].shape)).at(self.magnification)
 
     @property
     def region(self) -> Region:

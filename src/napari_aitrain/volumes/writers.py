@@ -1,4 +1,4 @@
-"""Write labels region by region to TIFF or OME-Zarr, moved into place at the end."""
+"""Write labels region by region to TIFF, OME-Zarr or a WEBKNOSSOS dataset, moved into place at the end."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from ..errors import ConfigError, VolumeError
 from ..geometry import Region, Triple, triple
 from .atomic import beside, move_into_place, refuse_existing, storage_errors
 from .level import describe
+from .place import Place
 from .units import VoxelSize
+from .webknossos.write import ENDING as DATASET
+from .webknossos.write import DatasetTarget, check_known
 from .write_tiff import TiffTarget
 from .write_zarr import ZarrTarget
 
-ENDINGS = (".tif", ".tiff", ".ome.zarr", ".zarr")
+ENDINGS = (".tif", ".tiff", ".ome.zarr", ".zarr", DATASET)
 
 
 class Target(Protocol):
@@ -50,7 +53,8 @@ class LabelsWriter:
     Parameters
     ----------
     path : str or Path
-        Ends with ``.tif``, ``.tiff``, ``.zarr`` or ``.ome.zarr``. Missing parent folders are made.
+        Ends with ``.tif``, ``.tiff``, ``.zarr``, ``.ome.zarr``, or ``.webknossos`` for a dataset folder. Missing parent
+        folders are made.
     shape : tuple of int
         In z, y, x order.
     voxel_size : tuple of float, optional
@@ -61,11 +65,13 @@ class LabelsWriter:
         None makes a 2-D image of a volume that is one voxel thick.
     chunks : tuple of int, optional
         Chunk shape of a zarr, best that of the regions written.
+    place : Place, optional
+        Where the labels lie in a dataset; used by a WEBKNOSSOS dataset.
 
     Raises
     ------
     ConfigError
-        If the ending is none of these.
+        If the ending is none of these, or a WEBKNOSSOS dataset is to be written without a voxel size.
     OutputExistsError
         If there is something at `path`.
     StorageError
@@ -86,6 +92,7 @@ class LabelsWriter:
         max_id: int | None = None,
         axes: Literal["zyx", "yx"] | None = None,
         chunks: Triple | None = None,
+        place: Place | None = None,
     ) -> None:
         self.path = Path(path)
         self.shape = triple(shape)
@@ -94,21 +101,30 @@ class LabelsWriter:
         flat = axes == "yx" if axes else self.shape[0] == 1
         if flat and self.shape[0] != 1:
             raise ConfigError(f"{self.shape[0]} sections cannot be written as yx", "axes zyx", "leave axes out")
+        check_voxel_size_for(self.path, voxel_size)
         self._lock = threading.Lock()
         self._voxel_size, self._axes, self._chunks = voxel_size, "yx" if flat else "zyx", chunks
+        self._place = place
         self._temporary = beside(self.path)
         self._target: Target | None = None
 
     def __enter__(self) -> LabelsWriter:
         with storage_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            make = ZarrTarget if self.path.suffix.lower() == ".zarr" else TiffTarget
             try:
-                self._target = make(self._temporary, self.shape, self.dtype, self._axes, self._voxel_size, self._chunks)
+                self._target = self._make()
             except BaseException:
                 self._remove()
                 raise
         return self
+
+    def _make(self) -> Target:
+        ending = self.path.suffix.lower()
+        if ending == DATASET:
+            size = check_known(self.path, self._voxel_size)
+            return DatasetTarget(self._temporary, self.shape, self.dtype, size, self._place)
+        make = ZarrTarget if ending == ".zarr" else TiffTarget
+        return make(self._temporary, self.shape, self.dtype, self._axes, self._voxel_size, self._chunks)
 
     def write(self, region: Region, labels: npt.NDArray[Any]) -> None:
         """Write labels at a region; a later write replaces an earlier one.
@@ -188,6 +204,18 @@ def check_output(path: Path) -> None:
             f"write for example {path.stem or 'labels'}.tif or {path.stem or 'labels'}.ome.zarr",
         )
     refuse_existing(path)
+
+
+def check_voxel_size_for(path: Path, voxel_size: VoxelSize | None) -> None:
+    """Check, before any work is done, that the voxel size is known if what is written to `path` needs it.
+
+    Raises
+    ------
+    ConfigError
+        If it is a WEBKNOSSOS dataset, and the voxel size is not known.
+    """
+    if path.suffix.lower() == DATASET:
+        check_known(path, voxel_size)
 
 
 def labels_dtype(max_id: int | None) -> np.dtype[Any]:

@@ -16,7 +16,7 @@ from ...training.config import Source
 from .fields import as_widget, make_field
 
 _LABELS = {"image": "Image", "labels": "Ground truth", "voxel_size": "Voxel size z, y, x (nm)"}
-_FILES = "Images (*.tif *.tiff *.png *.jpg *.npy *.npz *.zarr *.h5);;All files (*)"
+_FILES = "Images (*.tif *.tiff *.png *.jpg *.npy *.npz *.zarr *.zip);;All files (*)"
 
 
 class FilesDialog(QDialog):

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from ...annotation.boxes import Box
+from ...annotation.boxes import Box, read_boxes
 from ...errors import BoxError
 from ...geometry import align_inwards
 from ..place import Place
 from .opening import find, read_annotation
+
+
+def boxes_for(path: Path, place: Callable[[], Place]) -> tuple[Box, ...]:
+    """Read a file of boxes: JSON as `read_boxes` reads it, or an NML or annotation as `annotated_boxes` does.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    place : callable
+        Gives the place of the image that they belong to; asked only if the boxes have coordinates of a dataset.
+
+    Raises
+    ------
+    BoxError
+        If there is none, or one is written wrongly.
+    """
+    if find(Path(path)) is None:
+        return tuple(read_boxes(path))
+    boxes = annotated_boxes(path, place())
+    if not boxes:
+        raise BoxError(f"{path} is a dataset, and holds no boxes", "an NML, an annotation or a JSON file", "choose one")
+    return boxes
 
 
 def annotated_boxes(path: Path, place: Place) -> tuple[Box, ...]:

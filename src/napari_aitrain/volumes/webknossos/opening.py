@@ -14,8 +14,9 @@ from ..place import Place
 from ..units import magnified
 from . import nml
 from .archive import Archive, Files, Folder, open_archive, open_inner
+from .fallback import not_stored, painted_over
 from .layer import Missing, StoredLayer, open_layer, open_level
-from .nml import Annotation, VolumeLayer, parse_nml
+from .nml import Annotation, parse_nml
 from .properties import MAX_BYTES, PROPERTIES, Layer, Properties, parse_properties
 
 _AXES = "czyx"
@@ -81,7 +82,7 @@ def open_webknossos(named: Named, kind: Kind, onto: Place | None) -> Opened:
             "an image",
             f"give the dataset {annotation.dataset!r} that was annotated as the image: download its folder or a cutout",
         )
-    stored = _annotated(named, annotation)
+    stored = _annotated(named, annotation, onto)
     place = place_labels(stored, onto)
     return _opened(stored, place, annotation.voxel_size, kind)
 
@@ -156,14 +157,18 @@ def _opened(stored: StoredLayer, place: Place, voxel_size: tuple[float, float, f
 
 
 def _open_dataset(named: Named, kind: Kind, onto: Place | None) -> Opened:
-    files: Files = _archive(named.path) if named.is_archive else Folder(named.path)
-    folder = _dataset_folder(files) or ""
-    properties = _properties(files, folder)
+    files, folder, properties = _dataset(named)
     layer = _choose(named, properties.dataLayers, kind)
     stored = open_layer(files, layer, folder)
     _check_stored(files, stored, kind)
     place = stored.own_place if kind == "image" else place_labels(stored, onto)
-    return _opened(stored, place, properties.voxel_size, kind)
+    return _opened(stored, replace(place, dataset=named.path), properties.voxel_size, kind)
+
+
+def _dataset(named: Named) -> tuple[Files, str, Properties]:
+    files: Files = _archive(named.path) if named.is_archive else Folder(named.path)
+    folder = _dataset_folder(files) or ""
+    return files, folder, _properties(files, folder)
 
 
 def _choose(named: Named, layers: Sequence[Layer], kind: Kind) -> Layer:
@@ -174,7 +179,7 @@ def _choose(named: Named, layers: Sequence[Layer], kind: Kind) -> Layer:
     raise _not_one(named, category + " layers", [one.name for one in fitting or layers], len(fitting))
 
 
-def _annotated(named: Named, annotation: Annotation) -> StoredLayer:
+def _annotated(named: Named, annotation: Annotation, onto: Place | None) -> StoredLayer:
     volumes = [v for v in annotation.volumes if named.layer in (None, v.name)]
     if len(volumes) != 1:
         names = [v.name for v in volumes or annotation.volumes]
@@ -190,7 +195,18 @@ def _annotated(named: Named, annotation: Annotation) -> StoredLayer:
     files = open_inner(named.path, volume.location) if volume.location and named.is_archive else None
     if files is None:
         raise GroundTruthError(f"{name} is without its voxels", "an archive with volume data", _AGAIN)
-    return _open_volume(files, name, _missing(name, volume) if volume.fallback else None)
+    if not volume.fallback:
+        return _open_volume(files, name, None)
+    stored = _open_volume(files, name, not_stored(name, volume.fallback))
+    below = None if onto is None or onto.dataset is None else _fallback(onto.dataset, volume.fallback)
+    return stored if below is None else painted_over(stored, below)
+
+
+def _fallback(dataset: Path, name: str) -> StoredLayer | None:
+    """Open a layer of a dataset that an annotation was painted over; None if the dataset has none of that name."""
+    files, folder, properties = _dataset(Named(dataset))
+    layer = next((layer for layer in properties.dataLayers if layer.name == name), None)
+    return None if layer is None else open_layer(files, layer, folder)
 
 
 def _open_volume(files: Archive, name: str, missing: Missing | None) -> StoredLayer:
@@ -209,19 +225,6 @@ def _open_volume(files: Archive, name: str, missing: Missing | None) -> StoredLa
         raise GroundTruthError(f"nothing is painted in {name}", "painted ground truth", "paint some, or " + _AGAIN)
     _check_stored(files, stored, "labels")
     return stored
-
-
-def _missing(name: str, volume: VolumeLayer) -> Missing:
-    def error(chunk: str) -> AitrainError:
-        return GroundTruthError(
-            f"{name} was painted over the layer {volume.fallback!r} of the dataset, and holds only what was changed:"
-            f" {chunk} is not in it",
-            "ground truth that is complete wherever it is used",
-            f"in WEBKNOSSOS, merge the annotation with its fallback layer {volume.fallback!r} into a new layer and"
-            " download that; or use boxes in which everything was painted",
-        )
-
-    return error
 
 
 def _magnification(folder: str, name: str) -> Triple:

@@ -24,6 +24,7 @@ from .archive import Files, too_large
 _TYPES = ("u1", "u2", "u4", "u8", "f4", "f8", "i1", "i2", "i4", "i8")
 _HEADER = 16
 _MAX_CUBE = 1 << 37
+_ENDLESS = 1 << 31
 _CUBE = re.compile(r"z(\d+)/y(\d+)/x(\d+)\.wkw$")
 
 
@@ -110,9 +111,15 @@ class WkwArray:
         return Region(triple(cubes.min(0) * side), triple((cubes.max(0) + 1) * side))
 
     @property
+    def cube(self) -> Triple:
+        """Extent of a file in voxels, the same along each axis."""
+        return (self._header.cube,) * 3
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        """Extent in c, z, y, x, from the origin of the dataset."""
-        return (self._header.channels, *(self.stored.stop if self.stored else (1, 1, 1)))
+        """Extent in c, z, y, x, from the origin of the dataset; nobody knows it where an unstored block is not 0."""
+        stop = self.stored.stop if self.stored else (1, 1, 1)
+        return (self._header.channels, *(stop if self._missing is None else (_ENDLESS,) * 3))
 
     def __getitem__(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
         """Read by channels, and by slices with a start and a stop along z, y and x."""
