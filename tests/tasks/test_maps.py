@@ -9,6 +9,7 @@ from napari_aitrain.tasks import make_task
 from napari_aitrain.tasks.maps import (
     RING,
     border,
+    connected_pieces,
     known_with_ring,
     normalised_distance,
     outline_spacing,
@@ -132,3 +133,17 @@ def test_unlisted_classes_are_unlabelled() -> None:
 def test_ids_become_unique_over_slices() -> None:
     labels = np.array([[[0, 1, 2]], [[-1, 1, 2]]], np.int32)
     assert unique_over_slices(labels).tolist() == [[[0, 1, 2]], [[-1, 3, 4]]]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10**6), shape=st.sampled_from([(12, 13), (9, 31), (4, 6, 7)]), corners=st.booleans(),
+    kind=st.sampled_from([bool, np.int32]),
+)
+def test_connected_pieces_are_those_of_scipy(seed: int, shape: tuple[int, ...], corners: bool, kind: type) -> None:
+    labels = (np.random.default_rng(seed).uniform(0, 1, shape) < 0.2).astype(kind)
+    structure = ndimage.generate_binary_structure(len(shape), len(shape) if corners else 1)
+    expected, count = ndimage.label(labels, structure)
+    found = connected_pieces(labels, corners)
+    assert found.max() == count
+    assert len(np.unique(np.stack([found.ravel(), expected.ravel()]), axis=1).T) == count + 1

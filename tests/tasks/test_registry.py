@@ -10,7 +10,7 @@ from napari_aitrain.tasks import get_task, make_task, task_names
 from napari_aitrain.tasks.protocol import Task
 
 
-@pytest.mark.parametrize("name", ["instances", "semantic"])
+@pytest.mark.parametrize("name", ["instances", "semantic", "em-instances"])
 def test_every_task_keeps_the_protocol(name: str) -> None:
     task = make_task(name)
     assert isinstance(task, Task)
@@ -54,7 +54,7 @@ def test_other_packages_add_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("instances", "napari_aitrain.no_such_module:Task", tasks.ENTRY_POINT_GROUP),
     ]
     monkeypatch.setattr(tasks, "entry_points", lambda group: points)
-    assert task_names() == ["instances", "semantic", "broken", "mine"]
+    assert task_names() == ["instances", "semantic", "neurons", "em-instances", "broken", "mine"]
     assert get_task("mine") is get_task("semantic")
     assert get_task("instances").name == "instances"
     with pytest.raises(AitrainError, match="cannot be loaded"):

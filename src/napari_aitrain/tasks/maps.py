@@ -39,6 +39,14 @@ def split_by_slice(labels: LabelArray, dims: int) -> Iterator[tuple[int | slice,
         yield slice(None), labels
 
 
+def runs_with_labels(known: BoolArray) -> Iterator[slice]:
+    """Yield each run of slices in which anything is labelled, as a slice of z."""
+    labelled = np.concatenate([[False], known.any(axis=(1, 2)), [False]])
+    turns = np.flatnonzero(labelled[1:] != labelled[:-1]).tolist()
+    for start, stop in zip(turns[::2], turns[1::2], strict=True):
+        yield slice(start, stop)
+
+
 def unique_over_slices(labels: LabelArray) -> LabelArray:
     """Give what has one id in several slices an id of its own in each; 0 and below stay as they are."""
     step = max(0, int(labels.max(initial=0)))
@@ -73,10 +81,12 @@ def normalised_distance(labels: LabelArray, spacing: Sequence[float]) -> FloatAr
     return (distance / maxima[pieces]).astype(np.float32)
 
 
-def border(labels: LabelArray) -> BoolArray:
-    """Return the voxels of objects with a face neighbour that is not of the same object."""
+def border(labels: LabelArray, axes: Sequence[bool] | None = None) -> BoolArray:
+    """Return the voxels of objects with a face neighbour that is not of the same object; `axes` says along which."""
     found = np.zeros(labels.shape, bool)
-    for low, high in neighbours(labels.ndim):
+    for axis, (low, high) in enumerate(neighbours(labels.ndim)):
+        if axes is not None and not axes[axis]:
+            continue
         differs = labels[low] != labels[high]
         found[low] |= differs
         found[high] |= differs
@@ -94,7 +104,9 @@ def neighbours(ndim: int) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]
 def connected_pieces(labels: LabelArray | BoolArray, corners: bool = False) -> LabelArray:
     """Return each id's connected pieces, numbered from 1, 2-D or 3-D; connected by faces, or also by corners."""
     connectivity: Any = {(2, False): 4, (2, True): 8, (3, False): 6, (3, True): 26}[labels.ndim, corners]
-    return cc3d.connected_components(labels, connectivity=connectivity).astype(np.int32)
+    # cc3d 4.1.1 goes wrong with corners in 2-D where the array is of bools.
+    values = labels.astype(np.uint8) if labels.dtype == bool else labels
+    return cc3d.connected_components(values, connectivity=connectivity).astype(np.int32)
 
 
 def known_with_ring(labels: LabelArray, known: BoolArray, spacing: VoxelSize, dims: int) -> BoolArray:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import chain
 
 import bioimage_cpp
 import numpy as np
 from scipy import ndimage
+from scipy.spatial.distance import cdist
 
 from .maps import connected_pieces, neighbours
 from .matching import IntArray
@@ -34,7 +37,40 @@ def maxima_of(height: FloatArray, foreground: BoolArray) -> LabelArray:
     return connected_pieces(highest)
 
 
-def merge_basins(basins: LabelArray, height: FloatArray, ratio: float) -> LabelArray:
+class Reach:
+    """How far objects reach that are joined of basins: no two seeds of one are farther apart than a limit.
+
+    Parameters
+    ----------
+    places : ndarray of float32, shape (n + 1, axes)
+        Where the seed of each basin lies.
+    most : float
+        The limit, in the unit of `places`.
+    """
+
+    def __init__(self, places: FloatArray, most: float) -> None:
+        self.most = most
+        self._places = [places[i : i + 1] for i in range(len(places))]
+
+    def join(self, one: int, other: int) -> bool:
+        """Join the object called `other` to `one`, or return False because it would reach too far."""
+        a, b = self._places[one], self._places[other]
+        if math.isfinite(self.most):
+            low, high = np.minimum(a.min(0), b.min(0)), np.maximum(a.max(0), b.max(0))
+            # Where the box around all seeds is small enough, no pair needs to be looked at.
+            if np.linalg.norm(high - low) > self.most and cdist(a, b).max() > self.most:
+                return False
+        self._places[one] = np.concatenate([a, b])
+        return True
+
+
+def merge_basins(
+    basins: LabelArray,
+    height: FloatArray,
+    ratio: float,
+    near: IntArray | None = None,
+    reach: Reach | None = None,
+) -> LabelArray:
     """Join basins that no clear saddle divides.
 
     Parameters
@@ -45,6 +81,10 @@ def merge_basins(basins: LabelArray, height: FloatArray, ratio: float) -> LabelA
         Not negative.
     ratio : float
         Two basins are one object where the saddle between them is at least this share of the lower of their peaks.
+    near : ndarray of int, shape (m, 2), optional
+        Basins that are one object whatever lies between them, the nearest first.
+    reach : Reach, optional
+        Forbids joins that would make an object too large.
 
     Returns
     -------
@@ -72,11 +112,15 @@ def merge_basins(basins: LabelArray, height: FloatArray, ratio: float) -> LabelA
             basin = int(parent[basin])
         return basin
 
-    for a, b, level in zip(first[order].tolist(), second[order].tolist(), saddle[order].tolist(), strict=True):
+    saddles = zip(first[order].tolist(), second[order].tolist(), saddle[order].tolist(), strict=True)
+    sure = [] if near is None else [(a, b, math.inf) for a, b in near.tolist()]
+    for a, b, level in chain(sure, saddles):
         higher, lower = root(a), root(b)
         if top[higher] < top[lower]:
             higher, lower = lower, higher
-        if higher != lower and level >= ratio * top[lower]:
+        if higher == lower or level < ratio * top[lower]:
+            continue
+        if reach is None or reach.join(higher, lower):
             parent[lower] = higher
     while not np.array_equal(parent, parent[parent]):
         parent = parent[parent]

@@ -24,7 +24,7 @@ FEATURE_NAMES = (
 )
 
 
-def object_features(labels: LabelArray, maps: FloatArray) -> FloatArray:
+def object_features(labels: LabelArray, maps: FloatArray, voxel: float = 1.0) -> FloatArray:
     """Return features of each object from the activated maps of the instances task.
 
     Parameters
@@ -33,6 +33,8 @@ def object_features(labels: LabelArray, maps: FloatArray) -> FloatArray:
         Ids ``1 … n`` without gaps.
     maps : ndarray of float32, shape (3, ...)
         Foreground, distance and border.
+    voxel : float
+        What a voxel counts in the size.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def object_features(labels: LabelArray, maps: FloatArray) -> FloatArray:
     table = np.stack(
         [
             raw_score(margin, height),
-            np.log1p(size).astype(np.float32),
+            np.log1p(size * voxel).astype(np.float32),
             mean(foreground),
             margin,
             height,

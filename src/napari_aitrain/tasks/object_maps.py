@@ -1,0 +1,174 @@
+"""Objects from three maps: foreground, distance to the rim and border. What tasks for single objects have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+
+import numpy as np
+
+from .dividing import Division, divide
+from .maps import (
+    border,
+    known_with_ring,
+    normalised_distance,
+    outline_spacing,
+    runs_with_labels,
+    split_by_slice,
+    unique_over_slices,
+)
+from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, VoxelSize
+from .scoring import FEATURE_NAMES, judge, object_features
+from .tally import InstanceTally
+
+if TYPE_CHECKING:
+    import torch
+
+FOREGROUND, DISTANCE, BORDER = range(3)
+
+
+class _HasForeground(Protocol):
+    @property
+    def foreground(self) -> float: ...
+
+
+class ObjectMapsTask:
+    """Base of tasks whose network gives foreground, normalised distance to the rim, and border of objects.
+
+    A task adds its settings and `division`. A watershed of the distance divides the foreground; parts that no clear
+    saddle divides are joined again.
+
+    Parameters
+    ----------
+    settings : TaskSettings
+        With at least ``foreground``.
+    """
+
+    feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
+    instances: ClassVar[bool] = True
+    nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
+    taught_by_forest: ClassVar[bool] = False
+    agglomerates: ClassVar[bool] = False
+    continuous: ClassVar[bool] = False
+    micrographs: ClassVar[bool] = False
+    most_rim_step: ClassVar[float] = np.inf
+    """Faces along axes whose voxels are longer than this many times the finest are no border."""
+
+    def __init__(self, settings: _HasForeground) -> None:
+        self._foreground = settings.foreground
+        self.classes: tuple[int, ...] = (0, 1)
+
+    def division(self, voxel_size: VoxelSize | None, dims: int) -> Division:
+        """Return how the foreground is divided; its lengths are in units of its spacing."""
+        raise NotImplementedError
+
+    @property
+    def heads(self) -> int:
+        """Channels the network must give: foreground, distance and border."""
+        return 3
+
+    @property
+    def max_distance(self) -> float | None:
+        """How far apart, in nm, two places of one object can be; None where nobody says so."""
+        return None
+
+    def planned(self, voxel_size: VoxelSize | None, dims: int) -> Self:
+        """Return the task as it is."""
+        return self
+
+    def prepare(self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int) -> Targets:
+        """Make the three maps and the weight; see `maps`.
+
+        Where unlabelled voxels exist and no background was painted, a thin ring around the painted objects is taken
+        for background, else nothing would tell the network where objects end. Objects go on beyond the edge of the
+        crop, and in 3-D beyond slices in which nothing is labelled: neither is a border.
+        """
+        spacing = outline_spacing(voxel_size)
+        known = known_with_ring(labels, known, spacing, dims)
+        painted = np.where(known & (labels > 0), labels, 0).astype(np.int32)
+        values = np.zeros((3, *labels.shape), np.float32)
+        steps = [s <= self.most_rim_step for s in spacing]
+        for run in runs_with_labels(known):
+            for index, part in split_by_slice(painted[run], dims):
+                here = values[:, run][:, index]
+                here[FOREGROUND] = part > 0
+                here[DISTANCE] = normalised_distance(part, spacing[-part.ndim :])
+                here[BORDER] = border(part, steps[-part.ndim :])
+        return Targets(values, known.astype(np.float32))
+
+    def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Cross entropy of every map and soft Dice of the foreground; distance counts mostly inside objects."""
+        from .losses import cross_entropy_binary, soft_dice
+
+        output, weight = output.float(), weight[:, 0].float()
+        foreground, distance, rim = (values[:, i].float() for i in range(3))
+        return (
+            cross_entropy_binary(output[:, FOREGROUND], foreground, weight)
+            + soft_dice(output[:, FOREGROUND].sigmoid(), foreground, weight)
+            + 2 * cross_entropy_binary(output[:, DISTANCE], distance, weight * (0.1 + foreground))
+            + cross_entropy_binary(output[:, BORDER], rim, weight * (0.2 + foreground))
+        )
+
+    def teach(self, output: torch.Tensor, soft: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the cross entropy of the foreground against the probability of not being background."""
+        from .losses import cross_entropy_binary
+
+        return cross_entropy_binary(output[:, FOREGROUND].float(), 1 - soft[:, 0], weight[:, 0].float())
+
+    def forest_labels(self, labels: LabelArray) -> LabelArray:
+        """Return 1 in every object."""
+        return np.minimum(labels, 1)
+
+    def forest_maps(self, probability: FloatArray, voxel_size: VoxelSize | None, dims: int) -> FloatArray:
+        """Return the foreground, and the distance within it, from which a watershed parts what is round."""
+        spacing = outline_spacing(voxel_size)
+        maps = np.zeros((3, *probability.shape[1:]), np.float32)
+        maps[FOREGROUND] = probability[1]
+        for index, part in split_by_slice((probability[1] > self._foreground).astype(np.int32), dims):
+            maps[DISTANCE, index] = normalised_distance(part, spacing[-part.ndim :])
+        return maps
+
+    def class_probability(self, maps: FloatArray) -> FloatArray:
+        """Return one minus the foreground, and the foreground."""
+        return np.stack([1 - maps[FOREGROUND], maps[FOREGROUND]])
+
+    def activate(self, output: torch.Tensor) -> torch.Tensor:
+        """Return the logistic function of every map."""
+        return output.sigmoid()
+
+    def decode(self, maps: FloatArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
+        """Divide the foreground into objects; with ``dims == 2`` ids are unique over slices."""
+        labels: LabelArray = np.zeros(maps.shape[1:], np.int32)
+        features = [np.zeros((1, len(FEATURE_NAMES)), np.float32)]
+        count = 0
+        flat = dims == 2 or labels.shape[0] == 1
+        division = self.division(voxel_size, 2 if flat else 3)
+        for index, _ in split_by_slice(labels, 2 if flat else 3):
+            part = maps[:, index]
+            # A likely border lowers the saddle between two objects.
+            found = divide(part[FOREGROUND], part[DISTANCE] * (1 - part[BORDER]), division)
+            features.append(object_features(found, part, division.voxel)[1:])
+            labels[index] = np.where(found > 0, found + count, 0)
+            count += len(features[-1])
+        table = np.concatenate(features)
+        return Objects(labels, table[:, 0].copy(), table, extra={"dims": 2 if flat else 3})
+
+    def uncertainty(self, maps: FloatArray) -> FloatArray:
+        """Return how unsure the foreground is, and within it the border between objects."""
+        foreground = maps[FOREGROUND]
+        inside = 1 - np.abs(2 * foreground - 1)
+        rim = foreground * (1 - np.abs(2 * maps[BORDER] - 1))
+        unsure: FloatArray = np.maximum(inside, rim).astype(np.float32)
+        return unsure
+
+    def metrics(self, examples: Iterable[Example]) -> dict[str, float]:
+        """Average precision and more; ``score`` is the mean average precision at IoU 0.5 to 0.9."""
+        nothing = np.zeros(0, np.int32)
+        total = InstanceTally.count(nothing, nothing)
+        for objects, truth, known in examples:
+            if objects.extra.get("dims") == 2:
+                truth = unique_over_slices(truth)
+            prediction, truth, known = judge(objects.labels, truth, known)
+            total += InstanceTally.count(prediction, truth, ignore=~known)
+        metrics = total.metrics()
+        return {"score": metrics["ap_mean"], **metrics}
