@@ -191,7 +191,7 @@ def test_painted_background_silences_the_warning(files):
 
 def test_a_mask_for_objects_is_told(files):
     labels = (files.objects((128, 128)) > 0).astype(np.uint8)
-    assert "one-object" in warnings(files.config(files.source(labels=labels)))
+    assert "binary-labels" in warnings(files.config(files.source(labels=labels)))
 
 
 def test_ids_for_classes_are_told(files):

@@ -32,6 +32,7 @@ def check(
     axes: options.Axes = None,
     sparse: options.Sparse = None,
     task: options.Task = None,
+    max_distance: options.MaxDistance = None,
     dims: options.Dims = None,
     model: options.Initial = None,
     device: options.Device = None,
@@ -61,6 +62,7 @@ def check(
             boxes,
             of_source=options.source_options(magnification, voxel_size, channels, axes, sparse),
             of_training=options.training_options(task, dims, model, device, seed, minutes, steps),
+            of_task={"max_distance": max_distance},
             settings=settings,
         )
     check_settings(config)

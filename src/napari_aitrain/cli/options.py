@@ -28,7 +28,7 @@ Labels = Annotated[
 ]
 Boxes = Annotated[
     list[Path] | None,
-    typer.Option("--boxes", "-b", help="JSON file of boxes to use, one per --image.", rich_help_panel=_DATA),
+    typer.Option("--boxes", "-b", help="File of boxes to use, one per --image: JSON, or NML.", rich_help_panel=_DATA),
 ]
 Magnification = Annotated[
     str | None,
@@ -48,7 +48,17 @@ Sparse = Annotated[
 ]
 Task = Annotated[
     str | None,
-    typer.Option(help="instances: one label per object; semantic: one per class.", rich_help_panel=_HOW),
+    typer.Option(
+        help="instances: one label per object; semantic: one per class; neurons; em-instances.", rich_help_panel=_HOW
+    ),
+]
+MaxDistance = Annotated[
+    float | None,
+    typer.Option(
+        "--max-distance",
+        help="For em-instances: diameter of the largest objects, in nm.",
+        rich_help_panel=_HOW,
+    ),
 ]
 Dims = Annotated[
     str | None, typer.Option(help="2: slice by slice; 3: volumes; auto: by the data.", rich_help_panel=_HOW)
@@ -84,6 +94,7 @@ def make_config(
     *,
     of_source: dict[str, Any],
     of_training: dict[str, Any],
+    of_task: dict[str, Any] | None = None,
     settings: Sequence[str] | None = None,
 ) -> TrainConfig:
     """Make the config from a YAML file or from images and labels; options that were given go before the file.
@@ -94,7 +105,7 @@ def make_config(
         A YAML config.
     images, labels, boxes : sequence of Path, optional
         The training sources, matched by order.
-    of_source, of_training : dict
+    of_source, of_training, of_task : dict
         Options by the name of their setting; None was not given.
     settings : sequence of str, optional
         ``KEY=VALUE``; a dot goes into a group, such as ``task_settings``.
@@ -117,6 +128,8 @@ def make_config(
     for source in data["sources"]:
         source.update(_given(of_source))
     data.update(_given(of_training))
+    if given := _given(of_task or {}):
+        data["task_settings"] = {**data.get("task_settings", {}), **given}
     for text in settings or []:
         _set(data, text)
     if job is None and data.get("minutes") is None and data.get("steps") is None:
@@ -169,7 +182,8 @@ def _name(images: Sequence[Path]) -> str:
 
 
 def _sources(images: Sequence[Path], labels: Sequence[Path], boxes: Sequence[Path]) -> list[dict[str, Any]]:
-    from ..annotation.boxes import read_boxes
+    from ..volumes import open_volume
+    from ..volumes.webknossos import boxes_for
 
     if not images or len(images) != len(labels) or (boxes and len(boxes) != len(images)):
         raise ConfigError(
@@ -179,7 +193,8 @@ def _sources(images: Sequence[Path], labels: Sequence[Path], boxes: Sequence[Pat
         )
     rows = [{"image": str(i.absolute()), "labels": str(t.absolute())} for i, t in zip(images, labels, strict=True)]
     for row, path in zip(rows, boxes, strict=bool(boxes)):
-        row["boxes"] = [box.model_dump(mode="json") for box in read_boxes(path)]  # type: ignore[assignment]
+        found = boxes_for(path, lambda image=row["image"]: open_volume(image).place)  # type: ignore[misc]
+        row["boxes"] = [box.model_dump(mode="json") for box in found]  # type: ignore[assignment]
     return rows
 
 

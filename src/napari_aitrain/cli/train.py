@@ -36,6 +36,7 @@ def train(
     axes: options.Axes = None,
     sparse: options.Sparse = None,
     task: options.Task = None,
+    max_distance: options.MaxDistance = None,
     dims: options.Dims = None,
     model: options.Initial = None,
     device: options.Device = None,
@@ -71,6 +72,7 @@ def train(
             axes,
             sparse,
             task,
+            max_distance,
             dims,
             model,
             device,
@@ -82,6 +84,7 @@ def train(
         job, image, labels, boxes, settings=settings,
         of_source=options.source_options(magnification, voxel_size, channels, axes, sparse),
         of_training=options.training_options(task, dims, model, device, seed, minutes, steps, name),
+        of_task={"max_distance": max_distance},
     )  # fmt: skip
     running.run(create_job(config, out, output), output, at_once=at_once)
 

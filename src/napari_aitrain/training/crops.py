@@ -209,4 +209,5 @@ def _index(plan: Plan, crops: Sequence[Crop]) -> CropSet:
         voxel_size=sizes.pop() if len(sizes) == 1 else None,
         normalisation=Normalisation.estimate(samples),
         notes=(plan.dims.reason, plan.sentence, *warnings),
+        binary=plan.binary,
     )

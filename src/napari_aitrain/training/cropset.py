@@ -120,6 +120,8 @@ class CropSet(BaseModel):
         Estimated on all training crops together: what the model card keeps.
     notes : tuple of str
         What was decided before the start, in sentences.
+    binary : bool
+        Whether connected pieces of the labels were taken for objects.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -132,6 +134,7 @@ class CropSet(BaseModel):
     voxel_size: VoxelSize | None
     normalisation: Normalisation
     notes: tuple[str, ...] = ()
+    binary: bool = False
 
     def __len__(self) -> int:
         return len(self.crops)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ..errors import AitrainError, ConfigError
 from .config import Source, TrainConfig
 from .intake import Intake, Taken
+from .object_rules import separation_of
 from .setup import Setup
 from .wanted import BoxKey, wanted_boxes
 
@@ -70,10 +71,11 @@ class NewTruth:
 
     def _take(self, sources: list[Source]) -> bool:
         setup = self._setup
+        separation = separation_of(setup.task, setup.dims, setup.crops.binary)
         if self._known is None:
-            self._known = frozenset(one.key for one in wanted_boxes(setup.config))
+            self._known = frozenset(one.key for one in wanted_boxes(setup.config, separation))
         config = setup.config.model_copy(update={"sources": tuple(sources)})
-        wanted = wanted_boxes(config)
+        wanted = wanted_boxes(config, separation)
         intake = Intake(self._folder, setup.crops, setup.task, setup.sampler.prepared)
         try:
             taken = intake.take(wanted, self._known)

@@ -12,13 +12,15 @@ from ..annotation.rules import BoxedSource, check_boxes
 from ..annotation.split import Split, assign_roles
 from ..errors import AitrainError, NotReadyError
 from ..geometry import Region, Triple
-from ..tasks import get_task
+from ..tasks import get_task, make_task
 from ..volumes.units import VoxelSize
 from .config import TrainConfig
 from .dims import Depth, Dims, resolve_dims
 from .labelled import Labelled, scan_labels
+from .object_rules import tell_apart
 from .set_rules import check_consistency
 from .sources import SourceImage, open_sources
+from .task_rules import check_needs
 from .truth_rules import check_truth
 
 REACH = 16
@@ -57,8 +59,9 @@ class PlannedCrop:
     @property
     def depth(self) -> Depth:
         """What the choice between 2-D and 3-D depends on."""
-        share = self.labelled.continued / max(1, self.labelled.foreground)
-        return Depth(self.region.shape[0], share, self.image.voxel_size)
+        labelled = self.labelled
+        continued, followed = (n / max(1, labelled.foreground) for n in (labelled.continued, labelled.followed))
+        return Depth(self.region.shape[0], continued, self.image.voxel_size, followed)
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Plan:
         Errors and warnings.
     problems : tuple of AitrainError
         The errors among the findings that came from files, to be raised as they are.
+    binary : bool
+        Whether connected pieces of the labels are taken for objects.
     """
 
     crops: tuple[PlannedCrop, ...]
@@ -90,6 +95,7 @@ class Plan:
     sentence: str
     findings: tuple[Finding, ...]
     problems: tuple[AitrainError, ...] = ()
+    binary: bool = False
 
     def of_role(self, role: Role) -> list[PlannedCrop]:
         """Return the crops of a role."""
@@ -130,7 +136,8 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     ConfigError
         If the task is unknown, or 3-D is asked for and there is a single slice. All else becomes a finding.
     """
-    instances = get_task(config.task).instances
+    task = get_task(config.task)
+    instances = task.instances
     opened = open_sources(config)
     found = [error(type(problem).__name__, problem.what, problem.remedy) for problem in opened.problems]
     if opened.strays:
@@ -140,18 +147,23 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
         )
     candidates, problems = _scan(opened.images, not instances)
     found += [error(type(problem).__name__, problem.what, problem.remedy) for problem in problems]
-    dims = resolve_dims(config, [crop.depth for crop in candidates], instances)
+    dims = resolve_dims(config, [crop.depth for crop in candidates], instances, task.continuous)
     if opened.images or not opened.problems:
         boxed = [_boxed(image, dims.dims == 2) for image in opened.images]
         found += [finding for finding in check_boxes(boxed) if candidates or finding.level == "error"]
+    apart = tell_apart(candidates, make_task(config.task, config.task_settings), dims.dims, config.task_settings)
+    candidates = apart.crops
+    found += apart.findings
     split = _split(config, candidates, _reach(receptive_field, dims.dims, candidates))
     crops = tuple(_parts(candidates, split))
     classes = _classes(crops, instances)
     found += check_consistency(candidates, dims.dims)
+    found += check_needs(candidates, task)
     found += check_truth(crops, classes, instances, config.classes, config.class_names)
     found += split.findings if candidates else ()
     found.sort(key=lambda finding: finding.level != "error")
-    return Plan(crops, dims, classes, instances, split.sentence, tuple(found), (*opened.problems, *problems))
+    all_problems = (*opened.problems, *problems)
+    return Plan(crops, dims, classes, instances, split.sentence, tuple(found), all_problems, apart.binary)
 
 
 def _scan(images: Sequence[SourceImage], by_class: bool) -> tuple[list[PlannedCrop], list[AitrainError]]:

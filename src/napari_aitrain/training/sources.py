@@ -14,8 +14,11 @@ from ..geometry import Region, Triple, align_inwards
 from ..tasks import get_task
 from ..volumes import Volume, check_not_swapped, explain_shape_mismatch, match_files, open_volume
 from ..volumes.opening import settle_axes
+from ..volumes.place import Place
 from ..volumes.units import VoxelSize
+from ..volumes.webknossos import annotated_boxes
 from .config import Source, TrainConfig
+from .separation import SeparatedLabels, Separation
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,12 @@ class SourceImage:
         Whether the axes are a guess from the shape alone.
     boxes : tuple of Box
         The boxes of the config that are to be used; the whole image where the source has none.
+    place : Place or None
+        Where the image lies, for ground truth that knows its own.
     chosen : tuple of int
         The classes to tell apart; none means all, and where labels are ids of objects.
+    separation : Separation or None
+        How ids of the file become ids of objects, where they are not.
     """
 
     source: Source
@@ -60,7 +67,9 @@ class SourceImage:
     labels_magnifications: tuple[Triple, ...]
     axes_guessed: bool
     boxes: tuple[Box, ...]
+    place: Place | None = None
     chosen: tuple[int, ...] = ()
+    separation: Separation | None = None
 
     @property
     def magnification(self) -> Triple:
@@ -85,8 +94,19 @@ class SourceImage:
         return _open_image(self.source, self.image).at(self.magnification)
 
     def open_labels(self) -> Volume:
-        """Open the ground truth at the training magnification."""
-        return open_volume(self.labels, kind="labels").at(self.magnification)
+        """Open the ground truth at the training magnification, with an id per object."""
+        return self._open_ids() if self.separation is None else self.separated_labels().as_volume()
+
+    def separated_labels(self) -> SeparatedLabels:
+        """Return the ground truth with objects told apart by `separation`, box by box."""
+        assert self.separation is not None
+        boxes = [self.aligned(box) for box in self.boxes]
+        return SeparatedLabels(
+            self._open_ids(), boxes, self.separation, self.voxel_size, self.source.background_id
+        )
+
+    def _open_ids(self) -> Volume:
+        return open_volume(self.labels, kind="labels", onto=self.place).at(self.magnification)
 
 
 @dataclass(frozen=True)
@@ -145,8 +165,12 @@ def _one_image_per_box(source: Source, count: int) -> None:
 
 
 def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -> SourceImage:
-    truth = open_volume(labels, kind="labels")
     guess = _open_image(source, image)
+    truth = open_volume(labels, kind="labels", onto=guess.place)
+    if guess.finest_voxel_size is None and truth.cut_from is not None:
+        # An annotation says how large a voxel of its dataset is, where a copy of the image in another format does not.
+        source = source.model_copy(update={"voxel_size": truth.finest_voxel_size})
+        guess = _open_image(source, image)
     raw = settle_axes(
         guess,
         lambda volume: volume.shape == truth.shape,
@@ -163,6 +187,8 @@ def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -
     if raw.shape != truth.shape:
         raise explain_shape_mismatch(raw, truth)
     check_not_swapped(raw, truth)
+    if not source.boxes:
+        source = source.model_copy(update={"boxes": annotated_boxes(labels, truth.place)})
     return SourceImage(
         source=source,
         image=image,
@@ -176,6 +202,7 @@ def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -
         labels_magnifications=truth.magnifications,
         axes_guessed=raw.axes_guessed,
         boxes=_used_boxes(config, source) if source.boxes else (_whole(raw, source),),
+        place=raw.place,
         chosen=() if get_task(config.task).instances else config.classes,
     )
 

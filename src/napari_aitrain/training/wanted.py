@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..annotation.boxes import Box
@@ -12,6 +12,7 @@ from .config import TrainConfig
 from .cropset import Crop
 from .labelled import scan_labels
 from .plan import PlannedCrop
+from .separation import Separation
 from .sources import SourceImage, open_sources
 
 BoxKey = tuple[str, Triple, Region]
@@ -62,8 +63,8 @@ class Wanted:
         return PlannedCrop(self.image, region, "train", self.box.label, self.box.status, sparse, found)
 
 
-def wanted_boxes(config: TrainConfig) -> list[Wanted]:
-    """Return the boxes for training of a config.
+def wanted_boxes(config: TrainConfig, separation: Separation | None = None) -> list[Wanted]:
+    """Return the boxes for training of a config, with objects told apart as when the training was planned.
 
     Raises
     ------
@@ -73,7 +74,8 @@ def wanted_boxes(config: TrainConfig) -> list[Wanted]:
     opened = open_sources(config)
     if opened.problems:
         raise opened.problems[0]
-    all_ = [Wanted(image, box, image.aligned(box)) for image in opened.images for box in image.boxes]
+    images = [replace(image, separation=separation) for image in opened.images]
+    all_ = [Wanted(image, box, image.aligned(box)) for image in images for box in image.boxes]
     return [one for one in all_ if one.box.role == "train" and not one.region.empty]
 
 
