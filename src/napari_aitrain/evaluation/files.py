@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,8 +18,9 @@ from .calibration import calibration_bins, expected_calibration_error
 from .compare import Comparison, compare_instances, compare_semantic, guess_dims, guess_task
 from .curve import ThresholdCurve, curve_from_scores
 from .metrics import check_shapes
+from .neurons import AgreementCurve, NeuronTables, mean_metrics, neurons_of
 
-Chosen = Literal["auto", "instances", "semantic"]
+Chosen = Literal["auto", "instances", "semantic", "neurons"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Evaluation:
 
     Parameters
     ----------
-    task : {'instances', 'semantic'}
+    task : {'instances', 'semantic', 'neurons'}
         What the labels were taken for.
     how : str
         Why, as a sentence.
@@ -47,6 +48,8 @@ class Evaluation:
         Metrics per image, by name.
     scored : Scored, optional
         Where every prediction had a table of scores beside it.
+    agreement : AgreementCurve, optional
+        Of neurons, over the threshold.
     """
 
     task: str
@@ -54,11 +57,14 @@ class Evaluation:
     metrics: dict[str, float]
     images: dict[str, dict[str, float]] = field(default_factory=dict)
     scored: Scored | None = None
+    agreement: AgreementCurve | None = None
 
     @property
     def mean(self) -> dict[str, float]:
         """The mean over images of each metric that all of them have."""
         rows = list(self.images.values())
+        if not rows:
+            return {}
         return {key: float(np.mean([row[key] for row in rows])) for key in self.metrics if all(key in r for r in rows)}
 
     @property
@@ -78,6 +84,8 @@ class Evaluation:
                 {"score": s, "correct": c, "objects": n}
                 for s, c, n in calibration_bins(self.scored.scores, self.scored.correct)
             ]
+        if self.agreement is not None:
+            data["agreement_curve"] = self.agreement.as_dict()
         return {**data, "mean": self.mean, "images": self.images}
 
 
@@ -90,8 +98,8 @@ def evaluate_files(
     ----------
     prediction, truth : path
         Both files or both folders; files of folders are paired by name. Arrays are held in memory.
-    task : {'auto', 'instances', 'semantic'}
-        What the labels are; ``'auto'`` guesses, and ``how`` of the result says why.
+    task : {'auto', 'instances', 'semantic', 'neurons'}
+        What the labels are; ``'auto'`` guesses between objects and classes, and ``how`` of the result says why.
     sparse : bool
         Whether 0 in the truth means unlabelled.
 
@@ -100,7 +108,8 @@ def evaluate_files(
     Evaluation
         Instances: see `instance_metrics`. Classes: see `semantic_metrics`, and as well the metrics of instances of
         the connected pieces of each class but the background. A table ``PREDICTION.scores.csv`` gives the threshold
-        curve and the calibration.
+        curve and the calibration. Neurons: see `tasks.voi.Agreement.metrics`, as means over images, or over all
+        slices where slices were segmented one by one.
 
     Raises
     ------
@@ -113,6 +122,8 @@ def evaluate_files(
     arrays = {name: _read(p, t, name, sparse) for name, (p, t) in pairs.items()}
     how = "Taken for " + task + ", as asked."
     chosen: str = task
+    if task == "neurons":
+        return _neurons(arrays)
     if task == "auto":
         chosen, how = guess_task([truth for _, truth, _ in arrays.values()])
     if chosen == "semantic":
@@ -123,6 +134,17 @@ def evaluate_files(
     each = {name: compare_instances(p, t, k, dims) for name, (p, t, k) in arrays.items()}
     scored = _scored([path for path, _ in pairs.values()], list(arrays.values()), dims)
     return _pooled(chosen, f"{how} {why}".strip(), each, scored)
+
+
+def _neurons(arrays: Mapping[str, tuple[LabelArray, LabelArray, BoolArray]]) -> Evaluation:
+    dims, how = guess_dims([p for p, _, _ in arrays.values()])
+    tables = {}
+    for name, (prediction, truth, known) in arrays.items():
+        true, why = neurons_of(truth, dims)
+        tables[name] = NeuronTables.count(prediction, true, known & (true >= 0), dims)
+        how = how if why in how else f"{how} {why}".strip()
+    images = {name: mean_metrics([table], None) for name, table in tables.items()}
+    return Evaluation("neurons", how, mean_metrics(list(tables.values()), None), images)
 
 
 def _pooled(task: str, how: str, each: dict[str, Comparison], scored: Scored | None) -> Evaluation:
@@ -136,17 +158,15 @@ def _pairs(prediction: Path, truth: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _read(prediction: Path, truth: Path, name: str, sparse: bool) -> tuple[LabelArray, LabelArray, BoolArray]:
-    found, true = (_read_labels(path) for path in (prediction, truth))
+    volume = open_volume(prediction, kind="labels")
+    found = read_labels(volume, volume.region)
+    volume = open_volume(truth, kind="labels", onto=volume.place)
+    true = read_labels(volume, volume.region)
     check_shapes(found, true, name)
     known = true > 0 if sparse else np.ones(true.shape, bool)
     if not known.any():
         raise GroundTruthError(f"{truth} is unlabelled everywhere", "some labelled voxels", "label something first")
     return found, true, known
-
-
-def _read_labels(path: Path) -> LabelArray:
-    volume = open_volume(path, kind="labels")
-    return read_labels(volume, volume.region)
 
 
 def scores_path(prediction: Path) -> Path:

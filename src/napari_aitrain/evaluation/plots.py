@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .curve import ThresholdCurve
+from .neurons import AgreementCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,20 @@ def curve_svg(curve: ThresholdCurve) -> str:
         axes.plot(curve.thresholds, values, label=name, linewidth=2 if name == "F1" else 1.2)
     axes.axvline(curve.best, color="0.4", linestyle=":", label=f"best: {curve.best:.2f}")
     axes.legend(fontsize=8, loc="lower left")
+    return _svg(figure)
+
+
+def agreement_svg(curve: AgreementCurve) -> str:
+    """Return variation of information and adapted Rand error over the threshold; locked and best one are marked."""
+    figure, axes = _unit_axes("threshold", "bits; adapted Rand error")
+    for name, words in (("voi_split", "split"), ("voi_merge", "merge"), ("voi", "both"), ("arand", "adapted Rand")):
+        values = [row[name] for row in curve.rows]
+        axes.plot(curve.thresholds, values, label=words, linewidth=2 if name == "voi" else 1.2)
+    best = min(row["voi"] for row in curve.rows)
+    axes.set_ylim(0, max(1.0, 3 * best))
+    axes.axvline(curve.locked, color="0.4", linestyle="-", linewidth=1, label=f"locked: {curve.locked:.2f}")
+    axes.axvline(curve.best, color="0.4", linestyle=":", label=f"best: {curve.best:.2f}")
+    axes.legend(fontsize=8, loc="upper center")
     return _svg(figure)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ..volumes import atomic_write_text
 from .calibration import calibration_bins
 from .files import Evaluation
-from .plots import calibration_svg, curve_svg
+from .plots import agreement_svg, calibration_svg, curve_svg
 
 WORDS = {
     "ap50": ("Average precision at IoU 0.5", "objects found well enough, of all found or missed"),
@@ -28,6 +28,16 @@ WORDS = {
     "arand": ("Adapted Rand error", "0 is best; wrong splits and merges of voxels"),
     "voi_split": ("Variation of information, split", "0 is best; objects cut apart"),
     "voi_merge": ("Variation of information, merge", "0 is best; objects stuck together"),
+    "voi": ("Variation of information", "0 is best; bits, both together"),
+    "v_rand": ("V_rand", "1 is best; foreground-restricted, as in ISBI 2012"),
+    "v_info": ("V_info", "1 is best; foreground-restricted, as in ISBI 2012"),
+    "best_threshold": ("Best threshold", "of the least variation of information"),
+    "best_voi": ("Variation of information at its best threshold", "0 is best"),
+    "best_arand": ("Adapted Rand error at its best threshold", "0 is best"),
+    "best_v_rand": ("V_rand at its best threshold", "1 is best"),
+    "best_v_info": ("V_info at its best threshold", "1 is best"),
+    "edge_accuracy": ("Right affinities", "share of pairs of voxels, near and far"),
+    "edge_balanced": ("Right affinities, balanced", "mean over pairs within and across objects"),
     "ece": ("Expected calibration error", "0 is best; by how much scores miss the truth"),
     "n_truth": ("Objects in the truth", ""),
     "n_prediction": ("Objects predicted", ""),
@@ -114,6 +124,7 @@ def _html(
         facts=facts,
         curve=Markup(curve_svg(curve)) if curve else "",
         best=curve.best if curve else 0.0,
+        agreement=Markup(agreement_svg(evaluation.agreement)) if evaluation and evaluation.agreement else "",
         calibration=Markup(calibration_svg(bins)) if bins else "",
         pictures=[(caption, base64.b64encode(file.read_bytes()).decode()) for caption, file in pictures],
     )

@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ..geometry import Triple
-from .fragments import Affinities, find_fragments
+from .fragments import Affinities, as_bytes, find_fragments
 from .matching import IntArray
 from .merge_tree import MergeTree
-from .protocol import LabelArray, Objects, VoxelSize
+from .protocol import BoolArray, LabelArray, Objects, Task, VoxelSize
+from .region_graph import ByteArray, Float64Array, RegionGraph, region_graph
 
-Float64Array = npt.NDArray[np.float64]
+FAR_WEIGHT = 1.0
+"""How much an affinity to a far voxel counts, that to the next one being 1."""
 
 
-@dataclass(frozen=True)
-class RegionGraph:
-    """Which fragments touch, and how sure the network is that they belong together.
+class AgglomeratingTask(Task, Protocol):
+    """A task that `agglomerates`: what a stored prediction asks of it to find fragments block by block."""
 
-    Parameters
-    ----------
-    pairs : ndarray of int64, shape (e, 2)
-        Ids, the lower first; sorted, none twice.
-    total : ndarray of float64, shape (e,)
-        Sum of the affinities, 0 … 1 each, between the two.
-    count : ndarray of float64, shape (e,)
-        How many there are.
-    """
+    @property
+    def offsets(self) -> tuple[Triple, ...]:
+        """Neighbours that the maps are affinities to, z, y, x."""
+        ...
 
-    pairs: IntArray
-    total: Float64Array
-    count: Float64Array
+    def fragments(self, maps: ByteArray, voxel_size: VoxelSize | None, dims: int) -> LabelArray:
+        """Return fragments as ids ``1 … n`` from maps as bytes, shape (heads, z, y, x)."""
+        ...
 
 
 def decode_affinities(
@@ -64,77 +59,102 @@ def decode_affinities(
     Objects
         ``labels`` are fragments, ``merges`` joins them.
     """
-    labels = find_fragments(affinities, offsets, voxel_size, dims, background)
+    maps = as_bytes(affinities)
+    labels = find_fragments(maps, offsets, voxel_size, dims, background)
     sizes = np.bincount(labels.ravel(), minlength=1).astype(np.int64)
-    graph = region_graph(labels, affinities, offsets)
-    tree = agglomerate(graph, sizes)
+    tree = agglomerate(contacts(labels, maps, offsets, dims), sizes)
     scores = np.ones(len(sizes), np.float32)
     scores[0] = 0
     flat = dims == 2 or labels.shape[0] == 1
     return Objects(labels, scores, np.zeros((len(sizes), 0), np.float32), extra={"dims": 2 if flat else 3}, merges=tree)
 
 
-def region_graph(labels: LabelArray, affinities: Affinities, offsets: Sequence[Triple]) -> RegionGraph:
-    """Sum the affinities between fragments over all offsets."""
-    width = int(labels.max(initial=0)) + 1
-    keys, values = [np.zeros(0, np.int64)], [np.zeros(0)]
-    for channel, offset in enumerate(offsets):
-        step = [abs(o) for o in offset]
-        here = tuple(slice(s, None) for s in step)
-        before = tuple(slice(None, n - s if s < n else 0) for n, s in zip(labels.shape, step, strict=True))
-        one, other = labels[here], labels[before]
-        apart = (one != other) & (one > 0) & (other > 0)
-        a, b = one[apart].astype(np.int64), other[apart].astype(np.int64)
-        keys.append(np.minimum(a, b) * width + np.maximum(a, b))
-        values.append(affinities[channel][here][apart].astype(np.float64))
-    ids, position = np.unique(np.concatenate(keys), return_inverse=True)
-    scale = 255 if affinities.dtype == np.uint8 else 1
-    total = np.bincount(position, np.concatenate(values), len(ids)) / scale
-    count = np.bincount(position, minlength=len(ids)).astype(np.float64)
-    return RegionGraph(np.stack(np.divmod(ids, width), axis=1), total, count)
+def contacts(
+    labels: LabelArray, maps: ByteArray, offsets: Sequence[Triple], dims: int, before: Triple = (0, 0, 0)
+) -> RegionGraph:
+    """Return `region_graph`, with ``dims == 2`` of affinities within slices alone."""
+    used = [k for k, offset in enumerate(offsets) if dims == 3 or offset[0] == 0]
+    return region_graph(labels, maps if len(used) == len(offsets) else maps[used], [offsets[k] for k in used], before)
 
 
-def agglomerate(graph: RegionGraph, sizes: IntArray) -> MergeTree:
+def agglomerate(graph: RegionGraph, sizes: IntArray, far_weight: float = FAR_WEIGHT) -> MergeTree:
     """Join fragments by the mean affinity between clusters, the highest first.
+
+    Parameters
+    ----------
+    graph : RegionGraph
+        Of fragments.
+    sizes : ndarray of int64, shape (n + 1,)
+        Voxels per fragment.
+    far_weight : float
+        How much a far affinity counts in the mean.
 
     Notes
     -----
-    Pairs of clusters that are each other's best partner are joined all at once, round by round. A mean of sums lies
-    between the two it is made from, so no later merge can beat one of these: the tree is that of joining one best pair
-    after the other (reciprocal nearest neighbours; Sumengen et al. 2021, arXiv 2105.11653).
+    Pairs of clusters that are each other's best partner are joined all at once, round by round. The mean over a
+    merged contact lies between those of the two it is made from, so no later merge can beat one of these, and the tree
+    is that of joining one best pair after the other (reciprocal nearest neighbours; Sumengen et al. 2021,
+    arXiv 2105.11653). This takes tens of passes over arrays instead of a heap.
     """
     first, second = graph.pairs[:, 0].copy(), graph.pairs[:, 1].copy()
-    total, count = graph.total.copy(), graph.count.copy()
-    strongest = np.arange(len(first))
-    number = len(sizes)
-    made_pairs, made_scores = [], []
+    total, count = (graph.near + far_weight * graph.far).T.copy()
+    # The contact that stands for a merge is the strongest of those between the two clusters.
+    by_strength = np.argsort(total / np.maximum(count, 1e-9), kind="stable")
+    strength = np.empty(len(first), np.int64)
+    strength[by_strength] = np.arange(len(first))
+    owner = np.arange(len(sizes))
+    pairs, scores = [np.zeros((0, 2), np.int64)], [np.zeros(0)]
     while len(first):
         score = total / count
-        # Ties are broken by the lowest pair of ids, the same for both ends.
-        place = np.empty(len(first), np.int64)
-        order = np.lexsort((second, first, -score))
-        place[order] = np.arange(len(order))
-        best = np.full(number, len(first), np.int64)
-        np.minimum.at(best, first, place)
-        np.minimum.at(best, second, place)
-        chosen = order[np.unique(best[best < len(first)])]
-        chosen = chosen[(best[first[chosen]] == place[chosen]) & (best[second[chosen]] == place[chosen])]
-        made_pairs.append(graph.pairs[strongest[chosen]])
-        made_scores.append(score[chosen])
-        owner = np.arange(number)
+        chosen = _best_pairs(first, second, score, len(sizes))
+        pairs.append(graph.pairs[by_strength[strength[chosen]]])
+        scores.append(score[chosen])
         owner[second[chosen]] = first[chosen]
-        first, second = owner[first], owner[second]
-        low, high = np.minimum(first, second), np.maximum(first, second)
-        kept = low != high
-        key, position = np.unique(low[kept] * number + high[kept], return_inverse=True)
-        stronger = np.full(len(key), -1, np.int64)
-        by_strength = np.argsort((graph.total / graph.count)[strongest[kept]], kind="stable")
-        stronger[position[by_strength]] = strongest[kept][by_strength]
-        total = np.bincount(position, total[kept], len(key))
-        count = np.bincount(position, count[kept], len(key))
-        first, second, strongest = key // number, key % number, stronger
-    if not made_pairs:
-        return MergeTree(sizes, np.zeros((0, 2), np.int32), np.zeros(0, np.float32))
-    pairs, scores = np.concatenate(made_pairs), np.concatenate(made_scores).astype(np.float32)
-    order = np.argsort(-scores, kind="stable")
-    return MergeTree(sizes, pairs[order].astype(np.int32), np.clip(scores[order], 0, 1))
+        touched = np.zeros(len(sizes), bool)
+        touched[first[chosen]] = touched[second[chosen]] = True
+        first, second, total, count, strength = _contract(first, second, total, count, strength, owner, touched)
+    all_scores = np.clip(np.concatenate(scores), 0, 1).astype(np.float32)
+    order = np.argsort(-all_scores, kind="stable")
+    return MergeTree(sizes, np.concatenate(pairs)[order].astype(np.int32), all_scores[order])
+
+
+def _best_pairs(first: IntArray, second: IntArray, score: Float64Array, number: int) -> IntArray:
+    """Return the edges that are the best of both their ends; of equally good ones those that come first."""
+    best = np.full(number, -1.0)
+    np.maximum.at(best, first, score)
+    np.maximum.at(best, second, score)
+    mutual = np.flatnonzero((score == best[first]) & (score == best[second]))
+    earliest = np.full(number, len(first))
+    np.minimum.at(earliest, first[mutual], mutual)
+    np.minimum.at(earliest, second[mutual], mutual)
+    found: IntArray = mutual[(earliest[first[mutual]] == mutual) & (earliest[second[mutual]] == mutual)]
+    return found
+
+
+def _contract(
+    first: IntArray,
+    second: IntArray,
+    total: Float64Array,
+    count: Float64Array,
+    strength: IntArray,
+    owner: IntArray,
+    touched: BoolArray,
+) -> tuple[IntArray, IntArray, Float64Array, Float64Array, IntArray]:
+    """Return the edges after clusters were joined; only edges of these can become parallel or vanish."""
+    changed = touched[first] | touched[second]
+    one, other = owner[first[changed]], owner[second[changed]]
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    between = low != high
+    keys, place = np.unique(low[between] * len(owner) + high[between], return_inverse=True)
+    strongest = np.zeros(len(keys), np.int64)
+    np.maximum.at(strongest, place, strength[changed][between])
+    new = (
+        keys // len(owner),
+        keys % len(owner),
+        np.bincount(place, total[changed][between], len(keys)),
+        np.bincount(place, count[changed][between], len(keys)),
+        strongest,
+    )
+    old = (first, second, total, count, strength)
+    a, b, c, d, e = (np.concatenate([o[~changed], n]) for o, n in zip(old, new, strict=True))
+    return a, b, c, d, e

@@ -130,6 +130,20 @@ class MergeTree:
             table[order] = np.repeat(names, np.diff(starts, append=len(order)))
         return table
 
+    def weakest(self, threshold: float) -> FloatArray:
+        """Return the score of the least sure merge within each segment at a threshold, shape (n + 1,), by segment.
+
+        It is 1 for a single fragment, and 0 where no segment has that id.
+        """
+        scores = np.zeros(len(self.sizes), np.float32)
+        order, before = self._row
+        if len(order):
+            cut = before < np.float32(threshold)
+            cut[0] = True
+            starts = np.flatnonzero(cut)
+            scores[self.segments(threshold)[order[starts]]] = np.minimum.reduceat(np.where(cut, 1, before), starts)
+        return scores
+
     def histogram(self, bins: int = 50) -> tuple[IntArray, npt.NDArray[np.float64]]:
         """Return how many merges have each score, and the ``bins + 1`` edges of the bins from 0 to 1."""
         counts, edges = np.histogram(self.scores, bins, (0, 1))
