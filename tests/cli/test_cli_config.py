@@ -18,6 +18,7 @@ from napari_aitrain.cli.options import (
     training_options,
 )
 from napari_aitrain.errors import BoxError, ConfigError
+from napari_aitrain.jobs.predict_config import parse_predict_config
 from napari_aitrain.training.config import TrainConfig
 
 NO_SOURCE = source_options(None, None, None, None, None)
@@ -70,6 +71,23 @@ def test_options_hold_for_every_source() -> None:
     assert (config.task, config.dims, config.seed, config.name) == ("semantic", "2", 3, "named")
     assert (config.steps, config.minutes, config.augmentation) == (7, None, "light")
     assert config.task_settings == {"weight": 2}
+
+
+def test_settings_of_the_task_join_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(
+        "task: em-instances\ntask_settings: {split: 0.7, max_distance: 5}\nsources: [{image: a.tif, labels: b.tif}]\n"
+    )
+    config = config_of(tmp_path / "job.yaml", of_task={"max_distance": 800.0})
+    assert config.task_settings == {"split": 0.7, "max_distance": 800.0}
+    assert config_of(tmp_path / "job.yaml", of_task={"max_distance": None}).task_settings["max_distance"] == 5
+
+
+@pytest.mark.parametrize("size", [(0, 4, 4), (50, -4, 4)])
+def test_a_voxel_size_of_zero_is_refused(size: Any) -> None:
+    with pytest.raises(ConfigError, match="voxel size"):
+        three_numbers(",".join(map(str, size)))
+    with pytest.raises(ConfigError, match="voxel_size"):
+        parse_predict_config({"model": "m", "image": "i.tif", "voxel_size": size})
 
 
 def test_options_go_before_the_file_and_the_file_before_defaults(tmp_path: Path) -> None:

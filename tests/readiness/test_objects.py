@@ -11,8 +11,8 @@ from scipy.spatial.distance import cdist
 
 from napari_aitrain.tasks import make_task
 from napari_aitrain.training.crops import freeze_crops
-from napari_aitrain.training.plan import plan_crops
 from napari_aitrain.training.object_rules import separation_of
+from napari_aitrain.training.plan import plan_crops
 from napari_aitrain.training.readiness import check
 from napari_aitrain.training.separation import Separation, separate
 from napari_aitrain.training.wanted import wanted_boxes
@@ -58,9 +58,7 @@ def test_a_single_object_stays_one(files):
 
 
 def test_a_box_of_background_only_is_told(files):
-    config = files.config(
-        files.source((96, 96), np.zeros((96, 96), np.uint8), voxel_size=VOXEL), task="em-instances"
-    )
+    config = files.config(files.source((96, 96), np.zeros((96, 96), np.uint8), voxel_size=VOXEL), task="em-instances")
     assert "no-labels" in codes(check(config))
 
 
@@ -121,7 +119,10 @@ def test_the_background_id_stays(files):
 
 @settings(deadline=None, max_examples=20)
 @given(
-    seed=st.integers(0, 10**6), most=st.floats(15, 300), share=st.floats(0.01, 0.2), flat=st.booleans(),
+    seed=st.integers(0, 10**6),
+    most=st.floats(15, 300),
+    share=st.floats(0.01, 0.2),
+    flat=st.booleans(),
     first=st.integers(1, 2**31 - 2000),
 )
 def test_pieces_of_one_id_are_never_farther_apart(seed, most, share, flat, first):

@@ -27,6 +27,10 @@ def predict(
     channels: options.Channels = None,
     axes: options.Axes = None,
     voxel_size: options.Voxel = None,
+    resample: Annotated[
+        bool,
+        typer.Option("--resample", help="Bring the image to the voxel size of the training; labels fit the image."),
+    ] = False,
     device: options.Device = None,
     as_json: options.Json = False,
 ) -> None:
@@ -55,6 +59,7 @@ def predict(
                 channels=options.names_or_numbers(channels),
                 axes=axes,
                 voxel_size=None if size is None else (size[0], size[1], size[2]),
+                resample=resample,
                 progress=watch.progress,
                 cancelled=watch.cancelled,
             )

@@ -12,6 +12,7 @@ from ..errors import ConfigError
 from ..geometry import Region
 
 KIND: Literal["prediction"] = "prediction"
+Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _SEE = "see the page on the job folder for an example"
 
 
@@ -30,9 +31,12 @@ class PredictConfig(BaseModel):
     ] = None
     axes: Annotated[str | None, Field(description="Order of the image's axes, to correct a guess.")] = None
     voxel_size: Annotated[
-        tuple[float, float, float] | None,
+        tuple[Length, Length, Length] | None,
         Field(description="Voxel size in nm in z, y, x order, where the file does not say it."),
     ] = None
+    resample: Annotated[
+        bool, Field(description="Bring the image to the voxel size of the training; `out` fits the image.")
+    ] = False
     at: Annotated[dict[str, int], Field(description="Index to take of other axes, such as t: 0.")] = {}
     region: Annotated[
         Region | None, Field(description="Start and stop in z, y, x order, in voxels of the image; none is all of it.")

@@ -1,4 +1,4 @@
-"""Objects in the ground truth of a training set: told apart where ids do not do it, and held against the max distance."""
+"""Objects in the ground truth: told apart where ids do not do it, and held against the max distance."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ def _look(crop: PlannedCrop, how: Separation) -> tuple[PlannedCrop, list[Shared]
     separated = image.separated_labels()
     labelled = scan_labels(separated.as_volume(), crop.region, crop.sparse, background)
     # How ids go on from slice to slice is a matter of those in the file.
-    labelled = replace(
-        labelled, continued=before.continued, foreground=before.foreground, followed=before.followed
-    )
+    labelled = replace(labelled, continued=before.continued, foreground=before.foreground, followed=before.followed)
     objects = separated.whole(crop.region)
     size = image.voxel_size
     if background is not None:

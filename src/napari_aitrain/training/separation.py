@@ -157,7 +157,7 @@ def _boxes(labels: Labels) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]
 
 
 def _groups(pieces: Labels, spacing: Sequence[float], most: float) -> npt.NDArray[np.int64]:
-    """Return a number from 0 per piece, entry 0 meaning nothing: any two pieces of one number are at most `most` apart."""
+    """Return a group from 0 for each piece: any two pieces of one are at most `most` apart. Entry 0 means nothing."""
     count = int(pieces.max(initial=0))
     if count < 2:
         return np.zeros(count + 1, np.int64)

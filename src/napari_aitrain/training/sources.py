@@ -101,9 +101,7 @@ class SourceImage:
         """Return the ground truth with objects told apart by `separation`, box by box."""
         assert self.separation is not None
         boxes = [self.aligned(box) for box in self.boxes]
-        return SeparatedLabels(
-            self._open_ids(), boxes, self.separation, self.voxel_size, self.source.background_id
-        )
+        return SeparatedLabels(self._open_ids(), boxes, self.separation, self.voxel_size, self.source.background_id)
 
     def _open_ids(self) -> Volume:
         return open_volume(self.labels, kind="labels", onto=self.place).at(self.magnification)

@@ -25,7 +25,8 @@ def resampled_shape(shape: Triple, factors: Sequence[float]) -> Triple:
 def nearest_voxels(start: int, stop: int, factor: float, extent: int) -> npt.NDArray[np.int64]:
     """Return, for voxels `start` to `stop` of an axis, the voxels `factor` times as long that their middles lie in."""
     middles = (np.arange(start, stop) + 0.5) / factor
-    return np.clip(np.floor(middles), 0, extent - 1).astype(np.int64)
+    nearest: npt.NDArray[np.int64] = np.clip(np.floor(middles), 0, extent - 1).astype(np.int64)
+    return nearest
 
 
 def inside_resampled(region: Region, factors: Sequence[float]) -> Region:
