@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
@@ -21,8 +23,8 @@ LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 class Mouse:
     """A mouse over the canvas, at points of the displayed axes in world units; every event is Qt's own."""
 
-    def __init__(self, viewer):
-        self.viewer = viewer
+    def __init__(self, viewer, wait_for):
+        self.wait_for = wait_for
         self.canvas = viewer.window._qt_window._qt_viewer.canvas
 
     def at(self, point):
@@ -33,6 +35,8 @@ class Mouse:
         QTest.mousePress(self.canvas.native, LEFT, NONE, self.at(point))
 
     def move(self, point, held=True):
+        # vispy drops moves that follow each other within 10 ms.
+        self.wait_for(lambda: perf_counter() - self.canvas.native._last_time > 0.01)
         place, buttons = self.at(point), LEFT if held else Qt.MouseButton.NoButton
         where, globally = QPointF(place), QPointF(self.canvas.native.mapToGlobal(place))
         event = QMouseEvent(QEvent.Type.MouseMove, where, globally, buttons, buttons, NONE)
@@ -49,14 +53,15 @@ class Mouse:
         self.move(last)
         self.release(last)
 
-    def cursor_at(self, point):
+    def hover(self, point, shape):
+        """Wait for a cursor: napari looks at moves every few milliseconds."""
         self.move(point, held=False)
-        return self.canvas.native.cursor().shape()
+        self.wait_for(lambda: self.canvas.native.cursor().shape() == shape, what=f"{shape} at {point}")
 
 
 @pytest.fixture
-def mouse(viewer):
-    return Mouse(viewer)
+def mouse(viewer, wait_for):
+    return Mouse(viewer, wait_for)
 
 
 @pytest.fixture
@@ -107,11 +112,11 @@ def test_a_face_a_corner_and_the_whole_box_are_dragged_in_each_view(viewer, sess
     low, high = faces(session, box, order)
     middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
     by = [5 * scale[axis] for axis in (rows, columns)]
-    assert mouse.cursor_at([middle[0], high[1]]) == Qt.CursorShape.SizeHorCursor
-    assert mouse.cursor_at([low[0], middle[1]]) == Qt.CursorShape.SizeVerCursor
-    assert mouse.cursor_at(high) == Qt.CursorShape.SizeFDiagCursor
-    assert mouse.cursor_at([low[0], high[1]]) == Qt.CursorShape.SizeBDiagCursor
-    assert mouse.cursor_at(middle) == Qt.CursorShape.SizeAllCursor
+    mouse.hover([middle[0], high[1]], Qt.CursorShape.SizeHorCursor)
+    mouse.hover([low[0], middle[1]], Qt.CursorShape.SizeVerCursor)
+    mouse.hover(high, Qt.CursorShape.SizeFDiagCursor)
+    mouse.hover([low[0], high[1]], Qt.CursorShape.SizeBDiagCursor)
+    mouse.hover(middle, Qt.CursorShape.SizeAllCursor)
 
     mouse.drag([middle[0], high[1]], [middle[0] + by[0], high[1] + by[1]])
     start, stop = [16, 30, 40], [46, 80, 90]
@@ -126,9 +131,9 @@ def test_a_face_a_corner_and_the_whole_box_are_dragged_in_each_view(viewer, sess
     moved = [a + b for a, b in zip(middle, by, strict=True)]
     mouse.press(middle)
     mouse.move(moved)
+    wait_for(lambda: dock.box_view._numbers[0][2 - rows].value() == start[rows] + 5, what="the live numbers")
     (outline,) = session.scene.outlines
     assert outline.name.endswith("voxels")
-    assert dock.box_view._numbers[0][2 - rows].value() == start[rows] + 5
     assert region(session, frame, box) == Region(start, stop)
     mouse.release(moved)
     for axis in (rows, columns):
@@ -154,7 +159,7 @@ def test_escape_gives_up_a_drag_then_the_tool(viewer, session, dock, mouse, wait
     camera = camera_of(viewer).center
     mouse.press((50, 60))
     mouse.move((70, 70))
-    assert dock.box_view._numbers[0][0].value() == 50
+    wait_for(lambda: dock.box_view._numbers[0][0].value() == 50, what="the live numbers")
     QTest.keyClick(mouse.canvas.native, Qt.Key.Key_Escape)
     assert dock.box_view._numbers[0][0].value() == 40
     mouse.move((90, 90))

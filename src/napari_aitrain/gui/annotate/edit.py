@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 from ...annotation.world import WorldBox
 from ...errors import AitrainError
 from ...geometry import Region, triple
+from ..canvas_tool import alive, in_grid
 from ..frames import LayerFrame
 from ..notify import reported
 from .box_actions import BoxActions
@@ -19,7 +20,7 @@ from .box_geometry import Plane, plane_of
 from .box_grips import dragged, sides_at
 from .box_keys import action_of
 from .image_of import image_layer
-from .tool import BoxTool, in_grid
+from .tool import BoxTool
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -168,7 +169,7 @@ class BoxEditing(BoxTool):
 
     def _point(self, shape: Qt.CursorShape) -> None:
         # napari's own list of cursors has none for resizing.
-        if shape != self._shape:
+        if shape != self._shape and alive(self._canvas):
             self._shape = shape
             self._canvas.setCursor(shape)
 
@@ -209,11 +210,13 @@ class BoxPicking:
             return
         first = tuple(event.pos)
         yield
+        furthest = 0.0
         while event.type == "mouse_move":
-            if math.dist(first, event.pos) > _STILL:
-                return
+            furthest = max(furthest, math.dist(first, event.pos))
             yield
-        if (box := self._at(event)) is not None:
+        # Of a quick drag there may have been no move between.
+        still = max(furthest, math.dist(first, event.pos)) <= _STILL
+        if still and (box := self._at(event)) is not None:
             self._session.boxes.select(box.id)
 
     def _at(self, event: Any) -> WorldBox | None:

@@ -1,14 +1,11 @@
-"""What the mouse tools for boxes share: the canvas is theirs until they are switched off, then it is as it was."""
+"""What the mouse tools for boxes share: a drag over the canvas is theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, Qt
-
-from ..notify import warn
+from ..canvas_tool import CanvasTool
 from .box_actions import BoxActions
 
 if TYPE_CHECKING:
@@ -18,21 +15,8 @@ _NO_3D = "Boxes are {} on a slice: switch the view to 2-D first (the cube at the
 _NO_GRID = "Boxes are {} on the layers as they lie over each other: leave the grid view first (at the bottom left)."
 
 
-class _Keys(QObject):
-    """Takes keys before the layer that is selected does, which may mean something else by them."""
-
-    def __init__(self, slot: Callable[[Any], bool]) -> None:
-        super().__init__()
-        self._slot = slot
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        return event.type() == QEvent.Type.KeyPress and self._slot(event)
-
-
-class BoxTool:
+class BoxTool(CanvasTool):
     """A tool that a drag over the canvas belongs to, while it is on.
-
-    It ends when a person takes up another tool of napari, or changes to 3-D.
 
     Parameters
     ----------
@@ -40,60 +24,15 @@ class BoxTool:
         Of the viewer.
     actions : BoxActions
         Makes and places boxes.
-
-    Signals
-    -------
-    active_changed : bool
-        When the tool is switched on or off.
     """
 
-    active_changed = Signal(bool)
     _done = "drawn"
-    _cursor = "standard"
 
     def __init__(self, session: Session, actions: BoxActions) -> None:
-        self._session, self._viewer, self._actions = session, session.viewer, actions
-        self._on = self._dragging = False
-        self._held: tuple[Any, str] | None = None
-        self._keys = _Keys(self.take_key)
-        self._canvas = session.viewer.window._qt_window._qt_viewer.canvas.native
-
-    @property
-    def active(self) -> bool:
-        """Whether the tool is on."""
-        return self._on
-
-    def start(self) -> None:
-        """Switch on; the layer's own tool rests meanwhile."""
-        if self._on:
-            return
-        if not self._can_start():
-            self.active_changed.emit(False)
-            return
-        self._on = True
-        self._hold(self._viewer.layers.selection.active)
-        self._viewer.mouse_drag_callbacks.insert(0, self._on_press)
-        self._canvas.installEventFilter(self._keys)
-        self._viewer.layers.selection.events.active.connect(self._on_active)
-        for event in self._dims_events():
-            event.connect(self._on_view)
-        self._viewer.cursor.style = self._cursor
-        self.active_changed.emit(True)
-
-    def stop(self) -> None:
-        """Switch off; the tool that was in hand before is so again."""
-        if not self._on:
-            return
-        self._cancel()
-        self._on = False
-        self._viewer.mouse_drag_callbacks.remove(self._on_press)
-        self._canvas.removeEventFilter(self._keys)
-        self._viewer.layers.selection.events.active.disconnect(self._on_active)
-        for event in self._dims_events():
-            event.disconnect(self._on_view)
-        self._viewer.cursor.style = "standard"
-        self._give_back()
-        self.active_changed.emit(False)
+        super().__init__(session)
+        self._actions = actions
+        self._dragging = False
+        self._no_3d, self._no_grid = _NO_3D.format(self._done), _NO_GRID.format(self._done)
 
     def escape(self) -> None:
         """Give up the drag that is going on; without one, switch off."""
@@ -101,13 +40,6 @@ class BoxTool:
             self._cancel()
         else:
             self.stop()
-
-    def take_key(self, event: Any) -> bool:
-        """Take a key that was pressed on the canvas, and return whether it meant something."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.escape()
-            return True
-        return False
 
     def _begin(self, event: Any) -> bool:
         """Return whether a press begins a drag."""
@@ -120,15 +52,6 @@ class BoxTool:
     def _finish(self, event: Any) -> None:
         """Do it."""
         raise NotImplementedError
-
-    def _can_start(self) -> bool:
-        if self._viewer.dims.ndisplay == 3:
-            warn(_NO_3D.format(self._done))
-            return False
-        if in_grid(self._viewer):
-            warn(_NO_GRID.format(self._done))
-            return False
-        return True
 
     def _cancel(self) -> None:
         self._dragging = False
@@ -147,44 +70,3 @@ class BoxTool:
         if self._dragging:
             self._finish(event)
             self._cancel()
-
-    def _on_view(self, *_: object) -> None:
-        self._cancel()
-        if self._viewer.dims.ndisplay == 3:
-            self.stop()
-
-    def _hold(self, layer: Any) -> None:
-        if layer is not None:
-            self._held = (layer, str(layer.mode))
-            layer.mode = "pan_zoom"
-            layer.events.mode.connect(self._on_mode)
-
-    def _give_back(self) -> None:
-        if self._held is not None:
-            (layer, mode), self._held = self._held, None
-            layer.events.mode.disconnect(self._on_mode)
-            if layer in self._viewer.layers:
-                layer.mode = mode
-
-    def _on_mode(self, event: Any) -> None:
-        """End with the tool that a person took up in the place of this one."""
-        if self._held is not None and str(event.source.mode) != "pan_zoom":
-            self._held = (event.source, str(event.source.mode))
-            self.stop()
-
-    def _on_active(self, event: Any) -> None:
-        self._give_back()
-        if event.value is not None and str(event.value.mode) != "pan_zoom":
-            self.stop()
-            return
-        self._hold(event.value)
-        self._viewer.cursor.style = self._cursor
-
-    def _dims_events(self) -> list[Any]:
-        dims = self._viewer.dims.events
-        return [dims.ndisplay, dims.order, dims.ndim]
-
-
-def in_grid(viewer: Any) -> bool:
-    """Return whether each layer has a view of its own, which boxes are not drawn in."""
-    return bool((viewer.canvas if hasattr(viewer, "canvas") else viewer).grid.enabled)
