@@ -126,7 +126,8 @@ def edit_json(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
 
 def xml_box(tag: str, region: Region, name: str = "") -> str:
     (z, y, x), (depth, height, width) = region.start, region.shape
-    named = f'id="1" name="{name}" isVisible="true" color.r="0.1"' if name else ""
+    colour = 'color.r="0.1" color.g="0.5" color.b="0.2" color.a="1.0"'
+    named = f'id="1" name="{name}" isVisible="true" {colour}' if name else ""
     return (
         f'<{tag} {named} topLeftX="{x}" topLeftY="{y}" topLeftZ="{z}"'
         f' width="{width}" height="{height}" depth="{depth}" />'
@@ -139,7 +140,8 @@ def nml(
     scale: str = '<scale x="4.0" y="4.0" z="40.0" />',
 ) -> str:
     return (
-        '<things><meta name="writer" content="NmlWriter.scala" /><parameters><experiment name="brain" description="" />'
+        '<things><meta name="writer" content="NmlWriter.scala" /><parameters>'
+        '<experiment name="brain" organization="lab" description="" />'
         f"{scale}{''.join(boxes)}</parameters>"
         '<thing id="1" name="tree"><nodes><node id="1" x="1" y="2" z="3" /></nodes><edges /></thing>'
         f"{''.join(volumes)}</things>"

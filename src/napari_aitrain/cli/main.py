@@ -12,7 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import AitrainError, JobError, TrainingDivergedError
-from . import check, demo, evaluate, jobs, models, predict, train
+from . import check, demo, evaluate, export, jobs, models, predict, train
 from .output import Output
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
@@ -49,6 +49,7 @@ app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 

@@ -9,7 +9,8 @@ from ...annotation.boxes import Box, read_boxes
 from ...errors import BoxError
 from ...geometry import align_inwards
 from ..place import Place
-from .opening import find, read_annotation
+from .annotations import read_annotation
+from .named import find
 
 
 def boxes_for(path: Path, place: Callable[[], Place]) -> tuple[Box, ...]:

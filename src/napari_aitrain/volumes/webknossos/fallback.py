@@ -84,9 +84,9 @@ class _Over:
                 found = None
             found = found or _read(self._below, part)
             if found is not None:
-                inside, voxels = found
-                out[:, *inside.relative_to(region.start).slices] = voxels
-        return out[channels]
+                out[:, *found[0].relative_to(region.start).slices] = found[1]
+        voxels: npt.NDArray[Any] = out[channels]
+        return voxels
 
 
 def _read(level: Level, region: Region) -> tuple[Region, npt.NDArray[Any]] | None:

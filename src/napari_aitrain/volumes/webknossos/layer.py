@@ -127,7 +127,8 @@ class View:
         """Read by channels, and by slices with a start and a stop along z, y and x."""
         channels, *spans = key
         region = Region(triple([span.start for span in spans]), triple([span.stop for span in spans]))
-        return self._read(region.shift(self._place.origin))[channels]
+        voxels: npt.NDArray[Any] = self._read(region.shift(self._place.origin))[channels]
+        return voxels
 
     def _read(self, region: Region) -> npt.NDArray[Any]:
         wanted, stored = self._place.magnification, self._level.magnification

@@ -129,7 +129,8 @@ class WkwArray:
         side = self._header.cube
         for place in _grid(region, side):
             self._read_cube(place, region, out)
-        return out[channels]
+        found: npt.NDArray[Any] = out[channels]
+        return found
 
     def _read_cube(self, place: Triple, region: Region, out: npt.NDArray[Any]) -> None:
         header, side = self._header, self._header.block
@@ -199,7 +200,7 @@ class _Cube:
         data = self._files.get(self.name, _MAX_CUBE, start, stop - start)
         if header.compressed and data:
             try:
-                data = imagecodecs.lz4_decode(data, header=False, out=size)
+                data = bytes(imagecodecs.lz4_decode(data, header=False, out=size))
             except RuntimeError as error:
                 raise self._damaged(str(error)) from error
         if data is None or len(data) != size:
