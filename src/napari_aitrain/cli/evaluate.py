@@ -20,6 +20,16 @@ _WORDS = {
     "arand": "adapted Rand error (0 is best)",
     "voi_split": "variation of information, split (0 is best)",
     "voi_merge": "variation of information, merge (0 is best)",
+    "voi": "variation of information, both (0 is best)",
+    "v_rand": "V_rand, foreground-restricted (1 is best)",
+    "v_info": "V_info, foreground-restricted (1 is best)",
+    "best_threshold": "threshold of the least variation of information",
+    "best_voi": "variation of information at its best threshold",
+    "best_arand": "adapted Rand error at its best threshold",
+    "best_v_rand": "V_rand at its best threshold",
+    "best_v_info": "V_info at its best threshold",
+    "edge_accuracy": "right affinities",
+    "edge_balanced": "right affinities, mean over same and different",
     "ece": "expected calibration error of the scores (0 is best)",
     "n_truth": "objects in the ground truth",
     "n_prediction": "objects in the prediction",
@@ -27,10 +37,14 @@ _WORDS = {
 
 
 def evaluate(
-    prediction: Annotated[Path, typer.Argument(help="Labels that a model made: a file, or a folder of files.")],
+    prediction: Annotated[
+        Path,
+        typer.Argument(help="Labels that a model made: a file, a folder, or a stored prediction."),
+    ],
     truth: Annotated[Path, typer.Argument(help="Ground truth: a file, or a folder with files of the same names.")],
     task: Annotated[
-        Literal["auto", "instances", "semantic"], typer.Option(help="What the labels are; auto guesses, and says so.")
+        Literal["auto", "instances", "semantic", "neurons"],
+        typer.Option(help="What the labels are; auto guesses, and says so."),
     ] = "auto",
     sparse: Annotated[bool, typer.Option("--sparse", help="0 in the ground truth means unlabelled.")] = False,
     report: Annotated[
@@ -38,16 +52,24 @@ def evaluate(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Compare a prediction with ground truth: a file against a file, or a folder against a folder."""
+    """Compare a prediction with ground truth: a file against a file, or a folder against a folder.
+
+    Of neurons that predict has written, and that are kept beside the file, all thresholds are compared.
+    """
     from ..evaluation import evaluate_files
     from ..evaluation.report import write_report
+    from ..inference.judging import evaluate_stored, stored_neurons
     from ..volumes.atomic import refuse_existing
 
     output = Output(as_json)
     if report is not None:
         for ending in (".html", ".json", ".csv"):
             refuse_existing(report.with_suffix(ending))
-    found = evaluate_files(prediction, truth, task=task, sparse=sparse)
+    stored = stored_neurons(prediction) if task in ("auto", "neurons") else None
+    if stored is None:
+        found = evaluate_files(prediction, truth, task=task, sparse=sparse)
+    else:
+        found = evaluate_stored(stored, truth, sparse=sparse)
     figures = found.as_dict()
     if report is not None:
         write_report(found, report.with_suffix(".html"), facts={"prediction": str(prediction), "truth": str(truth)})

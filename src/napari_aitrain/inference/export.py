@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OutputExistsError
-from ..geometry import Triple, tiles
+from ..geometry import Region, Triple, tiles
 from ..volumes import LabelsWriter, atomic_write_text, check_output
 from ..volumes.atomic import beside, move_into_place, storage_errors
+from .on_image import output_shape, output_voxel_size, read_output
 from .store import StoredPrediction, check_threshold
 
 _BLOCK: Triple = (64, 512, 512)
@@ -54,15 +55,16 @@ def export(prediction: StoredPrediction, out: Path | str, threshold: float | Non
     prediction : StoredPrediction
         The network is not run again.
     out : path-like
-        ``.tif``, ``.tiff``, ``.zarr`` or ``.ome.zarr``.
+        ``.tif``, ``.tiff``, ``.zarr``, ``.ome.zarr`` or ``.webknossos``.
     threshold : float, optional
         0 … 1; the model's own if not given.
 
     Returns
     -------
     Path
-        The table: id, score, size, centroid, bounding box and class of each object, ids as in the labels. For classes
-        id, mean probability of the most probable class, and size.
+        The table: id, score, size, centroid, bounding box and class of each object, ids as in the labels; the score of
+        a segment is that of its least sure merge. For classes id, mean probability of the most probable class, and
+        size.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def export(prediction: StoredPrediction, out: Path | str, threshold: float | Non
     threshold = check_threshold(info.threshold if threshold is None else threshold)
     check_export(out, prediction)
     ours, table = out.exists(), scores_path(out)
-    target = beside(out).with_suffix(".zarr" if out.suffix.lower() == ".zarr" else ".tif") if ours else out
+    target = beside(out).with_suffix(out.suffix) if ours else out
     rows = _write_labels(prediction, target, threshold)
     if ours:
         _replace(target, out)
@@ -89,16 +91,18 @@ def _write_labels(prediction: StoredPrediction, out: Path, threshold: float) -> 
     info = prediction.info
     largest = len(prediction.objects) if info.instances else max(info.classes)
     size, total = np.zeros(largest + 1, np.int64), np.zeros(largest + 1)
-    with LabelsWriter(out, info.shape, voxel_size=info.voxel_size, max_id=largest) as writer:
-        for tile in tiles(prediction.region, _BLOCK):
-            labels = prediction.labels(tile.core, threshold)
+    shape = output_shape(info)
+    with LabelsWriter(out, shape, voxel_size=output_voxel_size(info), max_id=largest, place=info.place) as writer:
+        for tile in tiles(Region.from_shape(shape), _BLOCK):
+            labels = read_output(info, lambda region: prediction.labels(region, threshold), tile.core)
             writer.write(tile.core, labels)
             if not info.instances:
                 flat = labels.ravel()
                 size += np.bincount(flat, minlength=largest + 1)
-                total += np.bincount(flat, prediction.maps(tile.core).max(axis=0).ravel(), largest + 1)
+                sure = read_output(info, prediction.maps, tile.core).max(axis=0)
+                total += np.bincount(flat, sure.ravel(), largest + 1)
     if info.instances:
-        return prediction.objects.csv(threshold)
+        return prediction.table(threshold).csv()
     lines = [f"{c},{total[c] / max(size[c], 1):.4f},{size[c]}\n" for c in info.classes]
     return "id,score,size\n" + "".join(lines)
 

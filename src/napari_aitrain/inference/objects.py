@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,10 @@ from ..tasks.protocol import FloatArray, LabelArray
 from ..volumes.atomic import atomic_write_bytes, atomic_write_text
 from .archive import read_arrays, write_arrays
 from .stitching import Merged
+
+if TYPE_CHECKING:
+    from ..geometry import Triple
+    from .info import OnImage
 
 OBJECTS = "objects.npz"
 
@@ -53,6 +58,48 @@ class ObjectTable:
         classes[:1] = 0
         return cls(score, merged.size, merged.start, merged.stop, merged.centroid, merged.features, classes)
 
+    @classmethod
+    def of_fragments(
+        cls,
+        size: npt.NDArray[np.int64],
+        start: npt.NDArray[np.int64],
+        stop: npt.NDArray[np.int64],
+        total: npt.NDArray[np.float64],
+        class_id: int,
+    ) -> ObjectTable:
+        """Return the table of fragments, all of score 1, from their sizes, boxes and sums of coordinates."""
+        score, classes = np.ones(len(size), np.float32), np.full(len(size), class_id, np.int32)
+        score[:1] = classes[:1] = 0
+        centroid = total / np.maximum(size, 1)[:, None]
+        return cls(score, size, start, stop, centroid, np.zeros((len(size), 0), np.float32), classes)
+
+    def kept(self, threshold: float) -> ObjectTable:
+        """Return the table in which objects of a lower score have no voxel."""
+        return replace(self, size=np.where(self.score >= threshold, self.size, 0))
+
+    def joined(self, segment: LabelArray, score: FloatArray) -> ObjectTable:
+        """Return the table of segments, rows by their ids; other rows have no voxel.
+
+        Parameters
+        ----------
+        segment : ndarray of int32, shape (n + 1,)
+            Segment per fragment.
+        score : ndarray of float32, shape (n + 1,)
+            Per segment.
+        """
+        n = len(self.size)
+        there = np.flatnonzero(self.size > 0)
+        owner = segment[there]
+        size = np.bincount(owner, self.size[there], n).astype(np.int64)
+        start, stop, centroid = np.full((n, 3), np.iinfo(np.int64).max), np.zeros((n, 3), np.int64), np.zeros((n, 3))
+        np.minimum.at(start, owner, self.start[there])
+        np.maximum.at(stop, owner, self.stop[there])
+        for axis in range(3):
+            moment = self.centroid[there, axis] * self.size[there]
+            centroid[:, axis] = np.bincount(owner, moment, n) / np.maximum(size, 1)
+        start[size == 0] = 0
+        return replace(self, score=score, size=size, start=start, stop=stop, centroid=centroid)
+
     def __len__(self) -> int:
         """Return the number of objects."""
         return len(self.score) - 1
@@ -67,6 +114,22 @@ class ObjectTable:
         """Read ``objects.npz``."""
         return cls(**read_arrays(folder / OBJECTS))
 
+    def on_image(self, start: Triple, onto: OnImage) -> ObjectTable:
+        """Return the table in voxels of what is written of a resampled image; the prediction begins at `start`."""
+        factors, first = np.asarray(onto.factors), np.asarray(onto.start)
+
+        def edges(at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+            moved: npt.NDArray[np.int64] = np.rint((at + start) * factors).astype(np.int64) - first
+            return np.clip(moved, 0, np.asarray(onto.shape, np.int64), out=moved)
+
+        return replace(
+            self,
+            size=np.rint(self.size * factors.prod()).astype(np.int64),
+            start=edges(self.start),
+            stop=edges(self.stop),
+            centroid=(self.centroid + start + 0.5) * factors - 0.5 - first,
+        )
+
     def csv(self, threshold: float = 0.0) -> str:
         """Return the objects of at least a score as CSV text, one row each."""
         buffer = io.StringIO()
@@ -74,7 +137,7 @@ class ObjectTable:
         places = [f"{what}_{axis}" for what in ("centroid", "start", "stop") for axis in "zyx"]
         writer.writerow(["id", "score", "size", *places, "class"])
         for i in np.flatnonzero(self.score >= threshold):
-            if i:
+            if i and self.size[i]:
                 row = [i, f"{self.score[i]:.4f}", self.size[i], *(f"{c:.2f}" for c in self.centroid[i])]
                 writer.writerow([*row, *self.start[i], *self.stop[i], self.class_id[i]])
         return buffer.getvalue()

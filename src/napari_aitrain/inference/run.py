@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import ConfigError, VolumeError
 from ..models import Model, load_model
 from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
 from ..volumes.opening import is_volume_path, settle_axes
+from ..volumes.writers import check_voxel_size_for
 from .blocks import Cancelled, Progress
 from .export import check_export, export, scores_path
 from .image import View, choose_view
@@ -68,6 +67,7 @@ def predict(
     channels: Sequence[str | int] | None = None,
     axes: str | None = None,
     voxel_size: VoxelSize | None = None,
+    resample: bool = False,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> list[PredictedImage]:
@@ -92,6 +92,8 @@ def predict(
         See `choose_device` and `choose_precision`.
     channels, axes, voxel_size : optional
         See `open_volume`.
+    resample : bool
+        Bring images to the voxel size of the training; the labels are written on the voxels of the image.
     progress, cancelled : callable, optional
         See `predict_volume`.
 
@@ -124,7 +126,7 @@ def predict(
         for _, target in jobs:
             check_export(target)
     return [
-        _predict_one(model, image, opened(image), target, threshold, resume, network, progress, cancelled)
+        _predict_one(model, image, opened(image), target, threshold, resume, resample, network, progress, cancelled)
         for image, target in jobs
     ]
 
@@ -161,6 +163,7 @@ def _predict_one(
     out: Path,
     threshold: float | None,
     resume: bool,
+    resample: bool,
     network: Callable[[], Network],
     progress: Progress | None,
     cancelled: Cancelled | None,
@@ -173,21 +176,23 @@ def _predict_one(
         return network()
 
     wanted = model.card.threshold if threshold is None else threshold
-    stored = find_prediction(model, choose_view(model, volume), out)
+    stored = find_prediction(model, choose_view(model, volume, resample), out)
     done = stored is not None and resume and out.exists() and stored.wrote(out) and stored.written_at(out) == wanted
     if not done:
         check_export(out, stored if threshold is not None else None)
+        check_voxel_size_for(out, volume.voxel_size)
         if stored is None:
             with storage_errors(out):
                 out.parent.mkdir(parents=True, exist_ok=True)
             stored = predict_volume(
-                model, volume, store_path(out), progress=progress, cancelled=cancelled, resume=resume, network=counted
-            )
+                model, volume, store_path(out), progress=progress, cancelled=cancelled, resume=resume,
+                resample=resample, network=counted,
+            )  # fmt: skip
         export(stored, out, wanted)
     assert stored is not None
     info = stored.info
     notes = info.notes if ran else (*info.notes, f"The network was not run: the prediction in {stored.folder} is used.")
-    count = int(np.count_nonzero(stored.scores[1:] >= wanted)) if info.instances else None
+    count = stored.count(wanted) if info.instances else None
     seconds = time.monotonic() - began
     return PredictedImage(path, out, scores_path(out), stored.folder, wanted, count, ran, seconds, notes, info.warnings)
 
@@ -200,7 +205,7 @@ def _outputs(image: Path, out: Path) -> Iterator[tuple[Path, Path]]:
     images = sorted(p for p in image.iterdir() if not p.name.startswith(".") and is_volume_path(p))
     if not images:
         raise VolumeError(f"{image} holds no image", "a folder with TIFF, PNG, JPEG, NPY or zarr", "check the path")
-    if out.is_file() or out.suffix.lower() in (".tif", ".tiff", ".zarr"):
+    if out.is_file() or out.suffix.lower() in (".tif", ".tiff", ".zarr", ".webknossos"):
         raise ConfigError(
             f"{image} is a folder, and {out.name} would be one file",
             "a folder for the outputs, one per image",

@@ -17,7 +17,7 @@ from .image import PreparedImage
 from .objects import ObjectTable
 from .predictor import Network, predict_array
 from .stitching import IdArray, Pieces, match_pieces, measure_pieces, merge_pieces
-from .store import LABELS, MAPS, RAW, PredictionInfo, create_array, from_bytes
+from .store import LABELS, MAPS, RAW, PredictionInfo, VoxelSize, create_array, from_bytes
 from .tiles import round_up
 
 FACES, PIECES = "faces", "pieces"
@@ -58,6 +58,18 @@ class Stages:
         reach = [o // 2 for o in info.overlap]
         self.decode_grid = make_grid(info.shape, info.decode_block, (reach[0], reach[1], reach[2]))
 
+    def run(self) -> None:
+        """Make labels from the network's maps."""
+        if self.task.instances:
+            self.decode_pieces()
+            self.stitch()
+        else:
+            self.decode_classes()
+
+    @property
+    def _decode_size(self) -> VoxelSize | None:
+        return self.info.decode_size or self.info.voxel_size
+
     @property
     def needs_network(self) -> bool:
         """Whether some block has no maps yet."""
@@ -81,7 +93,7 @@ class Stages:
         """Write the most probable class of every voxel."""
         labels = self._labels_array(LABELS)
         for _, tile, maps in self._work("classes", self.decode_grid, self._read_maps):
-            found = self.task.decode(maps, self.info.voxel_size, self.info.dims).labels
+            found = self.task.decode(maps, self._decode_size, self.info.dims).labels
             labels[tile.core.slices] = found[tile.core_in_outer.slices]
 
     def decode_pieces(self) -> None:
@@ -90,7 +102,7 @@ class Stages:
         for folder in (FACES, PIECES):
             (self.store / folder).mkdir(exist_ok=True)
         for index, tile, maps in self._work("objects", self.decode_grid, self._read_maps):
-            objects = self.task.decode(maps, self.info.voxel_size, self.info.dims)
+            objects = self.task.decode(maps, self._decode_size, self.info.dims)
             offset = self._offset(index)
             labels, count = objects.labels, len(objects.scores) - 1
             core = labels[tile.core_in_outer.slices]

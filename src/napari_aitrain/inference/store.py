@@ -5,74 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zarr
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ConfigError, VolumeError
 from ..geometry import Region, Triple
+from ..tasks.merge_tree import Correction, MergeTree
 from ..tasks.protocol import FloatArray, LabelArray
 from ..tasks.threshold import kept_ids
-from ..volumes.atomic import atomic_write_text
+from .archive import read_arrays
+from .corrections import corrections_fingerprint, read_corrections, write_corrections
+from .info import (
+    INFO,
+    LABELS,
+    MAPS,
+    MERGES,
+    RAW,
+    STORE_VERSION,
+    SUFFIX,
+    Export,
+    PredictionInfo,
+    VoxelSize,
+    read_info,
+    write_info,
+)
 from .objects import ObjectTable
 
-STORE_VERSION = 1
-INFO, MAPS, LABELS = "prediction.json", "maps.zarr", "labels.zarr"
-RAW = "pieces.zarr"
-"""Decoded blocks that are not stitched yet; it goes when all are."""
-
-SUFFIX = ".prediction"
-_AGAIN = "remove the folder and predict again"
-
-VoxelSize = tuple[float, float, float]
-
-
-class Export(BaseModel):
-    """A file that was written from a prediction, as it was when it was written."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    size: int
-    mtime_ns: int
-    threshold: float
-
-
-class PredictionInfo(BaseModel):
-    """Everything about a prediction but its arrays; ``prediction.json``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: int = STORE_VERSION
-    finished: bool = False
-    model_name: str
-    model_fingerprint: Annotated[str, Field(description="Checksum of weights and of what shapes the result.")]
-    image: Annotated[str, Field(description="Path of the image, or its name if it is in memory.")]
-    image_fingerprint: str
-    channels: tuple[str, ...]
-    task: str
-    instances: Annotated[bool, Field(description="Whether labels are ids of objects or of classes.")]
-    classes: tuple[int, ...]
-    feature_names: tuple[str, ...] = ()
-    dims: Literal[2, 3]
-    heads: int
-    magnification: Annotated[Triple, Field(description="z, y, x, relative to the finest level of the image.")]
-    start: Annotated[Triple, Field(description="Where the prediction begins, in voxels of its magnification.")]
-    shape: Annotated[Triple, Field(description="z, y, x.")]
-    voxel_size: Annotated[VoxelSize | None, Field(description="nm, z, y, x, of the prediction.")]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    multiple: Triple
-    halo: Annotated[Triple, Field(description="Context beside a block that the network was given.")]
-    overlap: Annotated[Triple, Field(description="Voxels that neighbouring decoded blocks share.")]
-    network_block: Triple
-    decode_block: Triple
-    threshold: Annotated[float, Field(description="The model's own threshold.")]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    exports: dict[str, Export] = {}
+__all__ = [
+    "INFO",
+    "LABELS",
+    "MAPS",
+    "MERGES",
+    "RAW",
+    "STORE_VERSION",
+    "SUFFIX",
+    "PredictionInfo",
+    "StoredPrediction",
+    "VoxelSize",
+    "check_threshold",
+    "create_array",
+    "fingerprint_output",
+    "from_bytes",
+    "read_info",
+    "write_info",
+]
 
 
 class StoredPrediction:
@@ -119,12 +98,12 @@ class StoredPrediction:
 
     @cached_property
     def objects(self) -> ObjectTable:
-        """All objects; none for class maps."""
+        """All objects, or fragments; none for class maps."""
         return ObjectTable.load(self.folder)
 
     @property
     def scores(self) -> FloatArray:
-        """Score per object id, entry 0 being the background; empty for classes."""
+        """Score per object id, entry 0 being the background; 1 for fragments; empty for classes."""
         return self.objects.score if self.info.instances else np.zeros(0, np.float32)
 
     @cached_property
@@ -149,26 +128,83 @@ class StoredPrediction:
             In voxels of the prediction; the whole if not given.
         threshold : float, optional
             0 … 1; the model's own if not given. Objects with a lower score, and voxels of class maps whose class is
-            less probable, become background; the others keep their ids.
+            less probable, become background; the others keep their ids. Fragments are joined where a merge has at
+            least this score; a segment has the id of its largest fragment.
 
         Returns
         -------
         ndarray of int32, shape (z, y, x)
         """
         threshold = check_threshold(self.info.threshold if threshold is None else threshold)
-        z, y, x = (region or self.region).slices
-        labels: LabelArray = np.asarray(self._labels[z, y, x], np.int32)
+        labels = self.fragments(region)
         if self.info.instances:
-            return kept_ids(self.scores, threshold)[labels]
+            return self.lookup(threshold)[labels]
         unsure = self.maps(region).max(axis=0) < threshold
         return np.where(unsure, np.int32(self.info.classes[0]), labels)
+
+    def fragments(self, region: Region | None = None) -> LabelArray:
+        """Return the stored ids of a region, before any threshold."""
+        z, y, x = (region or self.region).slices
+        return np.asarray(self._labels[z, y, x], np.int32)
+
+    def lookup(self, threshold: float | None = None) -> LabelArray:
+        """Return what each stored id becomes at a threshold, which `labels` looks up; not for class maps."""
+        threshold = check_threshold(self.info.threshold if threshold is None else threshold)
+        return kept_ids(self.scores, threshold) if self.merges is None else self.merges.segments(threshold)
+
+    def table(self, threshold: float) -> ObjectTable:
+        """Return the objects at a threshold, rows by their ids; those that are not there have no voxel."""
+        if self.merges is None:
+            return self.objects.kept(threshold)
+        return self.objects.joined(self.merges.segments(threshold), self.merges.weakest(threshold))
+
+    def count(self, threshold: float) -> int:
+        """Return how many objects there are at a threshold."""
+        return int(np.count_nonzero(np.unique(self.lookup(threshold))))
+
+    @cached_property
+    def tree(self) -> MergeTree | None:
+        """The merge tree as it was computed; None for tasks that do not agglomerate."""
+        return MergeTree.from_arrays(read_arrays(self.folder / MERGES)) if self.info.agglomerates else None
+
+    @cached_property
+    def merges(self) -> MergeTree | None:
+        """The merge tree with all corrections."""
+        return None if self.tree is None else self.tree.corrected(self.corrections)
+
+    @cached_property
+    def corrections(self) -> tuple[Correction, ...]:
+        """What a person said of fragments, the first one first."""
+        return read_corrections(self.folder) if self.info.agglomerates else ()
+
+    def correct(self, corrections: Sequence[Correction]) -> None:
+        """Store corrections in place of those there were; leaving one out undoes it.
+
+        Raises
+        ------
+        ConfigError
+            If one names a fragment that does not exist, or the prediction has no fragments.
+        """
+        if self.tree is None:
+            raise ConfigError(
+                "objects of this prediction cannot be merged or split", "one that agglomerates", "paint them instead"
+            )
+        # Adding to what is there is the usual case, and much less work than all from the start.
+        known = len(self.corrections)
+        more = self.merges is not None and tuple(corrections[:known]) == self.corrections
+        base = self.merges if more and self.merges is not None else self.tree
+        merges = base.corrected(corrections[known:] if more else corrections)
+        write_corrections(self.folder, corrections)
+        self.corrections, self.merges = tuple(corrections), merges
 
     def record(self, paths: Sequence[Path], threshold: float) -> None:
         """Remember files that were written from this prediction, so that they may be written again."""
         exports = dict(self.info.exports)
         for path in paths:
             size, mtime = fingerprint_output(path)
-            exports[path.name] = Export(size=size, mtime_ns=mtime, threshold=threshold)
+            exports[path.name] = Export(
+                size=size, mtime_ns=mtime, threshold=threshold, corrections=corrections_fingerprint(self.corrections)
+            )
         self.info = self.info.model_copy(update={"exports": exports})
         write_info(self.folder, self.info)
 
@@ -178,9 +214,10 @@ class StoredPrediction:
         return known is not None and (known.size, known.mtime_ns) == fingerprint_output(path)
 
     def written_at(self, path: Path) -> float | None:
-        """Return the threshold that a file was written at; None if it is none of ours."""
+        """Return the threshold that a file was written at; None if it is none of ours, or corrected since."""
         known = self.info.exports.get(path.name)
-        return None if known is None else known.threshold
+        current = known is not None and known.corrections == corrections_fingerprint(self.corrections)
+        return known.threshold if known is not None and current else None
 
 
 def from_bytes(maps: npt.NDArray[Any]) -> FloatArray:
@@ -207,29 +244,6 @@ def fingerprint_output(path: Path) -> tuple[int, int]:
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     stats = [f.stat() for f in files]
     return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
-
-
-def read_info(store: Path) -> PredictionInfo:
-    """Read ``prediction.json``.
-
-    Raises
-    ------
-    VolumeError
-        If it is missing, damaged, or from a newer version.
-    """
-    try:
-        return PredictionInfo.model_validate_json((store / INFO).read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise VolumeError(f"{store} holds no prediction", f"a folder with {INFO}", "check the path") from None
-    except ValidationError as error:
-        raise VolumeError(
-            f"{store / INFO} cannot be read: {error.errors()[0]['msg']}", f"format {STORE_VERSION}", _AGAIN
-        ) from error
-
-
-def write_info(store: Path, info: PredictionInfo) -> None:
-    """Write ``prediction.json``."""
-    atomic_write_text(store / INFO, info.model_dump_json(indent=2))
 
 
 def create_array(path: Path, shape: Sequence[int], chunks: Sequence[int], dtype: npt.DTypeLike) -> zarr.Array[Any]:

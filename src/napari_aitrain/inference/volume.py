@@ -14,15 +14,20 @@ from ..evaluation.calibration import Calibration
 from ..geometry import Region, Triple, align_inwards, triple
 from ..models import Model
 from ..nets import InferenceNetwork, choose_device, choose_precision
+from ..tasks.agglomeration import AgglomeratingTask
 from ..tasks.protocol import Task
 from ..volumes import Volume
 from ..volumes.atomic import storage_errors
+from ..volumes.resample import Factors, inside_resampled
+from .agglomerating import AgglomeratingStages
 from .blocks import Cancelled, OnBlock, Progress, decode_block, network_block
 from .halo import measure_halo, sample_piece
 from .image import PreparedImage, prepare_image
+from .info import INFO, OnImage, PredictionInfo, read_info, write_info
+from .overlap import decode_overlap
 from .predictor import Network, tile_voxels
 from .stages import Stages
-from .store import INFO, PredictionInfo, StoredPrediction, read_info, write_info
+from .store import StoredPrediction
 
 if TYPE_CHECKING:
     from ..nets.unet import UNet
@@ -44,6 +49,7 @@ def predict_volume(
     cancelled: Cancelled | None = None,
     on_block: OnBlock | None = None,
     resume: bool = False,
+    resample: bool = False,
     network: Callable[[], Network] | None = None,
 ) -> StoredPrediction:
     """Predict a volume block by block.
@@ -51,7 +57,8 @@ def predict_volume(
     Memory does not grow with the volume. Blocks are given the context that the network uses on this image (see
     `measure_halo`), so that their maps differ from those of one whole pass by at most 2/255 for 99.9 % of the voxels
     at their faces. Decoded blocks overlap, and objects are joined where pieces share more than half of their voxels
-    there: objects smaller than the overlap are those of one whole pass.
+    there: objects smaller than the overlap are those of one whole pass. For tasks that agglomerate, fragments end at
+    the faces of blocks, and one merge tree over all blocks joins them.
 
     Parameters
     ----------
@@ -73,10 +80,12 @@ def predict_volume(
         Asked before each block.
     on_block : callable, optional
         Called with the name of the stage and the region, in voxels of the prediction, that can now be read: of
-        ``maps.zarr`` after *network*, of ``pieces.zarr`` after *objects*, of ``labels.zarr`` after *stitching* and
-        *classes*.
+        ``maps.zarr`` after *network*, of ``pieces.zarr`` after *objects*, of ``labels.zarr`` after *stitching*,
+        *classes* and *fragments*.
     resume : bool
         Go on with what an interrupted prediction left in `store`.
+    resample : bool
+        Bring the image to the voxel size of the training, see `prepare_image`.
     network : callable, optional
         Gives the model's network when it is needed; made of the model if not given.
 
@@ -96,7 +105,7 @@ def predict_volume(
         If the image has not the model's channels, or the region is outside the image.
     """
     store, task = Path(store), model.task()
-    prepared = prepare_image(model, image)
+    prepared = prepare_image(model, image, resample)
     where = _aligned(region, image, prepared)
     get_network = network or (lambda: make_network(model, device, precision))
     made: Network | None = None
@@ -108,20 +117,21 @@ def predict_volume(
         _refuse(store)
         made = get_network()
         info = _plan(model, task, made, prepared, where, block_shape)
+        if prepared.resampled is not None:
+            place = image.place.part(image.region if region is None else region)
+            onto = _on_image(prepared.resampled, image, region)
+            info = info.model_copy(update={"resampled": onto, "place": place})
         _check_disk(store, info)
         with storage_errors(store):
             store.mkdir(parents=True, exist_ok=True)
         write_info(store, info)
     calibration = Calibration.model_validate(model.card.calibration) if model.card.calibration else None
-    stages = Stages(store, info, task, calibration, progress, cancelled, on_block)
+    kind = AgglomeratingStages if task.agglomerates else Stages
+    stages: Stages = kind(store, info, task, calibration, progress, cancelled, on_block)
     with storage_errors(store):
         if stages.needs_network:
             stages.compute_maps(made or get_network(), prepared)
-        if task.instances:
-            stages.decode_pieces()
-            stages.stitch()
-        else:
-            stages.decode_classes()
+        stages.run()
     info = info.model_copy(update={"finished": True})
     write_info(store, info)
     stages.clean_up()
@@ -145,7 +155,11 @@ def model_fingerprint(model: Model) -> str:
 def _aligned(region: Region | None, image: Volume, prepared: PreparedImage) -> Region:
     if region is None:
         return prepared.volume.region
-    aligned = align_inwards(region, prepared.magnification)
+    aligned = (
+        inside_resampled(region, prepared.resampled)
+        if prepared.resampled
+        else align_inwards(region, prepared.magnification)
+    )
     if aligned.empty or not image.region.contains(region):
         raise ConfigError(
             f"the region {region.start} to {region.stop} (z, y, x) cannot be predicted",
@@ -167,7 +181,9 @@ def _plan(
     dims = card.dims
     multiple = network.multiple if dims == 3 else (1, *network.multiple[1:])
     field = network.receptive_field if dims == 3 else (0, *network.receptive_field[1:])
-    overlap = _overlap(dims, shape) if task.instances else (0, 0, 0)
+    overlap, trouble = (0, 0, 0), ""
+    if task.instances:
+        overlap, trouble = decode_overlap(shape, dims, task.max_distance, prepared.decode_size, DECODE_VOXELS)
     if block_shape is None:
         most = tile_voxels(network)
         halo: Triple = field
@@ -187,6 +203,8 @@ def _plan(
         channels=prepared.volume.channels,
         task=card.task,
         instances=task.instances,
+        agglomerates=task.agglomerates,
+        offsets=cast(AgglomeratingTask, task).offsets if task.agglomerates else (),
         classes=task.classes,
         feature_names=task.feature_names,
         dims=dims,
@@ -204,14 +222,15 @@ def _plan(
         decode_block=objects_block,
         threshold=card.threshold,
         notes=prepared.notes,
-        warnings=prepared.warnings,
+        warnings=(*prepared.warnings, *([trouble] if trouble else [])),
+        decode_size=prepared.decode_size,
+        place=prepared.volume.place.part(where),
     )
 
 
-def _overlap(dims: int, shape: Triple) -> Triple:
-    """Return how many voxels neighbouring decoded blocks share."""
-    wanted = (0, 96, 96) if dims == 2 else (32, 48, 48)
-    return triple([min(w, n) for w, n in zip(wanted, shape, strict=True)])
+def _on_image(factors: Factors, image: Volume, region: Region | None) -> OnImage:
+    whole = image.region if region is None else region
+    return OnImage(factors=factors, start=whole.start, shape=whole.shape, voxel_size=image.voxel_size)
 
 
 def _refuse(store: Path) -> None:

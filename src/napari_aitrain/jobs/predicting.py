@@ -18,8 +18,11 @@ from .folder import JobFolder
 from .inbox import Message
 from .predict_config import PredictConfig
 
-ARRAYS = {"network": MAPS, "objects": RAW, "stitching": LABELS, "classes": LABELS}
-_SPANS = {"network": (0.0, 0.7), "objects": (0.7, 0.9), "classes": (0.7, 1.0), "stitching": (0.9, 1.0)}
+ARRAYS = {"network": MAPS, "objects": RAW, "stitching": LABELS, "classes": LABELS, "fragments": LABELS}
+_SPANS = {
+    "network": (0.0, 0.7), "objects": (0.7, 0.9), "classes": (0.7, 1.0), "stitching": (0.9, 1.0),
+    "fragments": (0.7, 0.9), "contacts": (0.9, 0.98), "agglomeration": (0.98, 1.0),
+}  # fmt: skip
 """From which fraction of the whole to which a stage goes."""
 _PAUSED = 0.05
 
@@ -53,6 +56,7 @@ def run_prediction(
         stored = predict_volume(
             model, image, job.prediction, region=config.region, device=config.device, precision=config.precision,
             progress=running.progress, cancelled=running.cancelled, on_block=running.block, resume=True,
+            resample=config.resample,
         )  # fmt: skip
     except PredictionCancelledError:
         return
@@ -108,8 +112,9 @@ class _Running:
         self._emit("progress", done=done, total=total, stage=stage, fraction=fraction, seconds=self.seconds)
 
     def block(self, stage: str, region: Region) -> None:
-        """Tell what can be read."""
-        self._emit("block", stage=stage, array=ARRAYS[stage], start=region.start, stop=region.stop)
+        """Tell what can be read; some stages write nothing that people look at."""
+        if stage in ARRAYS:
+            self._emit("block", stage=stage, array=ARRAYS[stage], start=region.start, stop=region.stop)
 
     def cancelled(self) -> bool:
         """Hear messages; wait while paused; return whether to stop."""

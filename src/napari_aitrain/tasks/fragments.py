@@ -152,7 +152,7 @@ def _height(clear: BoolArray, near: Sequence[tuple[int, ByteArray]], spacing: Vo
     # Within a membrane too, there is a way up: towards where it is least sure.
     distance += _least(near, clear.shape).reshape(used.shape) * np.float32(1 / 255)
     if distance.ndim == 1:
-        return distance.reshape(clear.shape)
+        return np.asarray(distance.reshape(clear.shape), np.float32)
     sigma = [SMOOTHING / s for s in sampling]
     smoothed: FloatArray = bioimage_cpp.filters.gaussian_smoothing(distance, sigma)
     return smoothed.reshape(clear.shape)
@@ -162,7 +162,7 @@ def _ways_up(near: Sequence[tuple[int, ByteArray]], height: FloatArray) -> npt.N
     """Return where each voxel goes: 0 nowhere, ``1 + 2 · axis`` to the voxel before it, one more to the one after."""
     direction = np.zeros(height.shape, np.int8)
     firm = np.float32(FIRM / 255)
-    depth = len(height)
+    depth, all_of = len(height), (slice(None), slice(None))
     # Slice by slice, so that everything stays in the cache.
     for z in range(depth):
         here, best = height[z], np.full(height.shape[1:], -np.inf, np.float32)
@@ -172,12 +172,12 @@ def _ways_up(near: Sequence[tuple[int, ByteArray]], height: FloatArray) -> npt.N
                     other = z - 1 + 2 * side
                     if not 0 <= other < depth:
                         continue
-                    at, to, edge, there = ..., ..., values[max(z, other)], height[other]
+                    at, to, edge, there = all_of, all_of, values[max(z, other)], height[other]
                 else:
                     low, high = (slice(None, -1), slice(1, None))
                     pick = (low, high) if side else (high, low)
-                    at, to = (p if axis == 1 else (slice(None), p) for p in pick)
-                    edge, there = values[z][high if axis == 1 else (slice(None), high)], here
+                    at, to = ((p, all_of[1]) if axis == 1 else (all_of[0], p) for p in pick)
+                    edge, there = values[z][(high, all_of[1]) if axis == 1 else (all_of[0], high)], here
                 gain = edge * firm
                 gain += there[to]
                 up = there[to] > here[at] if side else there[to] >= here[at]

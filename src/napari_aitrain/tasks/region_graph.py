@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +23,8 @@ Float64Array = npt.NDArray[np.float64]
 FAR_STEP = 2
 """Of far affinities one voxel in so many along each axis is looked at: they overlap much, and there are many."""
 
-_VOXELS = 2**22
-"""Voxels that are looked at together: what lies between them and the sums takes 20 to 40 bytes each."""
+_VOXELS = 2**20
+"""Voxels that a thread looks at together: what it needs takes 20 to 60 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,14 @@ class RegionGraph:
         pairs = np.concatenate([cls.empty().pairs, *(g.pairs for g in graphs)])
         width = int(pairs.max(initial=0)) + 1
         keys, place = np.unique(pairs[:, 0] * width + pairs[:, 1], return_inverse=True)
-        sums = [
-            np.stack([np.bincount(place, rows[:, k], len(keys)) for k in range(2)], axis=1)
-            for rows in (
-                np.concatenate([np.zeros((0, 2)), *(g.near for g in graphs)]),
-                np.concatenate([np.zeros((0, 2)), *(g.far for g in graphs)]),
-            )
-        ]
-        return cls(np.stack(np.divmod(keys, width), axis=1), *sums)
+
+        def summed(rows: Sequence[Float64Array]) -> Float64Array:
+            table = np.concatenate([np.zeros((0, 2)), *rows])
+            columns = [np.bincount(place, table[:, k], len(keys)) for k in range(2)]
+            return np.stack(columns, axis=1).astype(np.float64)
+
+        near, far = summed([g.near for g in graphs]), summed([g.far for g in graphs])
+        return cls(np.stack(np.divmod(keys, width), axis=1), near, far)
 
 
 def region_graph(
@@ -84,11 +87,16 @@ def region_graph(
     near, far = csr_array((width, width), dtype=np.complex128), csr_array((width, width), dtype=np.complex128)
     extent = affinities.shape[1]
     step = max(1, _VOXELS // max(1, affinities[0, 0].size))
-    for low in range(0, extent, step):
-        part = range(low, min(low + step, extent))
-        for channel, offset in enumerate(offsets):
-            is_near = sum(map(abs, offset)) == 1
-            found = _sums(labels, affinities[channel], offset, before, part, width, 1 if is_near else FAR_STEP)
+    parts = [range(low, min(low + step, extent)) for low in range(0, extent, step)]
+
+    def summed(work: tuple[range, int]) -> tuple[bool, Any]:
+        part, channel = work
+        is_near = sum(map(abs, offsets[channel])) == 1
+        every = 1 if is_near else FAR_STEP
+        return is_near, _sums(labels, affinities[channel], offsets[channel], before, part, width, every)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for is_near, found in threads.map(summed, itertools.product(parts, range(len(offsets)))):
             if is_near:
                 near = near + found
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +105,6 @@ def _share(part: float, whole: float) -> float:
     return float(part) / float(whole) if whole else 1.0
 
 
-def _n_log_n(counts: npt.NDArray[np.floating]) -> float:
+def _n_log_n(counts: npt.NDArray[Any]) -> float:
     positive = counts[counts > 0]
     return float((positive * np.log2(positive)).sum())
