@@ -29,12 +29,15 @@ class Depth:
         Nanometres in z, y, x order.
     followed : float
         Share of foreground voxels whose neighbour in the next slice is labelled at all, 0 … 1.
+    learned : bool
+        Whether it is there to learn from, not only to measure.
     """
 
     slices: int
     continued: float
     voxel_size: VoxelSize | None = None
     followed: float = 1.0
+    learned: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ def resolve_dims(config: TrainConfig, crops: Sequence[Depth], instances: bool, c
 
 
 def _resolve_continuous(crops: Sequence[Depth]) -> Dims:
+    crops = [crop for crop in crops if crop.learned] or crops
     followed = [crop for crop in crops if crop.followed > 0]
     if followed and all(crop.continued < crop.followed / 2 for crop in followed):
         return Dims(2, "2-D, because ids begin anew in every slice; --dims 3 changes it.")

@@ -61,7 +61,7 @@ class PlannedCrop:
         """What the choice between 2-D and 3-D depends on."""
         labelled = self.labelled
         continued, followed = (n / max(1, labelled.foreground) for n in (labelled.continued, labelled.followed))
-        return Depth(self.region.shape[0], continued, self.image.voxel_size, followed)
+        return Depth(self.region.shape[0], continued, self.image.voxel_size, followed, self.role == "train")
 
 
 @dataclass(frozen=True)
