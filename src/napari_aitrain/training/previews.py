@@ -117,11 +117,14 @@ def describe(maps: FloatArray, task: Task, voxel_size: VoxelSize | None, dims: i
     -------
     dict
         ``labels`` (int32), ``scores`` (float32), and, as uint8 × 255, ``uncertainty`` and ``probability``: of each
-        class, or of the foreground, shape (c, z, y, x).
+        class, or of the foreground, shape (c, z, y, x). Of fragments also the arrays of their tree of merges, called
+        ``merges_`` and as `MergeTree.arrays` calls them.
     """
     objects = task.decode(maps, voxel_size, dims)
     probability = maps[:1] if objects.probability is None else objects.probability
+    tree = {} if objects.merges is None else objects.merges.arrays()
     return {
+        **{f"merges_{name}": values for name, values in tree.items()},
         "labels": objects.labels,
         "scores": objects.scores,
         "uncertainty": _to_bytes(task.uncertainty(maps)),

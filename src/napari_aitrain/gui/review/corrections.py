@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import GroundTruthError
@@ -29,8 +30,8 @@ class Corrections:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def accept(self, prediction: Prediction, what: Picked | None, in_box: bool, overwrite: bool) -> Written:
-        """Write one object, those in the selected box, or all that the threshold leaves."""
+    def accept(self, prediction: Prediction, wanted: Wanted, in_box: bool, overwrite: bool) -> Written:
+        """Write what is wanted, perhaps only as far as it lies in the selected box."""
         truth = self._truth(prediction)
         if (truth.mode == "instances") != prediction.data.instances:
             raise GroundTruthError(
@@ -39,7 +40,8 @@ class Corrections:
                 "a ground truth of the same kind",
                 "choose the ground truth that the model was trained on",
             )
-        wanted = what.wanted if what is not None else Wanted(region=self._box_region(truth) if in_box else None)
+        if in_box:
+            wanted = replace(wanted, region=self._box_region(truth))
         first = self._session.truths.next_id(truth)
         return self._paint(
             prediction, wanted, truth, _numbers(first, truth) if truth.mode == "instances" else int, overwrite

@@ -9,6 +9,9 @@ from .prediction import Prediction
 THRESHOLD = 0.0
 """Everything is shown until somebody knows better: scores of a young model are low."""
 
+MERGED = 0.5
+"""Of fragments not all are merged at first: that would be a single object."""
+
 
 class Glasses:
     """Settings of the look; `put_on` applies them to a prediction, `colour` to its layer."""
@@ -17,15 +20,22 @@ class Glasses:
         self.outlines = False
         self.by_score = False
         self._thresholds: dict[Path, float] = {}
+        self._defaults: dict[Path, float] = {}
         self._hidden: dict[Path, frozenset[int]] = {}
 
     def threshold(self, model: Path | None) -> float:
         """Return the threshold of a model."""
-        return THRESHOLD if model is None else self._thresholds.get(model, THRESHOLD)
+        if model is None:
+            return THRESHOLD
+        return self._thresholds.get(model, self._defaults.get(model, THRESHOLD))
 
     def chosen(self, model: Path) -> bool:
         """Whether a model has a threshold of its own."""
         return model in self._thresholds
+
+    def expect(self, one: Prediction) -> None:
+        """Begin where something is to be seen of a prediction, until its model has a threshold of its own."""
+        self._defaults[one.model] = MERGED if one.joins else THRESHOLD
 
     def set_threshold(self, model: Path, threshold: float) -> None:
         """Set the threshold of a model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ...errors import AitrainError
 from ...geometry import Region
 from ...jobs import ACTIVE, Event, JobFolder
 from ...jobs.inbox import preview_view
+from ...tasks.merge_tree import MergeTree
 from ..class_names import class_names_of, colours_of, named
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
@@ -33,6 +35,9 @@ SETTLE = 60
 
 AGAIN = 2.0
 """Seconds without an answer after which a request is sent again."""
+
+MERGES = "merges_"
+"""Begins the names of the files that hold a tree of merges."""
 
 _MAPS = ("probability", "uncertainty")
 
@@ -239,6 +244,7 @@ class Live:
         try:
             labels, scores = (np.load(folder / event.data[name]) for name in ("labels", "scores"))
             certainty = None if self.training.instances else np.load(folder / event.data["probability"]).max(axis=0)
+            merges = _merges(folder, event)
         except (OSError, ValueError, KeyError):
             # The worker keeps the last three: a window that was busy for long has a newer event to come.
             return
@@ -247,6 +253,7 @@ class Live:
             labels,
             scores if self.training.instances else None,
             certainty=certainty,
+            merges=merges,
             leading=len(frame.leading),
             flat=frame.flat,
         )
@@ -288,6 +295,11 @@ class Live:
                 values = values[0] if len(values) == 1 else 255 - values[0]
             spatial = values[0] if frame.flat else values
             self._maps[name].show(spatial[(None,) * len(frame.leading)], _placement(asked.view))
+
+
+def _merges(folder: Path, event: Event) -> MergeTree | None:
+    names = {name.removeprefix(MERGES): file for name, file in event.data.items() if name.startswith(MERGES)}
+    return MergeTree.from_arrays({name: np.load(folder / file) for name, file in names.items()}) if names else None
 
 
 def _placement(view: View) -> Placement:

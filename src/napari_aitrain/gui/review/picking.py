@@ -27,7 +27,7 @@ class Picked:
     identity : int
         Its id; of class maps the class.
     score : float or None
-        0 … 1; of class maps the probability at the voxel.
+        0 … 1; of class maps the probability at the voxel; of joined fragments that of the weakest merge.
     voxels : int or None
         Its size; of class maps that of the connected piece.
     class_id : int or None
@@ -38,6 +38,10 @@ class Picked:
         Of class maps: the connected piece.
     within : Region, optional
         Where `piece` lies, in voxels of the prediction.
+    fragment : int
+        Of joined fragments: the stored id at the place that was clicked.
+    fragments : int
+        Of joined fragments: how many there are in the object.
     """
 
     prediction: Prediction
@@ -48,6 +52,8 @@ class Picked:
     shown: bool
     piece: npt.NDArray[np.bool_] | None = None
     within: Region | None = None
+    fragment: int = 0
+    fragments: int = 0
 
     @property
     def wanted(self) -> Wanted:
@@ -99,7 +105,26 @@ def pick_at(prediction: Prediction, event: Any) -> Picked | None:
     return None if voxel is None else pick(prediction, voxel)
 
 
+def pick_fragment(prediction: Prediction, fragment: int) -> Picked:
+    """Return the object that a fragment belongs to at the threshold."""
+    segments = prediction.data.segments
+    assert segments is not None
+    identity = int(segments[fragment])
+    return Picked(
+        prediction,
+        identity,
+        prediction.weakest(identity),
+        prediction.size_of(identity),
+        None,
+        fragment not in prediction.data.hidden_ids,
+        fragment=fragment,
+        fragments=len(prediction.members(identity)),
+    )
+
+
 def _object(prediction: Prediction, identity: int) -> Picked:
+    if prediction.joins:
+        return pick_fragment(prediction, identity)
     data, scores = prediction.data, _scores(prediction)
     score = float(scores[identity]) if identity < len(scores) else None
     classes = data.classes

@@ -51,6 +51,8 @@ class Prediction:
         Voxels per object id, where a table tells.
     bounds : tuple of ndarray, optional
         First and last + 1 voxel per object id, shape (n + 1, 3), where a table tells.
+    stored : StoredPrediction, optional
+        Where it is kept once it is finished.
     """
 
     model: Path
@@ -65,6 +67,7 @@ class Prediction:
     class_colours: Mapping[int, str] = field(default_factory=dict)
     sizes: npt.NDArray[np.int64] | None = None
     bounds: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+    stored: StoredPrediction | None = None
 
     @property
     def whole(self) -> Region:
@@ -78,8 +81,28 @@ class Prediction:
 
     def take_table(self, store: Path) -> None:
         """Take sizes and bounds of the objects of a stored prediction."""
-        objects = StoredPrediction.open(store).objects
+        self.stored = StoredPrediction.open(store)
+        objects = self.stored.objects
         self.sizes, self.bounds = objects.size, (objects.start, objects.stop)
+
+    @property
+    def joins(self) -> bool:
+        """Whether a threshold joins fragments, instead of leaving out objects."""
+        return self.data.merges is not None
+
+    def members(self, identity: int) -> npt.NDArray[np.int64]:
+        """Return the stored ids that an object has at the threshold: its fragments, or itself."""
+        segments = self.data.segments
+        return np.array([identity]) if segments is None else np.flatnonzero(segments == identity)
+
+    def weakest(self, identity: int) -> float | None:
+        """Return the score of the least sure merge within a segment; None for a single fragment."""
+        merges, segments = self.data.merges, self.data.segments
+        if merges is None or segments is None:
+            return None
+        made = merges.scores >= np.float32(self.data.threshold)
+        inside = merges.scores[made & (segments[merges.pairs[:, 0]] == identity)]
+        return float(inside.min()) if len(inside) else None
 
     def classes(self) -> tuple[int, ...]:
         """Return the classes that can be drawn."""
@@ -90,7 +113,9 @@ class Prediction:
         return tuple(int(c) for c in np.unique(self.data.classes[1:]))
 
     def histogram(self) -> npt.NDArray[np.int64]:
-        """Return how many objects, or voxels of class maps, have which score, in `BINS` bins from 0 to 1."""
+        """Return how many objects, merges, or voxels of class maps have which score, in `BINS` bins from 0 to 1."""
+        if self.data.merges is not None:
+            return self.data.merges.histogram(BINS)[0]
         if self.data.scores is not None:
             return np.histogram(self.data.scores[1:], BINS, (0, 1))[0]
         if self.data.certainty is None:
@@ -102,6 +127,8 @@ class Prediction:
 
     def size_of(self, identity: int) -> int | None:
         """Return the voxels of an object; None where counting them would take long."""
+        if self.data.merges is not None:
+            return int(self.data.merges.sizes[self.members(identity)].sum())
         if self.sizes is not None:
             return int(self.sizes[identity]) if identity < len(self.sizes) else None
         labels = self.data.labels
@@ -110,13 +137,13 @@ class Prediction:
     def bounds_of(self, identity: int) -> Region:
         """Return a region that holds an object."""
         if self.bounds is not None and identity < len(self.bounds[0]):
-            start, stop = self.bounds
-            return Region(triple(start[identity]), triple(stop[identity]))
+            start, stop = (edges[self.members(identity)] for edges in self.bounds)
+            return Region(triple(start.min(axis=0)), triple(stop.max(axis=0)))
         return self.whole
 
     def shown(self, region: Region) -> tuple[LabelArray, npt.NDArray[np.bool_]]:
         """Return labels of a region, and which of them the threshold leaves."""
-        labels: LabelArray = np.asarray(self.data.labels[region.slices])
+        labels = self.data.named(np.asarray(self.data.labels[region.slices]))
         lead = (0,) * self.data.leading
         inner = region.slices[1:] if self.data.flat else region.slices
         kept = self.data[(*lead, *inner)] > 0

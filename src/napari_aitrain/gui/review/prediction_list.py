@@ -69,6 +69,7 @@ class PredictionList:
             self._model = prediction.model
         self._all = [one for one in self._all if one.layer is not prediction.layer]
         self._all.append(prediction)
+        self._glasses.expect(prediction)
         self._glasses.put_on(prediction)
         new_layer = not prediction.layer.present
         prediction.layer.show(prediction.data, prediction.placement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,16 @@ from psygnal import Signal
 
 from ...errors import GroundTruthError
 from .badge import Badge
-from .correct import Written
+from .correct import Wanted, Written
 from .corrections import Corrections
 from .hands import Hands
 from .live import Live
 from .locks import Locks
-from .picking import Picked, pick_at
+from .picking import Picked, pick_at, pick_fragment
 from .prediction import Prediction, model_key
 from .prediction_list import PredictionList
+from .proof_tool import ProofTool
+from .proofreading import Proofreading
 from .runs import Runs
 
 if TYPE_CHECKING:
@@ -39,6 +42,10 @@ class Predictions(PredictionList):
         Has a running training predict what is on screen.
     runs : Runs
         Predicts with a chosen model.
+    proof : Proofreading
+        Merges and splits of segments.
+    tool : ProofTool
+        Does that with the mouse.
 
     Signals
     -------
@@ -59,6 +66,10 @@ class Predictions(PredictionList):
         self.live = Live(session)
         self.runs = Runs(session)
         self._hands = Hands(self)
+        self.proof, self.tool = Proofreading(self), ProofTool(self)
+        self.proof.changed.connect(self._on_corrected)
+        self.threshold_changed.connect(self._pick_again)
+        self.changed.connect(self._put_tool_back)
         session.viewer.layers.events.removed.connect(self._on_removed)
         self.changed.connect(self._show_badge)
         self.live.changed.connect(self._show_badge)
@@ -88,13 +99,22 @@ class Predictions(PredictionList):
         above = sorted((one for one in self._all if one.layer.present), key=lambda one: -layers.index(one.layer.layer))
         return next((found for one in above if (found := pick_at(one, event)) is not None), None)
 
-    def accept(self, what: Picked | None = None, *, in_box: bool = False, overwrite: bool = False) -> Written:
+    def accept(
+        self,
+        what: Picked | None = None,
+        *,
+        ids: Collection[int] | None = None,
+        in_box: bool = False,
+        overwrite: bool = False,
+    ) -> Written:
         """Take objects over into the ground truth; one step of its history.
 
         Parameters
         ----------
         what : Picked, optional
             One object; without it all that the threshold leaves.
+        ids : collection of int, optional
+            Only these objects of the current prediction.
         in_box : bool
             Whether only what lies in the selected box is meant.
         overwrite : bool
@@ -110,7 +130,8 @@ class Predictions(PredictionList):
             raise GroundTruthError(
                 "there is no prediction to take objects from", "a prediction in the viewer", "train, or predict"
             )
-        return self._corrections.accept(prediction, what, in_box, overwrite)
+        wanted = Wanted(ids=ids) if what is None else what.wanted
+        return self._corrections.accept(prediction, wanted, in_box, overwrite)
 
     def reject(self, what: Picked, *, overwrite: bool = False) -> Written:
         """Mark an object as background in the ground truth, and draw it no more.
@@ -122,8 +143,8 @@ class Predictions(PredictionList):
         """
         written = self._corrections.reject(what, overwrite)
         if what.prediction.data.instances:
-            data = what.prediction.data
-            self._glasses.put_on(what.prediction, data.hidden_ids | {what.identity})
+            hidden = what.prediction.data.hidden_ids | set(what.prediction.members(what.identity).tolist())
+            self._glasses.put_on(what.prediction, hidden)
             what.prediction.layer.refresh()
         self._set_picked(None)
         return written
@@ -157,6 +178,7 @@ class Predictions(PredictionList):
         if self._closed:
             return
         self._closed = True
+        self.tool.stop()
         self._hands.close()
         self.live.close()
         self.runs.close()
@@ -172,6 +194,19 @@ class Predictions(PredictionList):
     def _set_picked(self, picked: Picked | None) -> None:
         self.picked = picked
         self.picked_changed.emit(picked)
+
+    def _pick_again(self, _threshold: float = 0.0) -> None:
+        """Follow the object that is talked of: it has other fragments now."""
+        if self.picked is not None and self.picked.prediction.joins:
+            self._set_picked(pick_fragment(self.picked.prediction, self.picked.fragment))
+
+    def _on_corrected(self, _prediction: Prediction) -> None:
+        self._pick_again()
+        self.changed.emit()
+
+    def _put_tool_back(self) -> None:
+        if self.proof.why_not:
+            self.tool.stop()
 
     def _on_removed(self, event: Any) -> None:
         gone = [one for one in self._all if one.layer.layer is event.value]

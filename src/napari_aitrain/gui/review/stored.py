@@ -45,8 +45,11 @@ def stored_data(store: Path, info: PredictionInfo, leading: int, flat: bool) -> 
         if not info.instances:
             maps = zarr.open_array(store / MAPS, mode="r")
             return Thresholded(labels, certainty=maps, background=info.classes[0], **options)
-        objects = StoredPrediction(store, info).objects
-        return Thresholded(labels, objects.score, classes=objects.class_id, **options)
+        stored = StoredPrediction(store, info)
+        objects, merges = stored.objects, stored.merges
+        return Thresholded(labels, objects.score, classes=objects.class_id, merges=merges, **options)
+    if info.agglomerates and (store / LABELS / "zarr.json").is_file():
+        return Thresholded(zarr.open_array(store / LABELS, mode="r"), np.zeros(1, np.float32), **options)
     if info.instances and (store / RAW / "zarr.json").is_file():
         return Thresholded(zarr.open_array(store / RAW, mode="r"), np.zeros(1, np.float32), **options)
     if (store / MAPS / "zarr.json").is_file():

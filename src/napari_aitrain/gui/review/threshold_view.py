@@ -9,6 +9,16 @@ from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QVBoxLayout, QWidget
 
 STEPS = 1000
+_LEAVES_OUT = (
+    "Objects of a lower score are not shown. The score is how probably an object is right, from 0 to 1; of classes it "
+    "is the probability of each voxel's class. The bars say how many have which score. Nothing is computed again and "
+    "nothing is rewritten."
+)
+_JOINS = (
+    "Pieces are merged where the model is at least this sure that they are one neuron. Left: more is merged; right: "
+    "more is split. The bars say how many merges have which score, from 0 to 1. Nothing is computed again and nothing "
+    "is rewritten."
+)
 _HEIGHT, _HANDLE = 72, 20
 
 
@@ -100,13 +110,12 @@ class ThresholdView(QWidget):
         self.number.setAccessibleName("Threshold as a number")
         self.lock = QPushButton("&Lock in")
         self.set_lockable(True)
-        tip = (
-            "Objects of a lower score are not shown. The score is how probably an object is right, from 0 to 1; of "
-            "classes it is the probability of each voxel's class. The bars say how many have which score. Nothing is "
-            "computed again and nothing is rewritten."
-        )
-        self.slider.setToolTip(tip)
-        self.number.setToolTip(tip)
+        self.ends = QWidget()
+        ends = QHBoxLayout(self.ends)
+        ends.setContentsMargins(0, 0, 0, 0)
+        ends.addWidget(QLabel("◂ more merged"))
+        ends.addStretch()
+        ends.addWidget(QLabel("more split ▸"))
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.hint.hide()
@@ -121,7 +130,9 @@ class ThresholdView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.slider)
+        layout.addWidget(self.ends)
         layout.addWidget(self.hint)
+        self.set_joins(False)
         self.slider.valueChanged.connect(self._on_slider)
         self.number.valueChanged.connect(self._on_number)
         self.lock.clicked.connect(self.lock_requested)
@@ -142,6 +153,13 @@ class ThresholdView(QWidget):
     def set_histogram(self, counts: Sequence[int]) -> None:
         """Show how many objects have which score, from 0 to 1."""
         self.slider.set_histogram(counts)
+
+    def set_joins(self, joins: bool) -> None:
+        """Say what the threshold does: it joins fragments, or it leaves out objects."""
+        tip = _JOINS if joins else _LEAVES_OUT
+        self.slider.setToolTip(tip)
+        self.number.setToolTip(tip)
+        self.ends.setVisible(joins)
 
     def set_lockable(self, lockable: bool) -> None:
         """Allow the threshold to be stored, or say why not."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ...tasks.merge_tree import MergeTree
 from ...tasks.protocol import FloatArray, LabelArray
 
 ShownArray = npt.NDArray[np.uint16]
@@ -50,6 +51,8 @@ class Thresholded:
         of classes, of which the largest counts.
     classes : ndarray of int32, shape (n + 1,), optional
         Class per object id.
+    merges : MergeTree, optional
+        Of fragments: what a threshold joins; their scores do not count then.
     background : int
         Of class maps: the class that is not drawn.
     leading : int
@@ -65,12 +68,13 @@ class Thresholded:
         *,
         certainty: Slices | None = None,
         classes: LabelArray | None = None,
+        merges: MergeTree | None = None,
         background: int = 0,
         leading: int = 0,
         flat: bool = False,
     ) -> None:
         self.labels, self.certainty, self.background = labels, certainty, background
-        self.scores, self.classes = scores, classes
+        self.scores, self.classes, self.merges = scores, classes, merges
         self.leading, self.flat = leading, flat
         self.dtype = np.dtype(np.uint16)
         self.threshold = 0.0
@@ -78,6 +82,7 @@ class Thresholded:
         self.hidden_classes: frozenset[int] = frozenset()
         self.hidden_ids: frozenset[int] = frozenset()
         self._table: ShownArray | None = None
+        self._segments: LabelArray | None = None
         self._read: dict[str, Any] = {}
 
     @property
@@ -119,15 +124,32 @@ class Thresholded:
         Parameters
         ----------
         threshold : float
-            0 … 1; what has a lower score is left out.
+            0 … 1; what has a lower score is left out; of merges what has at least this score is made.
         by_score : bool
             Whether numbers tell scores, to be drawn in `SCORE_COLOURS` colours that repeat, instead of ids.
         hidden_classes, hidden_ids : collection of int
             Classes and objects that are left out.
         """
+        if threshold != self.threshold:
+            self._segments = None
         self.threshold, self.by_score = threshold, by_score
         self.hidden_classes, self.hidden_ids = frozenset(hidden_classes), frozenset(hidden_ids)
         self._table = None
+
+    def take_merges(self, merges: MergeTree) -> None:
+        """Join fragments by another tree from now on."""
+        self.merges, self._segments, self._table = merges, None, None
+
+    @property
+    def segments(self) -> LabelArray | None:
+        """What each fragment belongs to at the threshold, by id; None where nothing is joined."""
+        if self._segments is None and self.merges is not None:
+            self._segments = self.merges.segments(self.threshold)
+        return self._segments
+
+    def named(self, labels: LabelArray) -> LabelArray:
+        """Return the ids that stored ids go by at the threshold."""
+        return labels if self.segments is None else self.segments.take(labels)
 
     def forget_slices(self) -> None:
         """Read again what is asked for next: more of the prediction is there."""
@@ -180,17 +202,25 @@ class Thresholded:
     def _make_table(self) -> ShownArray:
         """Return what is drawn for each id, and a last entry for all that have no score yet."""
         assert self.scores is not None
-        count = len(self.scores)
-        ids = np.arange(count + 1, dtype=np.int64)
+        segments = self.segments
+        count = len(self.scores) if segments is None else len(segments)
+        ids = np.arange(count + 1) if segments is None else np.append(segments, count)
         table = _drawn(ids)
         if self.by_score:
-            table[:count] = 1 + _bins(self.scores) + SCORE_COLOURS * (ids[:count] % _VARIANTS)
-        keep = np.append(self.scores >= self.threshold, True)
+            table[:count] = 1 + _bins(self._told_scores()) + SCORE_COLOURS * (ids[:count] % _VARIANTS)
+        keep = ids > 0 if segments is not None else np.append(self.scores >= self.threshold, True)
         keep[0] = False
         if self.classes is not None and self.hidden_classes:
             keep[:count] &= ~np.isin(self.classes[:count], list(self.hidden_classes))
         keep[[identity for identity in self.hidden_ids if identity < count]] = False
         return np.where(keep, table, 0).astype(np.uint16)
+
+    def _told_scores(self) -> FloatArray:
+        """Return the score per id that colours tell: of fragments that of the weakest merge around them."""
+        assert self.scores is not None
+        if self.merges is None or self.segments is None:
+            return self.scores
+        return self.merges.weakest(self.threshold)[self.segments]
 
     def _classes(self, labels: LabelArray, index: tuple[Any, ...]) -> ShownArray:
         shown = labels != self.background

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from .look_view import LookView
 from .object_view import ObjectView
 from .predict_view import PredictView
+from .proof_view import ProofView
 from .threshold_view import ThresholdView
 
 EMPTY = (
@@ -64,7 +65,9 @@ class ReviewView(QWidget):
         self.age.setWordWrap(True)
         self.age.setAccessibleName("Age of the prediction")
         self.threshold, self.look = ThresholdView(), LookView()
-        self.object, self.predict = ObjectView(), PredictView()
+        self.object, self.predict, self.proof = ObjectView(), PredictView(), ProofView()
+        self.proof_group = _group("Merge and split", self.proof)
+        self.proof_group.hide()
         self.again = QPushButton("&Train again from this model")
         self.again.setToolTip(
             "Start another training with the settings of the last one. It goes on from what this model has learned, "
@@ -103,6 +106,11 @@ class ReviewView(QWidget):
         for part in (self.threshold, self.look, self.object):
             part.setEnabled(shown)
 
+    def set_joins(self, joins: bool) -> None:
+        """Show what is there for predictions whose threshold joins fragments."""
+        self.threshold.set_joins(joins)
+        self.proof_group.setVisible(joins)
+
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         label = QLabel("&Model")
@@ -119,6 +127,7 @@ class ReviewView(QWidget):
         layout.addWidget(self.age)
         layout.addWidget(self.threshold)
         layout.addWidget(self.look)
+        layout.addWidget(self.proof_group)
         layout.addWidget(_group("Correct the ground truth", self.object))
         layout.addWidget(self.again)
         layout.addWidget(_group("Predict with this model", self.predict))

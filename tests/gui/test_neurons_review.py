@@ -1,0 +1,146 @@
+"""A neuron prediction in a window: the slider moves along the merge tree, clicks merge and split, and all of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_aitrain.gui.review.dock import ReviewDock
+from napari_aitrain.gui.review.prediction import Prediction
+from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
+from napari_aitrain.gui.review.stored import stored_data
+from napari_aitrain.inference.archive import write_arrays
+from napari_aitrain.inference.objects import ObjectTable
+from napari_aitrain.inference.store import MERGES, PredictionInfo, StoredPrediction, read_info, write_info
+from napari_aitrain.tasks.merge_tree import MergeTree
+
+SHAPE = (4, 24, 24)
+TREE = MergeTree(
+    np.array([0, 576, 288, 288, 576, 576]),
+    np.array([[2, 3], [1, 2], [4, 5]], np.int32),
+    np.array([0.9, 0.6, 0.3], np.float32),
+)
+"""Fragment 1 above, 2 and 3 beside each other and one after the other in z, 4 and 5 below."""
+
+
+def fragments() -> Any:
+    """Return four quarters of each slice; the upper right one is 2 in the first slices and 3 in the others."""
+    labels = np.empty(SHAPE, np.int32)
+    labels[:, :12, :12], labels[:, 12:, :12], labels[:, 12:, 12:] = 1, 4, 5
+    labels[:2, :12, 12:], labels[2:, :12, 12:] = 2, 3
+    return labels
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A stored prediction of neurons; the model's threshold is 0.7."""
+    folder, one = tmp_path / "prediction", (1, 1, 1)
+    folder.mkdir()
+    offsets = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    info = PredictionInfo(
+        finished=True, model_name="m", model_fingerprint="", image="image", image_fingerprint="", channels=("0",),
+        task="neurons", instances=True, agglomerates=True, offsets=offsets, classes=(0, 1), dims=3, heads=3,
+        magnification=one, start=(0, 0, 0), shape=SHAPE, voxel_size=(10, 10, 10), low=(0,), high=(1,), multiple=one,
+        halo=(0, 0, 0), overlap=(0, 0, 0), network_block=SHAPE, decode_block=SHAPE, threshold=0.7)  # fmt: skip
+    write_info(folder, info)
+    labels = fragments()
+    zarr.create_array(folder / "labels.zarr", data=labels)
+    places = [np.argwhere(labels == number) for number in range(1, 6)]
+    start = np.array([[0, 0, 0], *(each.min(axis=0) for each in places)])
+    stop = np.array([[0, 0, 0], *(each.max(axis=0) + 1 for each in places)])
+    total = np.array([[0.0, 0, 0], *(each.sum(axis=0) for each in places)])
+    ObjectTable.of_fragments(TREE.sizes, start, stop, total, 1).save(folder)
+    (folder / MERGES).write_bytes(write_arrays(TREE.arrays()))
+    return folder
+
+
+@pytest.fixture
+def dock(viewer: Any, session: Any, qtbot: Any) -> Any:
+    """The dock in a window with an image in nm."""
+    viewer.add_image(np.zeros(SHAPE, np.float32), name="image", scale=(10, 10, 10), units=("nm",) * 3)
+    viewer.dims.set_point(0, 0)
+    dock = ReviewDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Review")
+    return dock
+
+
+@pytest.fixture
+def show(session: Any, store: Path) -> Callable[[], Prediction]:
+    """Return what opens the stored prediction."""
+
+    def open_it() -> Prediction:
+        info = read_info(store)
+        data = stored_data(store, info, 0, False)
+        assert data is not None
+        layer = PredictionLayer(session.viewer, "Prediction")
+        placement = Placement(session.viewer.layers["image"], (1, 1, 1), (0, 0, 0))
+        one = Prediction(Path("/m"), data, placement, layer, voxel_size=info.voxel_size)
+        one.take_table(store)
+        session.predictions.propose_threshold(Path("/m"), info.threshold)
+        session.predictions.show(one)
+        return one
+
+    return open_it
+
+
+def place(viewer: Any, y: float, x: float) -> QPoint:
+    """Return where a voxel is on the canvas."""
+    size, camera = viewer.canvas.size, viewer.scene.camera
+    row, column = (
+        (10 * at - c) * camera.zoom + n / 2 for at, c, n in zip((y, x), camera.center[-2:], size, strict=True)
+    )
+    return QPoint(round(column), round(row))
+
+
+def quarters(viewer: Any) -> list[tuple[int, ...]]:
+    """Return the colours that the canvas shows of the four quarters, from the upper left one on, row by row."""
+    picture = viewer.screenshot(canvas_only=True, flash=False)
+    ratio = picture.shape[0] / viewer.canvas.size[0]
+    places = [place(viewer, y, x) for y in (6, 18) for x in (6, 18)]
+    return [tuple(picture[round(p.y() * ratio), round(p.x() * ratio), :3].tolist()) for p in places]
+
+
+def drag(view: Any, threshold: float) -> None:
+    """Drag the slider."""
+    slider = view.slider
+    at = QPoint(round(8 + threshold * (slider.width() - 16)), 60)
+    QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() // 2, 60))
+    QTest.mouseMove(slider, at)
+    QTest.mouseRelease(slider, Qt.MouseButton.LeftButton)
+    assert view.value() == pytest.approx(threshold, abs=0.01)
+
+
+def click(viewer: Any, y: float, x: float) -> None:
+    """Click a voxel of the slice on screen."""
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.mouseMove(canvas, place(viewer, y, x))
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place(viewer, y, x))
+
+
+def test_the_slider_moves_along_the_merge_tree_on_all_slices(viewer, session, dock, show, wait_for):
+    show()
+    view = dock.view.threshold
+    assert view.value() == pytest.approx(0.7)
+    assert view.ends.isVisible()
+    first = quarters(viewer)
+    assert len({*first, (0, 0, 0)}) == 5
+    drag(view, 0.5)
+    second = quarters(viewer)
+    # 1 is the largest of 1, 2 and 3: it gives its colour, and the others keep theirs.
+    assert second == [first[0], first[0], first[2], first[3]]
+    viewer.dims.set_point(0, 30)
+    assert quarters(viewer) == second
+    drag(view, 0.2)
+    assert quarters(viewer) == [first[0], first[0], first[2], first[2]]
+    drag(view, 0.95)
+    split = quarters(viewer)
+    assert [split[0], split[2], split[3]] == [first[0], first[2], first[3]]
+    viewer.dims.set_point(0, 0)
+    assert quarters(viewer)[1] == first[1] != split[1]
