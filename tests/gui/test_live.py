@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from psygnal import Signal
 
+from napari_aitrain.errors import AitrainError
 from napari_aitrain.gui.box_list import BoxList
 from napari_aitrain.gui.review.predictions import Predictions
 from napari_aitrain.jobs import Event, JobFolder
@@ -23,6 +24,7 @@ class FakeJobs:
     """A job center without processes."""
 
     added, changed, event = Signal(JobFolder), Signal(JobFolder), Signal(JobFolder, Event)
+    failed = Signal(str, AitrainError)
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []

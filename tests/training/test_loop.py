@@ -174,3 +174,9 @@ def test_a_network_that_is_behind_the_forest_says_so(blend, make_config, run, mo
     result = run("job")(make_config("semantic", steps=2))
     said = [event["message"] for event in result.of("warning")]
     assert (loop.BEHIND_FOREST in said) == (blend == 1)
+
+
+def test_the_card_keeps_the_names_of_classes(make_config, run) -> None:
+    names = {0: "background", 1: "disk", 9: "not there"}
+    result = run("job")(make_config("semantic", steps=1, class_names=names))
+    assert load_model(result.folder).card.class_names == {0: "background", 1: "disk"}

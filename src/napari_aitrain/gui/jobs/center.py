@@ -236,7 +236,8 @@ class JobCenter(JobList):
         if news.error is not None and known.job.path not in self._known:
             self.removed.emit(known.job.path)
         trouble = what_is_wrong(known.job, news)
-        if trouble is not None:
+        # A prediction that was cancelled in a long block ends without a word, and nothing is lost by it.
+        if trouble is not None and not (known.predicts and known.cancelled):
             report(trouble)
             self.failed.emit(known.job.name, trouble)
         if news.over and not self._closed:

@@ -41,6 +41,7 @@ class ReviewController:
             (self.predictions.live.changed, self._show),
             (self.predictions.badge.aged, self._show_age),
             (self.predictions.runs.changed, self._show_run),
+            (self.predictions.tool.changed, self._show_tool),
             (session.jobs.added, self._on_job),
             (session.jobs.changed, self._on_job),
             (session.jobs.removed, self._on_job),
@@ -73,6 +74,10 @@ class ReviewController:
         view.look.toggled.connect(self._on_look)
         view.look.class_toggled.connect(predictions.set_class_shown)
         view.object.pressed.connect(self._on_correct)
+        view.proof.tool_chosen.connect(predictions.tool.take)
+        view.proof.escaped.connect(predictions.tool.escape)
+        view.proof.pressed.connect(self._on_step)
+        view.proof.take_requested.connect(self._on_take)
         view.predict.requested.connect(self._on_predict)
         view.predict.cancelled.connect(predictions.runs.cancel)
 
@@ -96,6 +101,10 @@ class ReviewController:
         view.threshold.setValue(predictions.threshold)
         view.threshold.set_histogram(predictions.histogram().tolist())
         view.threshold.set_hint("It is stored when the training has ended." if predictions.waits_for_model else "")
+        view.set_joins(predictions.proof.prediction is not None)
+        view.proof.set_usable(predictions.proof.why_not)
+        view.proof.set_corrections(len(predictions.proof.corrections), predictions.proof.can_redo)
+        self._show_tool()
         view.threshold.set_lockable(current is not None and not current.provisional)
         view.look.set_checked("outlines", predictions.outlines)
         view.look.set_checked("scores", predictions.colour_by_score)
@@ -114,12 +123,17 @@ class ReviewController:
             text = age_text(current, time.time()) if of_it and current is not None else "Waiting for a prediction…"
         self.view.set_age(text)
 
+    def _show_tool(self) -> None:
+        tool = self.predictions.tool
+        self.view.proof.set_tool(tool.kind, tool.hint)
+
     def _show_picked(self, picked: Picked | None) -> None:
         self.view.object.set_object("" if picked is None else describe(picked))
         self._allow()
 
     def _show_run(self) -> None:
         runs = self.predictions.runs
+        self.view.predict.set_trouble(runs.trouble)
         run = runs.running()
         if run is not None:
             self.view.predict.set_progress((run.done, run.total, run.stage))
@@ -133,6 +147,8 @@ class ReviewController:
         allowed = {"accept", "reject"} if picked is not None else set()
         allowed |= {"all"} | ({"box"} if box is not None else set())
         self.view.object.set_actions(frozenset(allowed))
+        takes = {"corrected"} if predictions.proof.corrections else set()
+        self.view.proof.set_takes(frozenset(takes | ({"box"} if box is not None else set())))
         self.view.again.setEnabled(can_train_again(self.session, predictions.model))
         why = self._why_not()
         places = {"view", "volume"} | ({"box"} if box is not None else set())
@@ -202,6 +218,16 @@ class ReviewController:
             elif name in ("box", "all"):
                 told(self.predictions.accept(in_box=name == "box", overwrite=overwrite), "accepted")
 
+    def _on_step(self, name: str) -> None:
+        with reported():
+            (self.predictions.proof.undo if name == "undo" else self.predictions.proof.redo)()
+
+    def _on_take(self, what: str) -> None:
+        overwrite = self.view.object.overwrite.isChecked()
+        ids = self.predictions.proof.corrected_ids().tolist() if what == "corrected" else None
+        with reported():
+            told(self.predictions.accept(ids=ids, in_box=what == "box", overwrite=overwrite), "taken over")
+
     def _on_predict(self, where: Any) -> None:
         model, image = self.predictions.model, self._image()
         if model is None or image is None:
@@ -216,7 +242,7 @@ def describe(picked: Picked) -> str:
     one = picked.prediction
     name = one.class_names.get(picked.class_id or 0, f"class {picked.class_id}")
     what = f"Object {picked.identity:,}" if one.data.instances else name
-    parts = [what] if picked.score is None else [what, f"score {picked.score:.3f}"]
+    parts = [what] if picked.score is None or one.joins else [what, f"score {picked.score:.3f}"]
     if not picked.shown:
         parts.append("not shown")
     if picked.voxels is not None:
@@ -224,6 +250,10 @@ def describe(picked: Picked) -> str:
         parts.append(f"{picked.voxels:,} {unit}")
         if picked.volume is not None:
             parts.append(f"{picked.volume:,.4g} µm{'²' if one.placement.flat else '³'}")
+    if one.joins:
+        parts.append("1 fragment" if picked.fragments == 1 else f"{picked.fragments:,} fragments")
+        if picked.score is not None:
+            parts.append(f"weakest merge {picked.score:.3f}")
     if one.data.instances and picked.class_id is not None:
         parts.append(name)
     return " · ".join(parts)

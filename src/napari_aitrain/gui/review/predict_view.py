@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 _BUTTONS = {
@@ -37,6 +37,10 @@ class PredictView(QWidget):
         self.cancel.clicked.connect(self.cancelled)
         self.text = QLabel()
         self.text.setWordWrap(True)
+        self.trouble = QLabel()
+        self.trouble.setWordWrap(True)
+        self.trouble.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.trouble.setAccessibleName("Why the last prediction failed")
         grid = QGridLayout()
         grid.setSpacing(4)
         for number, button in enumerate(self.buttons.values()):
@@ -48,7 +52,14 @@ class PredictView(QWidget):
         layout.setSpacing(4)
         layout.addLayout(grid)
         layout.addWidget(self.text)
+        layout.addWidget(self.trouble)
         self.set_progress(None)
+        self.set_trouble("")
+
+    def set_trouble(self, text: str) -> None:
+        """Say why the last prediction failed and what to do; an empty text says nothing."""
+        self.trouble.setText(text)
+        self.trouble.setVisible(bool(text))
 
     def set_allowed(self, allowed: frozenset[str], why: str) -> None:
         """Allow these buttons, and say why not the others."""

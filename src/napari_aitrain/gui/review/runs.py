@@ -16,6 +16,7 @@ from ...inference.store import read_info
 from ...jobs import ENDED, Event, JobFolder
 from ...jobs.predict_config import PredictConfig
 from ...models import ModelCard, read_card
+from ...words import sentence
 from ..annotate.copies import MOST_COPIED
 from ..annotate.sources import frame_volume, on_disk
 from ..class_names import colours_of, named
@@ -89,8 +90,11 @@ class Runs:
         self._main = MainThread()
         self._threads: list[threading.Thread] = []
         self.preparing = False
+        self.trouble = ""
+        """Why the last one failed, and what to do; empty unless it did."""
         session.jobs.event.connect(self._on_event)
         session.jobs.changed.connect(self._on_changed)
+        session.jobs.failed.connect(self._on_job_failed)
 
     def running(self) -> Run | None:
         """Return the newest job that has not ended."""
@@ -136,6 +140,7 @@ class Runs:
         """Let go of the session; jobs go on."""
         self._session.jobs.event.disconnect(self._on_event)
         self._session.jobs.changed.disconnect(self._on_changed)
+        self._session.jobs.failed.disconnect(self._on_job_failed)
         self._main.close()
         for thread in self._threads:
             thread.join()
@@ -169,7 +174,7 @@ class Runs:
             except AitrainError as error:
                 self._main.post(lambda error=error: self._failed(error))  # type: ignore[misc]
 
-        self.preparing = True
+        self.preparing, self.trouble = True, ""
         self.changed.emit()
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         self._threads.append(threading.Thread(target=run, name="napari-aitrain-predict", daemon=True))
@@ -178,6 +183,15 @@ class Runs:
     def _failed(self, error: AitrainError) -> None:
         self.preparing = False
         report(error)
+        self._tell(error)
+
+    def _on_job_failed(self, name: str, error: AitrainError) -> None:
+        # It was reported already; where it was asked for, it is to be read as well.
+        if any(run.job.name == name for run in self._runs.values()):
+            self._tell(error)
+
+    def _tell(self, error: AitrainError) -> None:
+        self.trouble = " ".join(f"{sentence(text).rstrip('.')}." for text in (error.what, error.remedy) if text)
         self.changed.emit()
 
     def _begin(self, config: PredictConfig, card: ModelCard, image: Any, frame: tuple[int, ...], where: Where) -> None:
