@@ -70,7 +70,6 @@ def test_ids_used_twice_are_named_and_parted(files, tmp_path):
     source = files.source(truth.shape, truth, voxel_size=VOXEL)
     config = files.config(source, task="em-instances", task_settings={"max_distance": 400.0})
     told = message(check(config), "id-used-twice")
-    assert told.startswith("1 ids") or "3 in" in told
     assert "3 in" in told and "4 in" not in told
     assert "more than 400 nm apart" in told
     labels = plan_crops(config).crops[0].image.open_labels()

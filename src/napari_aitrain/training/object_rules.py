@@ -117,8 +117,8 @@ def _check_shared(shared: Sequence[tuple[PlannedCrop, Shared]], how: Separation)
     more = f" and {len(shared) - 4} more" if len(shared) > 4 else ""
     yield warning(
         "id-used-twice",
-        f"{len({each.label for _, each in shared})} ids belong to objects that are more than {how.max_distance:g} nm "
-        f"apart, and are taken for several objects: {', '.join(named)}{more}.",
+        f"Ids are used for objects that are more than {how.max_distance:g} nm apart, and taken for several objects: "
+        f"{', '.join(named)}{more}.",
         "Give each object its own id; if it is one object, raise the max distance.",
         shared[0][0].name,
     )
