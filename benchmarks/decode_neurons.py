@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 from scipy import ndimage
 from skimage.measure import label
 from skimage.segmentation import watershed
@@ -74,15 +76,26 @@ def decode(maps: npt.NDArray[np.uint8]) -> Any:
 
 
 def peak_memory(path: str, answer: Any) -> None:
-    """Send by how many bytes decoding raises the peak of this process, affinities included."""
-    import resource
+    """Send the bytes of the affinities, and how much a process needs that decodes them, these included.
 
+    Resident memory is sampled: the peak that the system keeps for a process begins with that of its parent.
+    """
     maps = np.load(path)
     decode(maps[:, :4, :32, :32])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    process, done = psutil.Process(), threading.Event()
+    before = most = process.memory_info().rss
+
+    def watch() -> None:
+        nonlocal most
+        while not done.wait(0.002):
+            most = max(most, process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     decode(maps)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    answer.send((maps.nbytes, after - before + maps.nbytes))
+    done.set()
+    watcher.join()
+    answer.send((maps.nbytes, most - before + maps.nbytes))
 
 
 def main() -> None:
