@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from napari_aitrain.jobs import Worker
+from napari_aitrain.jobs.lock import living_owner
+from napari_aitrain.jobs.registry import known_folders
 
 # napari comes with the extra 'all', pytest-qt with 'test'. A skip raised here would skip every other test as well.
 collect_ignore_glob = [] if find_spec("napari") and find_spec("pytestqt") else ["test_*.py"]
@@ -74,6 +76,12 @@ def home(_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Jobs, models and projects lie in a folder that is empty before each test: always the same, for the workers."""
     monkeypatch.setenv("AITRAIN_HOME", str(_home))
     yield _home
+    # A test that failed may have left a training that has nobody to stop it.
+    for folder in known_folders():
+        owner = living_owner(folder)
+        process = None if owner is None else owner.process()
+        if process is not None and process.pid != os.getpid():
+            process.kill()
     shutil.rmtree(_home, ignore_errors=True)
 
 
