@@ -72,7 +72,7 @@ def main() -> None:
         seconds = round(time.perf_counter() - begun, 1)
         settings = {key: value for key, value in vars(chosen).items()}
         figures = measure(out, folder / "test-labels.tif")
-        ran = {key: trained.get(key) for key in ("steps", "seconds", "best", "device", "precision")}
+        ran = {key: trained.get(key) for key in ("steps", "seconds", "best", "device")}
         print(json.dumps({**settings, **figures, **ran, "predict_seconds": seconds}))
 
 
