@@ -5,6 +5,8 @@
 * *threshold*: from a mouse move on the slider to the canvas drawn again, on a 512² slice of a stored prediction of
   1000 × 512 × 512 voxels with 20,000 objects, in turns with a redraw of the same canvas for which nothing changed:
   the second is what the machine needs to draw at all;
+* *merges*: the same on a prediction of neurons, 512³ with 200,000 fragments and the tree of their merges; and the
+  look-up of the slice alone;
 * *news*: from "2 MB of a preview are written" in another process to the arrays in this one;
 * *start*: from Start to the first prediction drawn, 512², warm worker, instances and classes from strokes;
 * *gaps*: how late a timer of 20 ms is while a training with live predictions runs, over the same window without;
@@ -40,7 +42,8 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 COLUMNS = ("figure", "of", "value", "unit", "target", "ratio", "to")
 SHAPE, OBJECTS = (1000, 512, 512), 20_000
-FIGURES = ("threshold", "news", "start", "gaps", "stop", "slowdown")
+FRAGMENTS, FRAGMENT = (512, 512, 512), (8, 9, 9)
+FIGURES = ("threshold", "merges", "news", "start", "gaps", "stop", "slowdown")
 _NEWS_ROUNDS, _NEWS_PAUSE = 500, 0.02
 
 
@@ -175,51 +178,117 @@ def stored_labels(folder: Path, slices: int) -> Any:
     return zarr.open_array(path, mode="r")
 
 
-def threshold(report: Report, quick: bool) -> None:
-    """Drag the slider with the mouse."""
+def stored_fragments(folder: Path, slices: int) -> tuple[Any, Any]:
+    """Write a volume of fragments as a stored prediction has it; return it with a tree of their merges."""
+    import zarr
+
+    from napari_aitrain.tasks.merge_tree import MergeTree
+
+    rng = np.random.default_rng(0)
+    shape = (slices, *FRAGMENTS[1:])
+    cells = [np.arange(n) // side for n, side in zip(shape, FRAGMENT, strict=True)]
+    counts = [int(each[-1]) + 1 for each in cells]
+    ids = (rng.permutation(np.prod(counts)) + 1).astype(np.int32).reshape(counts)
+    path = folder / "labels.zarr"
+    array = zarr.create_array(path, shape=shape, chunks=(32, 256, 256), dtype=np.int32)
+    for first in range(0, slices, 32):
+        array[first : first + 32] = ids[np.ix_(cells[0][first : first + 32], cells[1], cells[2])]
+    # Each cell is merged with the one before it along some axis, so that all become one.
+    at = np.indices(counts).reshape(3, -1)[:, 1:]
+    axis = np.argmax(rng.random(at.shape) * (at > 0), axis=0)
+    before = at.copy()
+    before[axis, np.arange(at.shape[1])] -= 1
+    pairs = np.stack([ids[tuple(at)], ids[tuple(before)]], axis=1)
+    scores = rng.random(len(pairs)).astype(np.float32)
+    order = np.argsort(-scores)
+    sizes = np.append(0, rng.integers(1, 2 * np.prod(FRAGMENT), ids.size))
+    return zarr.open_array(path, mode="r"), MergeTree(sizes, pairs[order], scores[order])
+
+
+def moved_and_redrawn(window: Window, rounds: int) -> tuple[list[float], list[float]]:
+    """Drag the slider with the mouse; return the ms until the canvas is drawn, and of redraws without a change."""
     from qtpy.QtCore import QPoint, Qt
     from qtpy.QtTest import QTest
     from qtpy.QtWidgets import QApplication
 
+    slider = window.dock.view.threshold.slider
+    QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(10, 60))
+
+    def until_drawn(act: Callable[[], Any]) -> float:
+        QApplication.processEvents()
+        before, begun = window.drawn, time.perf_counter()
+        act()
+        while window.drawn == before:
+            QApplication.processEvents()
+        QApplication.processEvents()
+        return 1000 * (time.perf_counter() - begun)
+
+    moved, redrawn = [], []
+    for number in range(rounds):
+        at = QPoint(20 + (37 * number) % (slider.width() - 40), 60)
+        moved.append(until_drawn(lambda at=at: QTest.mouseMove(slider, at)))
+        redrawn.append(until_drawn(window.canvas.update))
+    QTest.mouseRelease(slider, Qt.MouseButton.LeftButton)
+    return moved, redrawn
+
+
+def add_moves(report: Report, figure: str, moved: list[float], redrawn: list[float]) -> None:
+    """Report the ms of moves, beside those of redraws."""
+    over = statistics.median(a / b for a, b in zip(moved, redrawn, strict=True))
+    report.add(figure=figure, of="move → drawn", value=statistics.median(moved), unit="ms", target="≤ 16",
+               ratio=over, to="a redraw without a change")  # fmt: skip
+    report.add(figure=figure, of="redraw alone", value=statistics.median(redrawn), unit="ms")
+    both = zip(moved, redrawn, strict=True)
+    report.add(figure=figure, of="move beyond redraw", value=statistics.median(a - b for a, b in both), unit="ms")
+
+
+def shown_in(window: Window, labels: Any, scores: Any, merges: Any = None) -> Any:
+    """Show a prediction in a window, and return what is looked up."""
     from napari_aitrain.gui.review.prediction import Prediction
     from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
     from napari_aitrain.gui.review.thresholded import Thresholded
 
+    layer = PredictionLayer(window.viewer, "Prediction")
+    data = Thresholded(labels, scores, merges=merges)
+    placement = Placement(window.image, (1, 1, 1), (0, 0, 0))
+    window.session.predictions.show(Prediction(Path("model"), data, placement, layer))
+    return data
+
+
+def threshold(report: Report, quick: bool) -> None:
+    """Drag the slider of a prediction of objects."""
     slices = 64 if quick else SHAPE[0]
     with tempfile.TemporaryDirectory() as folder:
         labels = stored_labels(Path(folder), slices)
         window = Window(np.random.default_rng(0).integers(0, 255, (slices, *SHAPE[1:]), np.uint8))
         scores = np.append(0, np.random.default_rng(1).random(OBJECTS)).astype(np.float32)
-        layer = PredictionLayer(window.viewer, "Prediction")
-        data = Thresholded(labels, scores)
-        window.session.predictions.show(
-            Prediction(Path("model"), data, Placement(window.image, (1, 1, 1), (0, 0, 0)), layer)
-        )
-        slider = window.dock.view.threshold.slider
-        QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(10, 60))
-
-        def until_drawn(act: Callable[[], Any]) -> float:
-            QApplication.processEvents()
-            before, begun = window.drawn, time.perf_counter()
-            act()
-            while window.drawn == before:
-                QApplication.processEvents()
-            QApplication.processEvents()
-            return 1000 * (time.perf_counter() - begun)
-
-        moved, redrawn = [], []
-        for number in range(40 if quick else 200):
-            at = QPoint(20 + (37 * number) % (slider.width() - 40), 60)
-            moved.append(until_drawn(lambda at=at: QTest.mouseMove(slider, at)))
-            redrawn.append(until_drawn(window.canvas.update))
-        QTest.mouseRelease(slider, Qt.MouseButton.LeftButton)
+        shown_in(window, labels, scores)
+        moved, redrawn = moved_and_redrawn(window, 40 if quick else 200)
         window.close()
-    over = statistics.median(a / b for a, b in zip(moved, redrawn, strict=True))
-    report.add(figure="threshold", of="move → drawn", value=statistics.median(moved), unit="ms", target="≤ 16",
-               ratio=over, to="a redraw without a change")  # fmt: skip
-    report.add(figure="threshold", of="redraw alone", value=statistics.median(redrawn), unit="ms")
-    both = zip(moved, redrawn, strict=True)
-    report.add(figure="threshold", of="move beyond redraw", value=statistics.median(a - b for a, b in both), unit="ms")
+    add_moves(report, "threshold", moved, redrawn)
+
+
+def merges(report: Report, quick: bool) -> None:
+    """Drag the slider of a prediction of neurons along the tree of its merges."""
+    slices = 64 if quick else FRAGMENTS[0]
+    with tempfile.TemporaryDirectory() as folder:
+        labels, tree = stored_fragments(Path(folder), slices)
+        window = Window(np.random.default_rng(0).integers(0, 255, (slices, *FRAGMENTS[1:]), np.uint8))
+        data = shown_in(window, labels, np.ones(len(tree) + 1, np.float32), tree)
+        moved, redrawn = moved_and_redrawn(window, 40 if quick else 200)
+        looked, used = [], []
+        for value in np.random.default_rng(2).random(40 if quick else 200):
+            begun, busy = time.perf_counter(), time.process_time()
+            data.look(float(value))
+            data[slices // 2]
+            looked.append(1000 * (time.perf_counter() - begun))
+            used.append(1000 * (time.process_time() - busy))
+        window.close()
+    report.add(figure="merges", of=f"look-up of a slice, {len(tree):,} fragments", value=statistics.median(looked),
+               unit="ms", target="≤ 16")  # fmt: skip
+    report.add(figure="merges", of="look-up of a slice, processor time", value=statistics.median(used), unit="ms",
+               target="≤ 5")  # fmt: skip
+    add_moves(report, "merges", moved, redrawn)
 
 
 class _Producer:
@@ -449,7 +518,7 @@ def main() -> int:
     report = Report("gui", COLUMNS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         os.environ["AITRAIN_HOME"] = home
-        for figure, measure in (("threshold", threshold), ("news", news), ("start", start)):
+        for figure, measure in (("threshold", threshold), ("merges", merges), ("news", news), ("start", start)):
             if figure in chosen.figures:
                 measure(report, chosen.quick)
         if {"gaps", "stop"} & set(chosen.figures):

@@ -1,4 +1,4 @@
-"""A neuron prediction in a window: the slider moves along the merge tree, clicks merge and split, and all of it is kept."""
+"""A neuron prediction in a window: the slider moves along the merge tree, clicks merge and split, all of it is kept."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from napari_aitrain.gui.review.dock import ReviewDock
 from napari_aitrain.gui.review.prediction import Prediction
 from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
 from napari_aitrain.gui.review.stored import stored_data
+from napari_aitrain.gui.review.thresholded import Thresholded
 from napari_aitrain.inference.archive import write_arrays
 from napari_aitrain.inference.objects import ObjectTable
 from napari_aitrain.inference.store import MERGES, PredictionInfo, StoredPrediction, read_info, write_info
@@ -144,3 +145,107 @@ def test_the_slider_moves_along_the_merge_tree_on_all_slices(viewer, session, do
     assert [split[0], split[2], split[3]] == [first[0], first[2], first[3]]
     viewer.dims.set_point(0, 0)
     assert quarters(viewer)[1] == first[1] != split[1]
+
+
+def test_clicks_merge_and_split_and_steps_are_undone_and_kept(viewer, session, dock, show, store, wait_for):
+    show()
+    view = dock.view.proof
+    assert view.isVisible() and view.count.text() == "No corrections"
+    assert not view.steps["undo"].isEnabled() and not view.taking["corrected"].isEnabled()
+    first = quarters(viewer)
+    QTest.mouseClick(view.tools["merge"], Qt.MouseButton.LeftButton)
+    assert viewer.cursor.style == "crosshair" and "first of two" in view.hint.text()
+    click(viewer, 6, 6)
+    wait_for(lambda: "Click the other one; object 1 is joined" in view.hint.text(), what="the first click")
+    click(viewer, 18, 18)
+    wait_for(lambda: view.count.text() == "1 correction", what="a merge")
+    assert quarters(viewer) == [first[0], first[1], first[2], first[0]]
+    assert dock.view.object.text.text() == "Object 1 · 1,152 voxels · 0.001152 µm³ · 2 fragments · weakest merge 1.000"
+    drag(dock.view.threshold, 0.2)
+    assert len(set(quarters(viewer))) == 1
+    QTest.mouseClick(view.tools["split"], Qt.MouseButton.LeftButton)
+    click(viewer, 6, 18)
+    wait_for(lambda: "another neuron" in view.hint.text(), what="the first click")
+    click(viewer, 18, 6)
+    wait_for(lambda: view.count.text() == "2 corrections", what="a split")
+    # The way from 2 to 4 goes by 1 and 5; the least sure merge on it is that of 4 and 5.
+    assert quarters(viewer) == [first[0], first[0], first[2], first[0]]
+    viewer.layers["Prediction"].visible = False
+    assert StoredPrediction.open(store).lookup(0.2).tolist() == [0, 1, 1, 1, 4, 1]
+    viewer.layers["Prediction"].visible = True
+
+    canvas = viewer.window._qt_viewer.canvas.native
+    click(viewer, 6, 6)
+    wait_for(lambda: "another neuron" in view.hint.text(), what="the first click")
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    assert "Click a place" in view.hint.text()
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    assert not view.tools["split"].isChecked() and viewer.cursor.style == "standard" and not view.hint.isVisible()
+
+    QTest.mouseClick(view.steps["undo"], Qt.MouseButton.LeftButton)
+    assert view.count.text() == "1 correction" and len(set(quarters(viewer))) == 1
+    QTest.mouseClick(view.steps["redo"], Qt.MouseButton.LeftButton)
+    assert quarters(viewer) == [first[0], first[0], first[2], first[0]] and not view.steps["redo"].isEnabled()
+    viewer.layers.remove("Prediction")
+    show()
+    assert view.count.text() == "2 corrections"
+    assert quarters(viewer) == [first[0], first[0], first[2], first[0]]
+
+
+def test_what_cannot_be_corrected_is_said(viewer, session, dock, show, wait_for, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari_aitrain.gui.notify.show_error", told.append)
+    show()
+    view = dock.view.proof
+    for tool, where, what in (
+        ("split", [(6, 6), (2, 2)], "one fragment"),
+        ("split", [(6, 6), (18, 6)], "two objects already"),
+        ("merge", [(6, 6), (2, 2)], "one object already"),
+    ):
+        QTest.mouseClick(view.tools[tool], Qt.MouseButton.LeftButton)
+        for y, x in where:
+            click(viewer, y, x)
+        wait_for(lambda what=what: any(what in text for text in told), what=what)
+        QTest.mouseClick(view.tools[tool], Qt.MouseButton.LeftButton)
+        assert session.predictions.tool.kind is None
+    assert view.count.text() == "No corrections"
+    QTest.mouseClick(view.tools["merge"], Qt.MouseButton.LeftButton)
+    viewer.layers.remove("Prediction")
+    assert session.predictions.tool.kind is None
+
+
+def test_segments_become_ground_truth_as_they_are_seen(viewer, session, dock, show):
+    truth = session.truths.create("image")
+    show()
+    viewer.layers.selection.active = truth
+    session.predictions.set_threshold(0.5)
+    click(viewer, 6, 18)
+    assert dock.view.object.text.text() == "Object 1 · 1,152 voxels · 0.001152 µm³ · 3 fragments · weakest merge 0.600"
+    drag(dock.view.threshold, 0.8)
+    assert dock.view.object.text.text() == "Object 2 · 576 voxels · 0.000576 µm³ · 2 fragments · weakest merge 0.900"
+    QTest.mouseClick(dock.view.object.buttons["accept"], Qt.MouseButton.LeftButton)
+    taken = np.asarray(truth.data) > 0
+    assert taken.sum() == 576 and taken[:, :12, 12:].all()
+    session.predictions.proof.merge(4, 5)
+    dock.view.proof.taking["corrected"].trigger()
+    ids = np.asarray(truth.data)
+    assert len(np.unique(ids[:, 12:])) == 1 and ids[0, 20, 0] not in (0, ids[0, 0, 20])
+    assert not ids[:, :12, :12].any()
+    truth.undo()
+    assert np.asarray(truth.data).astype(bool).sum() == 576
+    assert len(session.predictions.proof.corrections) == 1
+
+
+def test_a_live_preview_cannot_be_corrected_and_says_why(viewer, session, dock):
+    layer = PredictionLayer(viewer, "Prediction")
+    data = Thresholded(fragments(), np.ones(6, np.float32), merges=TREE)
+    placement = Placement(viewer.layers["image"], (1, 1, 1), (0, 0, 0))
+    session.predictions.show(Prediction(Path("/m"), data, placement, layer, step=7))
+    assert session.predictions.threshold == 0.5
+    view = dock.view.proof
+    assert view.isVisible() and not view.tools["merge"].isEnabled()
+    assert "made anew" in view.tools["split"].toolTip()
+    labels = np.ones(SHAPE, np.int32)
+    other = Thresholded(labels, np.array([0, 0.9], np.float32))
+    session.predictions.show(Prediction(Path("/m"), other, placement, layer, step=8))
+    assert not view.isVisible() and not dock.view.threshold.ends.isVisible()

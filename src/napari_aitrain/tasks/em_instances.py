@@ -35,6 +35,7 @@ class EmInstancesSettings(TaskSettings):
             gt=0,
             allow_inf_nan=False,
             title="Max distance (nm)",
+            json_schema_extra={"basic": True},
             description="Diameter of the largest objects, in nm: parts that are farther apart are never one object.",
         ),
     ] = 1000.0

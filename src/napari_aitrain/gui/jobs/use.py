@@ -36,7 +36,7 @@ def train_again(session: Session, job: JobFolder) -> None:
 
 
 def use_model(session: Session, job: JobFolder) -> None:
-    """Have the Review dock show what the model of a job makes of the images.
+    """Have the Review dock show what the model of a job makes of the images, or what was predicted before.
 
     Raises
     ------
@@ -47,3 +47,5 @@ def use_model(session: Session, job: JobFolder) -> None:
     folder = settings.model if isinstance(settings, PredictConfig) else job.model
     open_dock(session, "Review")
     session.predictions.set_model(folder)
+    if isinstance(settings, PredictConfig):
+        session.predictions.runs.reopen(job)

@@ -24,7 +24,7 @@ from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
 from ..notify import report
 from ..settings import preferences
-from .prediction import Prediction, model_key
+from .prediction import Prediction, has_model, model_key
 from .prediction_layer import Placement, PredictionLayer
 from .stored import stored_data
 from .viewing import leading_index, seen
@@ -129,6 +129,31 @@ class Runs:
             self._main.post(lambda: self._begin(config, card, image, index, where))
 
         self._in_thread(prepare)
+
+    def reopen(self, job: JobFolder) -> None:
+        """Show the result of a job, such as one of an earlier session, with all corrections.
+
+        Raises
+        ------
+        AitrainError
+            If the image is not open, or the job cannot be read.
+        """
+        run = self._runs.get(job.path)
+        if run is None or run.image not in self._session.viewer.layers:
+            run = self._runs[job.path] = self._run_of(job)
+        if not run.layer.present:
+            run.shown = None
+        self._show(run)
+
+    def _run_of(self, job: JobFolder) -> Run:
+        config = job.settings()
+        assert isinstance(config, PredictConfig)
+        viewer = self._session.viewer
+        image = image_of(viewer, config)
+        layer = PredictionLayer(viewer, f"{image.name}: prediction")
+        names = read_card(config.model).class_names if has_model(config.model) else {}
+        at = leading_index(viewer, image, LayerFrame.of(image))
+        return Run(job, model_key(config.model), image, at, layer, names, finished=True)
 
     def cancel(self) -> None:
         """Stop the job that runs; what it has stays."""
@@ -256,6 +281,29 @@ class Runs:
         self._session.predictions.show(one)
 
 
+def image_of(viewer: Any, config: PredictConfig) -> Any:
+    """Return the layer of the image that was predicted.
+
+    Raises
+    ------
+    VolumeError
+        If it is not open.
+    """
+    images = [layer for layer in viewer.layers if hasattr(layer, "contrast_limits")]
+    same = [layer for layer in images if layer.source.path and Path(layer.source.path).absolute() == config.image]
+    same += [layer for layer in images if config.name == prediction_name(layer)]
+    if not same:
+        raise VolumeError(
+            f"the image of this prediction is not open: {config.image}", "the image in this window", "open it first"
+        )
+    return same[0]
+
+
+def prediction_name(image: Any) -> str:
+    """Return what a prediction of an image is called."""
+    return f"{image.name} prediction"
+
+
 def _config(
     model: Path, image: Any, frame: LayerFrame, index: tuple[int, ...], region: Region | None, copies: Path
 ) -> PredictConfig:
@@ -268,7 +316,7 @@ def _config(
         volume, channels = opened
         path, axes = Path(image.source.path), volume.axes if volume.axes_guessed else None
     return PredictConfig(
-        name=f"{image.name} prediction",
+        name=prediction_name(image),
         model=model,
         image=path,
         channels=channels,

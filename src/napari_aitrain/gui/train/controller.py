@@ -6,11 +6,12 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 
 from ...errors import AitrainError, ConfigError
 from ...jobs import ENDED, JobFolder
 from ...training.config import TrainConfig, parse_config
+from ...volumes.units import VoxelSize
 from ..annotate.box_actions import BoxActions
 from ..annotate.copies import StillCopying
 from ..notify import report, reported
@@ -22,6 +23,7 @@ from .models import known_models, newest_model
 from .painting import LivePainting
 from .status import Status
 from .telling import message_of_job, status_of, status_of_error
+from .voxel_size import VoxelSizeDialog
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -282,6 +284,19 @@ class TrainController:
         self.model.set_magnification(number, magnification)
         self._on_sources()
 
+    def _ask_voxel_size(self, number: int) -> None:
+        row = self.model.rows()[number]
+        self.view.sources.select(number)
+        dialog = VoxelSizeDialog(row.image, self.view)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.given.connect(lambda size: self._on_voxel_size(number, size))
+        dialog.open()
+
+    def _on_voxel_size(self, number: int, size: VoxelSize) -> None:
+        with reported():
+            self.model.set_voxel_size(number, size)
+        self._on_sources()
+
     def _on_show(self, target: str) -> None:
         kind, _, name = target.partition(":")
         if kind == "box":
@@ -289,5 +304,7 @@ class TrainController:
                 BoxActions(self.session).go_to(self.session.boxes[name])
         elif kind == "row":
             self.view.sources.select(int(name))
+        elif kind == "voxel-size":
+            self._ask_voxel_size(int(name))
         else:
             self.view.form.focus(name)

@@ -44,6 +44,12 @@ class FormField:
         self.widget.value = self.write(value)
 
 
+def has_widget(info: FieldInfo) -> bool:
+    """Return whether a person can set this in a form; rows of numbers are for config files."""
+    kind, _ = _without_none(info.annotation)
+    return not (get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is tuple)
+
+
 def make_field(name: str, info: FieldInfo, label: str, none: str = "automatic") -> FormField:
     """Make the widget that fits a setting's type; its description becomes the tooltip.
 
@@ -142,7 +148,8 @@ def _step(info: FieldInfo, high: float) -> float:
         return 0.0001
     if high <= 1 or (isinstance(default, float) and 0 < default < 1):
         return 0.05
-    return 0.5
+    # Such as lengths in nm.
+    return 10.0 if (isinstance(default, float) and default >= 100) or "nm" in (info.title or "") else 0.5
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:

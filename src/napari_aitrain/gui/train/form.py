@@ -17,7 +17,7 @@ from ...tasks import get_task, task_names
 from ...training.config import TrainConfig
 from ..annotate.truth import LabelClass
 from .classes import ClassChoice
-from .fields import FormField, choice_field, make_field
+from .fields import FormField, choice_field, has_widget, make_field
 
 BASIC = ("name", "classes", "minutes", "initial_model", "statuses", "tags", "validation_fraction", "comments")
 ELSEWHERE = frozenset({"version", "task", "task_settings", "sources", "class_names"})
@@ -44,6 +44,8 @@ _NONE = {
     "threads": "all cores but one",
 }
 _DEVICES = [("automatic", "auto"), ("processor", "cpu"), ("CUDA GPU", "cuda"), ("Apple GPU", "mps")]
+_TASK_ROWS = 2
+"""Rows of the basic settings before those of the task: what to find, and what that is."""
 _SCRATCH: tuple[str, Any] = ("nothing: from scratch", None)
 
 
@@ -66,6 +68,8 @@ class TrainForm(QWidget):
         self.description = QLabel()
         self.description.setWordWrap(True)
         self._task_fields: dict[str, FormField] = {}
+        self._unseen: dict[str, Any] = {}
+        self._given: set[str] = set()
         self.more = QCollapsible("Advanced settings")
         self.more.setToolTip("Settings that have a tested default.")
         self.more.setDuration(0)
@@ -91,7 +95,8 @@ class TrainForm(QWidget):
         return {
             **values,
             "task": self.task.value,
-            "task_settings": {name: value for name, value in own.items() if value != defaults[name]},
+            "task_settings": self._unseen
+            | {name: value for name, value in own.items() if value != defaults[name] or name in self._given},
         }
 
     def setValue(self, values: Mapping[str, Any]) -> None:
@@ -107,6 +112,9 @@ class TrainForm(QWidget):
             for name, value in (values.get("task_settings") or {}).items():
                 if name in self._task_fields:
                     self._task_fields[name].value = value
+                    self._given.add(name)
+                elif name in self._task_settings():
+                    self._unseen[name] = value
         finally:
             self._quiet = False
         self._show_classes()
@@ -135,7 +143,8 @@ class TrainForm(QWidget):
         field = self.task if name == "task" else self._fields.get(name) or self._task_fields.get(name)
         if field is None:
             return False
-        if name not in BASIC and name != "task":
+        folded = self._advanced.indexOf(field.widget.native) >= 0
+        if folded:
             self.more.expand(animate=False)
         self._target = field.widget.native
         self._target.setFocus()
@@ -187,14 +196,19 @@ class TrainForm(QWidget):
         self._instances = task.instances
         self._show_classes()
         for old in self._task_fields.values():
-            self._advanced.removeRow(old.widget.native)
-        self._task_fields = {
-            key: make_field(key, info, key.replace("_", " ").capitalize())
-            for key, info in self._task_settings().items()
-        }
-        for number, field in enumerate(self._task_fields.values()):
-            self._advanced.insertRow(number, _label(field), field.widget.native)
-            field.widget.changed.connect(self._on_change)
+            layout = self._basic if self._basic.indexOf(old.widget.native) >= 0 else self._advanced
+            layout.removeRow(old.widget.native)
+        self._task_fields, self._unseen, self._given = {}, {}, set()
+        rows = {True: _TASK_ROWS, False: 0}
+        for key, info in self._task_settings().items():
+            if not has_widget(info):
+                continue
+            field = make_field(key, info, info.title or key.replace("_", " ").capitalize())
+            basic = _is_basic(info)
+            (self._basic if basic else self._advanced).insertRow(rows[basic], _label(field), field.widget.native)
+            rows[basic] += 1
+            field.widget.changed.connect(lambda _value, key=key: self._on_own(key))
+            self._task_fields[key] = field
 
     def _show_classes(self) -> None:
         self._basic.setRowVisible(self._classes.native, not self._instances and not self._classes.empty)
@@ -203,6 +217,11 @@ class TrainForm(QWidget):
         if not self._quiet:
             self._show_task(name)
             self._on_change()
+
+    def _on_own(self, key: str) -> None:
+        # What a person chose is told even if it is the default: a check may ask whether it was thought of.
+        self._given.add(key)
+        self._on_change()
 
     def _on_change(self, _value: object = None) -> None:
         if not self._quiet:
@@ -226,6 +245,11 @@ class TrainForm(QWidget):
         self.more.addWidget(folded)
         layout.addLayout(basic)
         layout.addWidget(self.more)
+
+
+def _is_basic(info: FieldInfo) -> bool:
+    """Return whether a setting of a task says so: most have a tested default, and are folded away."""
+    return isinstance(info.json_schema_extra, dict) and bool(info.json_schema_extra.get("basic"))
 
 
 def _form_layout() -> QFormLayout:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...annotation.image_copy import copies_of
 from ...training.config import Source
+from ...volumes.units import VoxelSize
 from ..annotate.image_of import image_layer
 from ..class_names import class_names_of
 from ..frames import LayerFrame
 from .magnifications import choices_of_files
 from .rows import SourceRow, row_of_source, row_of_truth
+from .voxel_size import set_voxel_size
 
 if TYPE_CHECKING:
     from ..annotate.truth import GroundTruth
@@ -74,6 +77,22 @@ class SourcesModel:
             change = {"magnification": magnification}
             self._files = [one.model_copy(update=change) if one is row.source else one for one in self._files]
 
+    def set_voxel_size(self, number: int, size: VoxelSize) -> None:
+        """Give the image of a row its voxel size, in nm, z, y, x.
+
+        Raises
+        ------
+        AitrainError
+            If its layer is not open, or is rotated.
+        """
+        row = self.rows()[number]
+        if row.truth:
+            viewer = self._session.viewer
+            set_voxel_size(viewer, self._session.boxes, image_layer(viewer, row.image), size)
+        else:
+            change = {"voxel_size": size}
+            self._files = [one.model_copy(update=change) if one is row.source else one for one in self._files]
+
     def add(self, *sources: Source) -> None:
         """Add sources in files."""
         self._files += [source for source in sources if source not in self._files]
@@ -113,11 +132,19 @@ class SourcesModel:
                 if where == frame.to_box(box).label:
                     return f"box:{box.id}"
         for number, row in enumerate(self.rows()):
-            paths = () if row.source is None else (str(row.source.image), str(row.source.labels))
-            names = {row.image, row.labels, *paths, *(Path(path).name for path in paths)}
+            names = {row.image, row.labels, *(name for path in self._paths(row) for name in (str(path), path.name))}
             if where in names or (row.source and any(box.label == where for box in row.source.boxes)):
                 return f"row:{number}"
         return ""
+
+    def _paths(self, row: SourceRow) -> list[Path]:
+        """Return where the image of a row may lie: its file, or a copy in the project."""
+        if row.source is not None:
+            return [row.source.image, row.source.labels]
+        layers, project = self._session.viewer.layers, self._session.saver.project
+        found = [] if project is None else copies_of(row.image, project.folder / "images")
+        path = layers[row.image].source.path if row.image in layers else None
+        return [Path(path), *found] if path else found
 
     def _offered(self, source: Source) -> tuple[str, ...]:
         # Files are looked into once, not at every stroke.

@@ -14,6 +14,7 @@ from .checker import Checked
 from .status import Problem, Status
 
 _TO_SOURCES = frozenset({"no-boxes", "no-volume", "same-layer", "no-common-magnification"})
+_TO_VOXEL_SIZE = frozenset({"voxel-size-needed"})
 _TO_FIELD = {"few-annotations": "", "no-validation": "field:validation_fraction"}
 
 
@@ -69,7 +70,7 @@ def message_of_job(job: JobFolder, state: State) -> str:
 
 def _target(finding: Finding, target_of_place: Callable[[str], str]) -> str:
     if finding.where and (found := target_of_place(finding.where)):
-        return found
+        return found.replace("row:", "voxel-size:") if finding.code in _TO_VOXEL_SIZE else found
     if finding.code in _TO_SOURCES:
         return "row:0"
     named = [key for key in known_keys(TrainConfig) if re.search(rf"\b{key}\b", finding.where)]
