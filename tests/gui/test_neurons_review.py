@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import zarr
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
+from napari_aitrain.errors import VolumeError
 from napari_aitrain.gui.review.dock import ReviewDock
 from napari_aitrain.gui.review.prediction import Prediction
 from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
@@ -20,7 +22,10 @@ from napari_aitrain.gui.review.thresholded import Thresholded
 from napari_aitrain.inference.archive import write_arrays
 from napari_aitrain.inference.objects import ObjectTable
 from napari_aitrain.inference.store import MERGES, PredictionInfo, StoredPrediction, read_info, write_info
-from napari_aitrain.tasks.merge_tree import MergeTree
+from napari_aitrain.jobs import JobFolder
+from napari_aitrain.jobs.folder import CONFIG
+from napari_aitrain.jobs.predict_config import PredictConfig, predict_config_to_yaml
+from napari_aitrain.tasks.merge_tree import Correction, MergeTree
 
 SHAPE = (4, 24, 24)
 TREE = MergeTree(
@@ -89,6 +94,17 @@ def show(session: Any, store: Path) -> Callable[[], Prediction]:
         return one
 
     return open_it
+
+
+@pytest.fixture
+def job(store: Path, tmp_path: Path) -> JobFolder:
+    """The job of an earlier session that made the stored prediction."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    config = PredictConfig(name="image prediction", model=tmp_path / "model", image=tmp_path / "gone.zarr")
+    (folder / CONFIG).write_text(predict_config_to_yaml(config))
+    shutil.copytree(store, folder / "prediction")
+    return JobFolder(folder)
 
 
 def place(viewer: Any, y: float, x: float) -> QPoint:
@@ -249,3 +265,17 @@ def test_a_live_preview_cannot_be_corrected_and_says_why(viewer, session, dock):
     other = Thresholded(labels, np.array([0, 0.9], np.float32))
     session.predictions.show(Prediction(Path("/m"), other, placement, layer, step=8))
     assert not view.isVisible() and not dock.view.threshold.ends.isVisible()
+
+
+def test_a_prediction_of_an_earlier_session_is_opened_again_with_its_corrections(viewer, session, dock, job):
+    StoredPrediction.open(job.prediction).correct([Correction("merge", 1, 5)])
+    session.predictions.runs.reopen(job)
+    assert dock.view.proof.count.text() == "1 correction"
+    first = quarters(viewer)
+    assert first[0] == first[3] != first[2]
+    layers = list(viewer.layers)
+    session.predictions.runs.reopen(job)
+    assert list(viewer.layers) == layers
+    viewer.layers.remove("image")
+    with pytest.raises(VolumeError, match="is not open"):
+        session.predictions.runs.reopen(job)
