@@ -19,6 +19,20 @@ def spoken_time(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def rough_time(seconds: float) -> str:
+    """Return a time in one unit, as of something that nobody knows exactly.
+
+    Examples
+    --------
+    >>> rough_time(5), rough_time(301), rough_time(7300), rough_time(86400 * 3)
+    ('5 s', '5 min', '2 h', '72 h')
+    """
+    for length, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * length:
+            return f"{round(seconds / length)} {unit}"
+    return f"{max(0, round(seconds))} s"
+
+
 def spoken_size(count: float) -> str:
     """Return a number of bytes as people say it.
 

@@ -9,11 +9,13 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from ...inference.info import INFO
 from ...jobs import ENDED, Event, JobFolder
 from ...models.folder import CARD
 from ...volumes.atomic import atomic_write_text
 from ..notify import report, reported
 from .digest import Digest
+from .places import shown_name
 from .table import JobRow
 from .use import train_again, use_model
 
@@ -77,13 +79,13 @@ class JobsController:
         told = _PREPARING if self.session.jobs.preparing(job) else state
         return JobRow(
             key=str(job.path),
-            name=job.name,
+            name=shown_name(job.name),
             state=told,
             percent=100 if state == "done" else digest.percent(),
             progress=digest.stage or (f"step {digest.step}" if digest.step else ""),
             left="" if state in ENDED else digest.time_left(),
             best="" if digest.best is None else f"{digest.best:.3f}",
-            tooltip=digest.failure or str(job.path),
+            tooltip=f"{digest.failure}\n{job.path}".strip(),
         )
 
     def _on_added(self, job: JobFolder) -> None:
@@ -134,7 +136,7 @@ class JobsController:
             allowed |= {"pause"} if state == "running" else {"resume"} if state == "paused" else set()
         elif state != "done":
             allowed.add("resume")
-        if (job.model / CARD).is_file():
+        if (job.model / CARD).is_file() or (state == "done" and (job.prediction / INFO).is_file()):
             allowed.add("use")
         return frozenset(allowed)
 

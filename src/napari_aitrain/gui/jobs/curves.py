@@ -76,12 +76,13 @@ class Curves(QWidget):
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
-        row.addWidget(self.values, 1)
+        row.addStretch(1)
         row.addWidget(self.log)
         row.addWidget(self.fit)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
-        layout.addWidget(self._view)
+        layout.addWidget(self._view, 1)
+        layout.addWidget(self.values)
         layout.addLayout(row)
         self._view.setMinimumHeight(170)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ...jobs import Event
-from ...words import sentence, spoken_time
+from ...words import rough_time, sentence
 
 _TELLING = 0.02
 _TOLD = {
@@ -110,7 +110,7 @@ class Digest:
         """Return the time left in words; empty where that is not known."""
         if self.fraction is None or self.fraction < _TELLING:
             return ""
-        return spoken_time(self.seconds * (1 - self.fraction) / self.fraction)
+        return rough_time(self.seconds * (1 - self.fraction) / self.fraction)
 
     def _progress(self, data: dict[str, Any]) -> None:
         self.seconds = _number(data, "seconds") or self.seconds

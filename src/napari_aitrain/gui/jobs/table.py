@@ -73,7 +73,7 @@ class JobTable(QTableWidget):
         for number, tip in enumerate(_TIPS):
             header.model().setHeaderData(number, Qt.Orientation.Horizontal, tip, Qt.ItemDataRole.ToolTipRole)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for number, width in enumerate((70, 66, 60, 44), start=1):
+        for number, width in enumerate((80, 62, 52, 46), start=1):
             self.setColumnWidth(number, width)
         rows: Any = self.verticalHeader()
         rows.setVisible(False)

@@ -34,7 +34,11 @@ _BUTTONS = {
     "remove": ("Remo&ve…", "Delete the job's folder, its model too. It asks first."),
     "open": ("&Open folder", "Show the job's folder: settings, log, checkpoints, previews and the model."),
     "again": ("Train &again…", "Open the Train dock with this job's settings, to change some and train again."),
-    "use": ("&Use model", "Show this model's predictions in the Review dock, and predict with it."),
+    "use": (
+        "&Use model",
+        "Show this model's predictions in the Review dock, and predict with it. Of a prediction: show it again, with "
+        "your corrections.",
+    ),
 }
 
 

@@ -80,8 +80,8 @@ class SourcesTable(QWidget):
             header.model().setHeaderData(number, Qt.Orientation.Horizontal, tip, Qt.ItemDataRole.ToolTipRole)
         for column in range(2):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-        self.table.setColumnWidth(2, 126)
-        self.table.setColumnWidth(3, 68)
+        self.table.setColumnWidth(2, 146)
+        self.table.setColumnWidth(3, 60)
         self.empty = QLabel(
             "Nothing to train on yet. Paint ground truth in the Annotate dock and draw a box around it, or press + to "
             "take files."
