@@ -161,3 +161,12 @@ def test_a_forest_of_borders_gives_affinities():
     assert set(np.unique(maps)) <= {0.0, 1.0}
     assert np.array_equal(task.class_probability(maps).sum(0), np.ones(labels.shape))
     assert task.uncertainty(maps).max() == 0
+
+
+def test_pieces_that_do_not_touch_within_a_box_are_objects_of_their_own():
+    task, labels = planned(), truth()
+    cut = np.where(labels == 4, 1, labels)
+    cut[:, 11:13, 10:12] = 0
+    objects = task.decode(perfect(task, labels), SIZE, 3)
+    figures = [task.metrics([(objects, ids, ids > 0)])["voi_split"] for ids in (cut, np.where(cut > 0, labels, 0))]
+    assert figures[0] == pytest.approx(figures[1], abs=1e-9)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .maps import unique_over_slices
-from .protocol import Example
+from .maps import connected_pieces, split_by_slice
+from .protocol import Example, LabelArray
 from .voi import THRESHOLDS, Agreement, Contingency, agreement_curve
 
 NEARLY_BEST = 0.01
@@ -18,15 +18,26 @@ def sum_agreements(examples: Iterable[Example]) -> list[Agreement]:
     """Return the agreement at each of `voi.THRESHOLDS`, summed over all examples.
 
     Objects without a tree are taken as they are, which gives a single agreement. The list is empty without examples.
+
+    Pieces of one object that do not touch within an example count as objects of their own: nothing in the image can
+    join them there, and in a thin box they would drown every other error (FIB-25, 30 slices: 0.45 bits).
     """
     total: list[Agreement] = []
     for objects, truth, known in examples:
-        if objects.extra.get("dims") == 2:
-            truth = unique_over_slices(truth)
-        table = Contingency.count(objects.labels, truth, known)
+        table = Contingency.count(objects.labels, _pieces(truth, 2 if objects.extra.get("dims") == 2 else 3), known)
         curve = [table.agreement()] if objects.merges is None else agreement_curve(objects.merges, table)
         total = [a + b for a, b in zip(total, curve, strict=True)] if total else curve
     return total
+
+
+def _pieces(truth: LabelArray, dims: int) -> LabelArray:
+    pieces = np.minimum(truth, 0)
+    count = 0
+    for index, part in split_by_slice(np.maximum(truth, 0), dims):
+        found = connected_pieces(part, corners=True)
+        pieces[index] = np.where(found > 0, found + np.int32(count), pieces[index])
+        count += int(found.max(initial=0))
+    return pieces
 
 
 def best_threshold(examples: Iterable[Example]) -> float:
