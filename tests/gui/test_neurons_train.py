@@ -99,10 +99,12 @@ def test_a_missing_voxel_size_is_given_where_show_me_leads(
     for role, x in (("train", 0), ("validation", 24)):
         start, stop = (-2, -0.5, x - 0.5), (62, 47.5, x + 23.5)
         session.boxes.add(WorldBox(start=start, stop=stop, image="stack", name=role, role=role))
+    viewer.dims.set_current_step(0, 5)
     before = [LayerFrame.of(viewer.layers["stack"]).to_box(box) for box in session.boxes]
     view.form.setValue({"task": "neurons", "device": "cpu"})
     problems = wait_for(lambda: not view.status.value().checking and view.status.value().problems, 60)
-    assert any("voxel size" in problem.text for problem in problems)
+    (problem,) = [one for one in problems if "voxel size" in one.text]
+    assert "Show me" in problem.remedy
     assert not view.start.isEnabled()
     press_show_me(view.status)
     give(view, wait_for, 40, 10, 10)
@@ -111,6 +113,7 @@ def test_a_missing_voxel_size_is_given_where_show_me_leads(
     assert LayerFrame.of(image).voxel_size == (40, 10, 10) == LayerFrame.of(truth).voxel_size
     assert [LayerFrame.of(image).to_box(box) for box in session.boxes] == before
     assert session.training_set.sources()[0].voxel_size == (40, 10, 10)
+    assert viewer.dims.current_step[0] == 5 and view.form.value()["task"] == "neurons"
 
 
 def test_a_missing_voxel_size_of_files_stays_with_the_source(viewer: Any, session: Any, tmp_path: Path) -> None:

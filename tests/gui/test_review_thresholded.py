@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_aitrain.gui.review.thresholded import SCORE_COLOURS, Thresholded
+from napari_aitrain.tasks.merge_tree import Correction, MergeTree
 
 LABELS = np.array([[[0, 1, 2], [3, 3, 0]]] * 4, np.int32)
 SCORES = np.array([0, 0.9, 0.3, 0.6], np.float32)
@@ -57,6 +58,27 @@ def test_colour_by_score_tells_neighbours_apart():
     one, other = seen[0, 0].tolist()
     assert one != other
     assert (one - 1) % SCORE_COLOURS == (other - 1) % SCORE_COLOURS == SCORE_COLOURS // 2
+
+
+def test_a_threshold_joins_fragments_and_hidden_ones_stay_so():
+    scores = np.array([0.8, 0.4], np.float32)
+    tree = MergeTree(np.array([0, 1, 5, 3]), np.array([[1, 2], [2, 3]], np.int32), scores)
+    seen = Thresholded(LABELS, np.array([0, 1, 1, 1], np.float32), merges=tree)
+    seen.look(0.9)
+    assert seen[0].tolist() == LABELS[0].tolist()
+    seen.look(0.5)
+    assert seen[0].tolist() == [[0, 2, 2], [3, 3, 0]]
+    assert seen.named(LABELS[0]).tolist() == seen[0].tolist()
+    seen.look(0.4)
+    assert seen[0].tolist() == [[0, 2, 2], [2, 2, 0]]
+    seen.look(0.4, hidden_ids=[2])
+    assert seen[0].tolist() == [[0, 2, 0], [2, 2, 0]]
+    seen.look(0.5, by_score=True)
+    weakest = (seen[0].astype(int) - 1) % SCORE_COLOURS / SCORE_COLOURS
+    assert weakest[0, 1:] == pytest.approx([0.8, 0.8]) and weakest[1, 0] > 0.99 and seen[0, 0, 0] == 0
+    seen.take_merges(tree.corrected([Correction("split", 1, 2)]))
+    seen.look(0.3)
+    assert seen[0].tolist() == [[0, 1, 2], [2, 2, 0]]
 
 
 def test_classes_are_left_out_and_unsure_voxels_too():

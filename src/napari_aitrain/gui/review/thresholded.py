@@ -192,35 +192,39 @@ class Thresholded:
 
     def _objects(self, labels: LabelArray) -> ShownArray:
         if self._table is None:
-            self._table = self._make_table()
+            self._table = self._make_table() if self.merges is None else self._make_joined_table(self.merges)
         last = len(self._table) - 1
         shown: ShownArray = self._table.take(labels, mode="clip")
-        if labels.size and int(labels.max()) >= last:
+        if self.merges is None and labels.size and int(labels.max()) >= last:
             shown = np.where(labels >= last, _drawn(labels), shown)
         return shown
 
     def _make_table(self) -> ShownArray:
         """Return what is drawn for each id, and a last entry for all that have no score yet."""
         assert self.scores is not None
-        segments = self.segments
-        count = len(self.scores) if segments is None else len(segments)
-        ids = np.arange(count + 1) if segments is None else np.append(segments, count)
+        count = len(self.scores)
+        ids = np.arange(count + 1, dtype=np.int64)
         table = _drawn(ids)
         if self.by_score:
-            table[:count] = 1 + _bins(self._told_scores()) + SCORE_COLOURS * (ids[:count] % _VARIANTS)
-        keep = ids > 0 if segments is not None else np.append(self.scores >= self.threshold, True)
+            table[:count] = _scored(ids[:count], self.scores)
+        keep = np.append(self.scores >= self.threshold, True)
         keep[0] = False
         if self.classes is not None and self.hidden_classes:
             keep[:count] &= ~np.isin(self.classes[:count], list(self.hidden_classes))
         keep[[identity for identity in self.hidden_ids if identity < count]] = False
         return np.where(keep, table, 0).astype(np.uint16)
 
-    def _told_scores(self) -> FloatArray:
-        """Return the score per id that colours tell: of fragments that of the weakest merge around them."""
-        assert self.scores is not None
-        if self.merges is None or self.segments is None:
-            return self.scores
-        return self.merges.weakest(self.threshold)[self.segments]
+    def _make_joined_table(self, merges: MergeTree) -> ShownArray:
+        """Return what is drawn for each fragment; scores are those of the weakest merge around it."""
+        segments = self.segments
+        assert segments is not None
+        table = _drawn(segments)
+        if self.by_score:
+            table = _scored(segments, merges.weakest(self.threshold)[segments])
+            table[0] = 0
+        if self.hidden_ids:
+            table[list(self.hidden_ids)] = 0
+        return table
 
     def _classes(self, labels: LabelArray, index: tuple[Any, ...]) -> ShownArray:
         shown = labels != self.background
@@ -268,6 +272,10 @@ def _drawn(ids: npt.NDArray[Any]) -> ShownArray:
     if ids.size and int(ids.max()) > _MOST:
         return np.where(ids > 0, (ids - 1) % _MOST + 1, 0).astype(np.uint16)
     return ids.astype(np.uint16)
+
+
+def _scored(ids: npt.NDArray[Any], scores: FloatArray) -> ShownArray:
+    return (1 + _bins(scores) + SCORE_COLOURS * (ids % _VARIANTS)).astype(np.uint16)
 
 
 def _bins(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, QTimer
 
 from ...errors import AitrainError, ConfigError
 from ...jobs import ENDED, JobFolder
+from ...tasks import get_task
 from ...training.config import TrainConfig, parse_config
 from ...volumes.units import VoxelSize
 from ..annotate.box_actions import BoxActions
@@ -162,8 +163,10 @@ class TrainController:
         self.view.sources.setValue(rows)
         self._offer_classes()
         modes = {truth.mode for truth in self.session.truths.all()}
-        if not self._chosen and len(modes) == 1:
-            self.view.form.setValue({"task": "semantic" if modes == {"classes"} else "instances"})
+        classes = modes == {"classes"}
+        # Of the tasks for objects a person may have taken another.
+        if not self._chosen and len(modes) == 1 and classes == get_task(self.view.form.task.value).instances:
+            self.view.form.setValue({"task": "semantic" if classes else "instances"})
         self._ask()
 
     def _on_task(self, _name: str) -> None:

@@ -15,6 +15,7 @@ from .status import Problem, Status
 
 _TO_SOURCES = frozenset({"no-boxes", "no-volume", "same-layer", "no-common-magnification"})
 _TO_VOXEL_SIZE = frozenset({"voxel-size-needed"})
+_GIVE_VOXEL_SIZE = "Press Show me, and give the voxel size in nm."
 _TO_FIELD = {"few-annotations": "", "no-validation": "field:validation_fraction"}
 
 
@@ -35,7 +36,8 @@ def status_of(checked: Checked, target_of_place: Callable[[str], str]) -> Status
         # The name of a box stays as it was written.
         named = bool(one.where) and one.message.startswith(one.where)
         text = one.message if named else sentence(one.message)
-        problems.append(Problem(one.level, text, sentence(one.remedy), target))
+        remedy = _GIVE_VOXEL_SIZE if target.startswith("voxel-size:") else sentence(one.remedy)
+        problems.append(Problem(one.level, text, remedy, target))
     roles: dict[str, tuple[int, int, int]] = {}
     for role, each in found.roles.items():
         roles[role] = (each.boxes, each.labelled, each.objects)

@@ -95,9 +95,11 @@ def set_voxel_size(viewer: Any, boxes: BoxList, image: Any, size: VoxelSize) -> 
     factors = np.array(size) / np.abs(frame.scale)
     if frame.flat:
         factors[0] = 1
+    shown = viewer.dims.current_step
     stretched = {layer.name for layer in viewer.layers if _stretch(layer, factors)}
     moved = [_stretched(box, factors) if box.image in stretched else box for box in boxes]
     boxes.reset(moved)
+    viewer.dims.current_step = shown
     viewer.reset_view()
 
 
