@@ -15,6 +15,7 @@ ROLE_COLOURS = {"train": "#4c9be8", "validation": "#e8b84c", "test": "#e8624c"}
 _ORDER = 10**6
 _DIM = 0.25
 _HANDLE = 9
+_RISE = 6
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class BoxOverlay:
             node.visible = False
             node.parent = parent
         self.outlines: tuple[Outline, ...] = ()
+        self._pixel = 1.0
 
     @property
     def _all(self) -> tuple[Any, ...]:
@@ -83,7 +85,7 @@ class BoxOverlay:
         self._names.visible = bool(named)
         if named:
             self._names.text = [one.name for one in named]
-            self._names.pos = np.array([_corner(one.lines) for one in named])
+            self._place_names()
             self._names.color = [one.colour for one in named]
         held = [one for one in outlines if one.handles is not None]
         self._handles.visible = bool(held)
@@ -91,6 +93,16 @@ class BoxOverlay:
             places = np.concatenate([_in_3d(one.handles) for one in held if one.handles is not None])
             colour = held[0].colour
             self._handles.set_data(places, _HANDLE, 2, edge_color=colour, face_color="white", symbol="square")
+
+    def set_pixel(self, extent: float) -> None:
+        """Say how many world units a pixel is, so that names stay clear of lines and handles."""
+        self._pixel = extent
+        self._place_names()
+
+    def _place_names(self) -> None:
+        corners = [_corner(one.lines) for one in self.outlines if one.name and one.bright]
+        if corners:
+            self._names.pos = np.array(corners) - (0, _RISE * self._pixel, 0)
 
     def close(self) -> None:
         """Take everything out of the scene."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from .box_keys import action_of
 from .rows import BoxRow
 
-_WIDEST = 150
+_WIDEST, _LOWEST = 150, 112
 _DENSITY = {None: "as source", False: "dense", True: "sparse"}
 _DENSITY_TIP = (
     "Dense: every object in the box is painted, and 0 is background. Sparse: only some voxels are painted, and 0 means"
@@ -184,6 +184,7 @@ class BoxTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTabKeyNavigation(False)
+        self.setMinimumHeight(_LOWEST)
         self.setAccessibleName("Boxes")
         self.setToolTip(
             "Every box. Double-click or F2 edits; a double-click on its size goes to the box; Delete deletes it."
@@ -197,6 +198,10 @@ class BoxTable(QTableView):
         selection: Any = self.selectionModel()
         selection.currentRowChanged.connect(self._on_row)
         self.doubleClicked.connect(self._on_double)
+
+    def sizeHint(self) -> QSize:
+        """Ask for little: the table takes what is left, instead of having the dock scroll."""
+        return QSize(super().sizeHint().width(), _LOWEST)
 
     def set_rows(self, rows: Sequence[BoxRow]) -> None:
         """Show these rows."""

@@ -82,9 +82,6 @@ class BoxView(QWidget):
         self.hint = QLabel(_HINT)
         self.hint.setWordWrap(True)
         self.table = BoxTable()
-        # As much as is left: its own wish would have the dock scroll.
-        self.table.setMinimumHeight(112)
-        self.table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.draw = self._toggle("&Draw box", _DRAW)
         self.edit = self._toggle("&Edit boxes", _EDIT)
         self.draw.toggled.connect(self.draw_toggled)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...annotation.world import WorldBox
 from ...errors import AitrainError
 from ..frames import LayerFrame
+from ..review.viewing import camera_of
 from .box_geometry import plane_of, segments_of, spans_of
 from .box_grips import handles_of
 from .box_overlay import ROLE_COLOURS, BoxOverlay, Outline
@@ -38,11 +39,13 @@ class BoxScene:
         dims = self._viewer.dims.events
         for event in (dims.current_step, dims.order, dims.ndisplay, dims.ndim, dims.range):
             event.connect(self.update)
+        camera_of(self._viewer).events.zoom.connect(self._on_zoom)
         layers = self._viewer.layers.events
         layers.inserted.connect(self._on_inserted)
         layers.removed.connect(self._on_removed)
         for layer in self._viewer.layers:
             self._watch(layer)
+        self._on_zoom()
         self.update()
 
     @property
@@ -74,6 +77,7 @@ class BoxScene:
         dims = self._viewer.dims.events
         for event in (dims.current_step, dims.order, dims.ndisplay, dims.ndim, dims.range):
             event.disconnect(self.update)
+        camera_of(self._viewer).events.zoom.disconnect(self._on_zoom)
         layers = self._viewer.layers.events
         layers.inserted.disconnect(self._on_inserted)
         layers.removed.disconnect(self._on_removed)
@@ -121,6 +125,9 @@ class BoxScene:
     def _on_removed(self, event: Any) -> None:
         self._unwatch(event.value)
         self.update()
+
+    def _on_zoom(self, *_: object) -> None:
+        self._overlay.set_pixel(1 / camera_of(self._viewer).zoom)
 
     def _on_name(self, event: Any) -> None:
         old, self._names[event.source] = self._names[event.source], event.source.name
