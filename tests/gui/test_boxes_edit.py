@@ -132,6 +132,8 @@ def test_a_face_a_corner_and_the_whole_box_are_dragged_in_each_view(viewer, sess
     mouse.press(middle)
     mouse.move(moved)
     wait_for(lambda: dock.box_view._numbers[0][2 - rows].value() == start[rows] + 5, what="the live numbers")
+    dock.boxes.refresh()
+    assert dock.box_view._numbers[0][2 - rows].value() == start[rows] + 5, "as after a save meanwhile"
     (outline,) = session.scene.outlines
     assert outline.name.endswith("voxels")
     assert region(session, frame, box) == Region(start, stop)

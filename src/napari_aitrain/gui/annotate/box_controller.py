@@ -63,7 +63,7 @@ class BoxController:
         self.drawing.active_changed.connect(view.set_drawing)
         self.editing.active_changed.connect(view.set_editing)
         self.editing.asked.connect(self.do)
-        self.editing.dragged.connect(self._on_dragged)
+        self.editing.dragged.connect(self._on_selected)
         self._counts.changed.connect(self.refresh)
         self._signals = [
             (session.boxes.changed, self.refresh),
@@ -128,13 +128,6 @@ class BoxController:
         if on:
             tool.start()
 
-    def _on_dragged(self, region: Region | None) -> None:
-        box = self._session.boxes.selected
-        if region is None or box is None:
-            self._on_selected()
-        else:
-            self._view.set_region(region, LayerFrame.of(self._session.viewer.layers[box.image]).flat)
-
     def _go_to(self, box_id: str) -> None:
         with reported():
             self.actions.go_to(self._session.boxes[box_id])
@@ -169,7 +162,7 @@ class BoxController:
             return
         with reported():
             flat = LayerFrame.of(self._session.viewer.layers[box.image]).flat
-            self._view.set_region(self.actions.region(box), flat)
+            self._view.set_region(self.editing.now or self.actions.region(box), flat)
 
     def _on_truth(self, *_: object) -> None:
         truth = self._session.truths.current

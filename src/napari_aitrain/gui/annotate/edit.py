@@ -51,13 +51,13 @@ class BoxEditing(BoxTool):
 
     Signals
     -------
-    dragged : Region or None
-        What the selected box would be if the mouse were let go now; None when the drag was given up.
+    dragged
+        When `now` changed.
     asked : str
         An action on the selected box, by its key.
     """
 
-    dragged = Signal(object)
+    dragged = Signal()
     asked = Signal(str)
     _done = "edited"
 
@@ -68,6 +68,11 @@ class BoxEditing(BoxTool):
         self._sides: tuple[int, ...] = ()
         self._from: tuple[float, ...] = ()
         self._now: Region | None = None
+
+    @property
+    def now(self) -> Region | None:
+        """What the selected box would be if the mouse were let go now; None while nothing is dragged."""
+        return self._now
 
     def start(self) -> None:
         """Switch on; a box on screen is selected if none is."""
@@ -116,7 +121,7 @@ class BoxEditing(BoxTool):
         if self._box is not None and moved is not None:
             self._now = moved
             self._session.scene.set_draft(self._actions.placed(self._box, moved))
-            self.dragged.emit(moved)
+            self.dragged.emit()
 
     def _finish(self, event: Any) -> None:
         self._follow(event)
@@ -133,7 +138,7 @@ class BoxEditing(BoxTool):
         self._box = None
         if self._now is not None:
             self._now = None
-            self.dragged.emit(None)
+            self.dragged.emit()
 
     def _moved(self, here: tuple[float, ...]) -> Region | None:
         if self._box is None:
