@@ -14,6 +14,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_aitrain.errors import VolumeError
+from napari_aitrain.gui.annotate.box_actions import BoxActions
+from napari_aitrain.gui.annotate.draw import BoxDrawing
 from napari_aitrain.gui.review.dock import ReviewDock
 from napari_aitrain.gui.review.prediction import Prediction
 from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
@@ -228,6 +230,18 @@ def test_what_cannot_be_corrected_is_said(viewer, session, dock, show, wait_for,
     QTest.mouseClick(view.tools["merge"], Qt.MouseButton.LeftButton)
     viewer.layers.remove("Prediction")
     assert session.predictions.tool.kind is None
+
+
+def test_one_mouse_tool_is_in_hand_at_a_time(viewer, session, dock, show):
+    show()
+    drawing = BoxDrawing(session, BoxActions(session))
+    drawing.start()
+    QTest.mouseClick(dock.view.proof.tools["split"], Qt.MouseButton.LeftButton)
+    assert not drawing.active and session.tool is session.predictions.tool
+    drawing.start()
+    assert session.predictions.tool.kind is None and not dock.view.proof.tools["split"].isChecked()
+    drawing.stop()
+    assert session.tool is None
 
 
 def test_segments_become_ground_truth_as_they_are_seen(viewer, session, dock, show):

@@ -30,7 +30,7 @@ class _Keys(QObject):
 class CanvasTool:
     """A tool that presses on the canvas belong to, while it is on.
 
-    It ends when a person takes up another tool of napari, or changes to 3-D.
+    It ends when a person takes up another tool, of napari or of ours, or changes to 3-D.
 
     Parameters
     ----------
@@ -67,7 +67,9 @@ class CanvasTool:
         if not self._can_start():
             self.active_changed.emit(False)
             return
-        self._on = True
+        if self._session.tool is not None:
+            self._session.tool.stop()
+        self._on, self._session.tool = True, self
         self._hold(self._viewer.layers.selection.active)
         self._viewer.mouse_drag_callbacks.insert(0, self._on_press)
         self._canvas.installEventFilter(self._keys)
@@ -82,7 +84,7 @@ class CanvasTool:
         if not self._on:
             return
         self._cancel()
-        self._on = False
+        self._on, self._session.tool = False, None
         self._viewer.mouse_drag_callbacks.remove(self._on_press)
         # When the window closes, the canvas may go before the dock.
         if alive(self._canvas):

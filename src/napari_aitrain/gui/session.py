@@ -13,6 +13,8 @@ from .notify import report
 if TYPE_CHECKING:
     import napari
 
+    from .canvas_tool import CanvasTool
+
 
 class Session:
     """What is being annotated, trained and looked at in one viewer.
@@ -42,6 +44,8 @@ class Session:
         What the Train dock trains on.
     training_settings : dict
         What its form shows, if it was opened; it is shown again when the dock is.
+    tool : CanvasTool or None
+        The mouse tool in hand; taking another puts it back.
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
@@ -55,6 +59,7 @@ class Session:
 
         self.viewer = viewer
         self._closed = False
+        self.tool: CanvasTool | None = None
         self.boxes = BoxList()
         self.truths = GroundTruths(viewer)
         self.history = History(self.boxes, self.truths)

@@ -275,7 +275,8 @@ def _drawn(ids: npt.NDArray[Any]) -> ShownArray:
 
 
 def _scored(ids: npt.NDArray[Any], scores: FloatArray) -> ShownArray:
-    return (1 + _bins(scores) + SCORE_COLOURS * (ids % _VARIANTS)).astype(np.uint16)
+    numbers: ShownArray = (1 + _bins(scores) + SCORE_COLOURS * (ids % _VARIANTS)).astype(np.uint16)
+    return numbers
 
 
 def _bins(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
