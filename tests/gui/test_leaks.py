@@ -106,6 +106,8 @@ def open_and_close(viewer: Any, name: str, wait_for: Any) -> list[weakref.ref[An
     frame, dock = viewer.window.add_plugin_dock_widget("napari-aitrain", name)
     viewer.window._qt_window.show()
     wait_for(dock.isVisible)
+    if name == "Train":
+        wait_for(lambda: dock.view.status.value().counts, 120, "readiness")
     parts = [dock, *(part for part in vars(dock).values() if type(part).__module__.startswith("napari_aitrain"))]
     gone = [weakref.ref(part) for part in parts]
     assert len(gone) > 2
