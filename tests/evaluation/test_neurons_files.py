@@ -52,6 +52,7 @@ def test_the_mean_over_slices_at_each_threshold() -> None:
     assert by_threshold[0.1]["voi_merge"] == pytest.approx(0.5) and by_threshold[0.9]["voi_split"] == pytest.approx(0.5)
     assert 0.3 < curve.best <= 0.8
     assert curve.extremes()["best_voi"] == 0 and curve.extremes()["best_v_info"] == 1
+    assert "best_voi_split" not in curve.extremes()
 
 
 def test_files_of_neurons(tmp_path: Path) -> None:

@@ -78,9 +78,12 @@ class AgreementCurve:
         return self.thresholds[int(np.median(np.flatnonzero(values == values.min())))]
 
     def extremes(self) -> dict[str, float]:
-        """Return the best value of each figure over all thresholds, as ``best_…``, each at a threshold of its own."""
+        """Return the best value of each figure over all thresholds, as ``best_…``, each at a threshold of its own.
+
+        The parts ``voi_split`` and ``voi_merge`` have none: each is 0 at one end of the thresholds.
+        """
         found = {"best_threshold": self.best}
-        for name in FIGURES:
+        for name in ("voi", "arand", "v_rand", "v_info"):
             values = [row[name] for row in self.rows]
             found[f"best_{name}"] = min(values) if name in LOWER_IS_BETTER else max(values)
         return found
