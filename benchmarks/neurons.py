@@ -52,7 +52,7 @@ class Case:
 
 CASES = {
     "fib25": Case("em-neurons-fib25", "labels.tif", "10,10,10", "3", 100, 50, 16, 4, 30.0),
-    "isbi": Case("em-membranes-isbi2012", "labels_cell255_membrane0.tif", "50,4,4", "2", 15, 5, 2, 0, 20.0),
+    "isbi": Case("em-membranes-isbi2012", "labels_cell255_membrane0.tif", "50,4,4", "2", 15, 5, 3, 0, 20.0),
 }
 SHOWN = ("voi_split", "voi_merge", "voi", "arand", "best_voi", "best_arand", "v_rand", "v_info")
 
@@ -97,7 +97,7 @@ def measure(case: Case, folder: Path, minutes: float, chosen: argparse.Namespace
     run(["predict", folder / "job" / "model", folder / "test-image.tif", "--out", out, *size], chosen.threads)
     seconds = time.perf_counter() - begun
     found = run(["evaluate", out, folder / "test-labels.tif", "--task", "neurons"], chosen.threads)
-    figures = {key: round(float(value), 4) for key, value in found["metrics"].items() if isinstance(value, int | float)}
+    figures = {key: round(float(value), 4) for key, value in found.items() if isinstance(value, int | float)}
     return {"steps": trained.get("steps"), "predict_seconds": round(seconds, 1), **figures}
 
 
