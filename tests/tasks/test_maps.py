@@ -137,7 +137,9 @@ def test_ids_become_unique_over_slices() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    seed=st.integers(0, 10**6), shape=st.sampled_from([(12, 13), (9, 31), (4, 6, 7)]), corners=st.booleans(),
+    seed=st.integers(0, 10**6),
+    shape=st.sampled_from([(12, 13), (9, 31), (4, 6, 7)]),
+    corners=st.booleans(),
     kind=st.sampled_from([bool, np.int32]),
 )
 def test_connected_pieces_are_those_of_scipy(seed: int, shape: tuple[int, ...], corners: bool, kind: type) -> None:
