@@ -169,7 +169,7 @@ def train(person: Person) -> None:
     person.open("Review")
     person.film()
     person.click(train.view.start)
-    person.wait(lambda: "Prediction" in person.viewer.layers, 90, person.film)
+    person.wait(lambda: person.session.predictions.current is not None, 90, person.film)
     person.pause(1)
     person.picture("tutorial-4-first")
     end = time.monotonic() + LEARN
