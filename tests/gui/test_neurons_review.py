@@ -17,6 +17,7 @@ from napari_aitrain.errors import VolumeError
 from napari_aitrain.gui.annotate.box_actions import BoxActions
 from napari_aitrain.gui.annotate.draw import BoxDrawing
 from napari_aitrain.gui.review.dock import ReviewDock
+from napari_aitrain.gui.review.live import merges_of
 from napari_aitrain.gui.review.prediction import Prediction
 from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
 from napari_aitrain.gui.review.stored import stored_data
@@ -24,10 +25,13 @@ from napari_aitrain.gui.review.thresholded import Thresholded
 from napari_aitrain.inference.archive import write_arrays
 from napari_aitrain.inference.objects import ObjectTable
 from napari_aitrain.inference.store import MERGES, PredictionInfo, StoredPrediction, read_info, write_info
-from napari_aitrain.jobs import JobFolder
+from napari_aitrain.jobs import Event, JobFolder
 from napari_aitrain.jobs.folder import CONFIG
 from napari_aitrain.jobs.predict_config import PredictConfig, predict_config_to_yaml
 from napari_aitrain.tasks.merge_tree import Correction, MergeTree
+from napari_aitrain.tasks.neurons import NeuronsTask
+from napari_aitrain.training.previews import describe
+from napari_aitrain.training.views import Answers
 
 SHAPE = (4, 24, 24)
 TREE = MergeTree(
@@ -293,3 +297,15 @@ def test_a_prediction_of_an_earlier_session_is_opened_again_with_its_corrections
     viewer.layers.remove("image")
     with pytest.raises(VolumeError, match="is not open"):
         session.predictions.runs.reopen(job)
+
+
+def test_the_files_of_a_live_preview_hold_the_merge_tree(tmp_path):
+    task = NeuronsTask().planned((10, 10, 10), 3)
+    maps = np.full((task.heads, 8, 24, 24), 0.9, np.float32)
+    maps[:, :, 12] = 0.1
+    told = describe(maps, task, (10, 10, 10), 3)
+    names = Answers(tmp_path).write(told)
+    tree = merges_of(tmp_path, Event(1, 0.0, "preview", {"step": 3, **names}))
+    assert tree is not None and len(tree) == told["labels"].max() == len(told["scores"]) - 1
+    assert np.array_equal(tree.segments(0.5), task.decode(maps, (10, 10, 10), 3).merges.segments(0.5))
+    assert merges_of(tmp_path, Event(2, 0.0, "preview", {"labels": names["labels"]})) is None

@@ -244,7 +244,7 @@ class Live:
         try:
             labels, scores = (np.load(folder / event.data[name]) for name in ("labels", "scores"))
             certainty = None if self.training.instances else np.load(folder / event.data["probability"]).max(axis=0)
-            merges = _merges(folder, event)
+            merges = merges_of(folder, event)
         except (OSError, ValueError, KeyError):
             # The worker keeps the last three: a window that was busy for long has a newer event to come.
             return
@@ -297,7 +297,8 @@ class Live:
             self._maps[name].show(spatial[(None,) * len(frame.leading)], _placement(asked.view))
 
 
-def _merges(folder: Path, event: Event) -> MergeTree | None:
+def merges_of(folder: Path, event: Event) -> MergeTree | None:
+    """Return the tree of merges that came with a preview; None where nothing is joined."""
     names = {name.removeprefix(MERGES): file for name, file in event.data.items() if name.startswith(MERGES)}
     return MergeTree.from_arrays({name: np.load(folder / file) for name, file in names.items()}) if names else None
 
