@@ -17,11 +17,11 @@ from napari_aitrain.errors import VolumeError
 from napari_aitrain.gui.annotate.box_actions import BoxActions
 from napari_aitrain.gui.annotate.draw import BoxDrawing
 from napari_aitrain.gui.review.dock import ReviewDock
-from napari_aitrain.gui.review.live import merges_of
 from napari_aitrain.gui.review.prediction import Prediction
 from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
 from napari_aitrain.gui.review.stored import stored_data
 from napari_aitrain.gui.review.thresholded import Thresholded
+from napari_aitrain.gui.review.view_files import merges_of
 from napari_aitrain.inference.archive import write_arrays
 from napari_aitrain.inference.objects import ObjectTable
 from napari_aitrain.inference.store import MERGES, PredictionInfo, StoredPrediction, read_info, write_info

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +11,8 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from ...errors import AitrainError
-from ...geometry import Region
 from ...jobs import ACTIVE, Event, JobFolder
 from ...jobs.inbox import preview_view
-from ...tasks.merge_tree import MergeTree
 from ..class_names import class_names_of, colours_of, named
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
@@ -24,8 +21,8 @@ from .prediction import Prediction
 from .prediction_layer import MapLayer, PlacedLayer, Placement, PredictionLayer
 from .shown_source import ShownSource, Training, shown_source
 from .thresholded import Thresholded
-from .view_files import View, ViewThread
-from .viewing import Seen, camera_of, leading_index, seen
+from .view_files import View, ViewThread, merges_of
+from .viewing import camera_of, leading_index, seen
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -35,9 +32,6 @@ SETTLE = 60
 
 AGAIN = 2.0
 """Seconds without an answer after which a request is sent again."""
-
-MERGES = "merges_"
-"""Begins the names of the files that hold a tree of merges."""
 
 _MAPS = ("probability", "uncertainty")
 
@@ -189,7 +183,7 @@ class Live:
             return
         index = leading_index(viewer, shown.image, frame)
         before = self._asked
-        if before is not None and _same_place(before.view, shown, index) and _serves(before.view.region, part):
+        if before is not None and _same_place(before.view, shown, index) and part.served_by(before.view.region):
             return
         self._number += 1
         view = View(self._number, training.job.path, shown.image, index, shown.magnification, part.wanted)
@@ -297,19 +291,8 @@ class Live:
             self._maps[name].show(spatial[(None,) * len(frame.leading)], _placement(asked.view))
 
 
-def merges_of(folder: Path, event: Event) -> MergeTree | None:
-    """Return the tree of merges that came with a preview; None where nothing is joined."""
-    names = {name.removeprefix(MERGES): file for name, file in event.data.items() if name.startswith(MERGES)}
-    return MergeTree.from_arrays({name: np.load(folder / file) for name, file in names.items()}) if names else None
-
-
 def _placement(view: View) -> Placement:
     return Placement(view.image, view.magnification, view.region.start, view.frame)
-
-
-def _serves(region: Region, part: Seen) -> bool:
-    """Whether what was asked for holds what is on screen, and is not so much larger that less would come sooner."""
-    return region.contains(part.needed) and region.size <= 4 * part.wanted.size
 
 
 def _same_place(view: View, shown: ShownSource, frame: tuple[int, ...]) -> bool:

@@ -17,13 +17,11 @@ from ...jobs import ENDED, Event, JobFolder
 from ...jobs.predict_config import PredictConfig
 from ...models import ModelCard, read_card
 from ...words import sentence
-from ..annotate.copies import MOST_COPIED
-from ..annotate.sources import frame_volume, on_disk
 from ..class_names import colours_of, named
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
 from ..notify import report
-from ..settings import preferences
+from .predicting import config_of, image_of
 from .prediction import Prediction, has_model, model_key
 from .prediction_layer import Placement, PredictionLayer
 from .stored import stored_data
@@ -125,7 +123,7 @@ class Runs:
         copies = session.saver.ensure_project().folder / "images"
 
         def prepare() -> None:
-            config = _config(model, image, frame, index, region, copies)
+            config = config_of(model, image, frame, index, region, copies)
             self._main.post(lambda: self._begin(config, card, image, index, where))
 
         self._in_thread(prepare)
@@ -279,49 +277,3 @@ class Runs:
         run.shown = one
         self._session.predictions.propose_threshold(run.model, info.threshold)
         self._session.predictions.show(one)
-
-
-def image_of(viewer: Any, config: PredictConfig) -> Any:
-    """Return the layer of the image that was predicted.
-
-    Raises
-    ------
-    VolumeError
-        If it is not open.
-    """
-    images = [layer for layer in viewer.layers if hasattr(layer, "contrast_limits")]
-    same = [layer for layer in images if layer.source.path and Path(layer.source.path).absolute() == config.image]
-    same += [layer for layer in images if config.name == prediction_name(layer)]
-    if not same:
-        raise VolumeError(
-            f"the image of this prediction is not open: {config.image}", "the image in this window", "open it first"
-        )
-    return same[0]
-
-
-def prediction_name(image: Any) -> str:
-    """Return what a prediction of an image is called."""
-    return f"{image.name} prediction"
-
-
-def _config(
-    model: Path, image: Any, frame: LayerFrame, index: tuple[int, ...], region: Region | None, copies: Path
-) -> PredictConfig:
-    from ...annotation.image_copy import copy_image
-
-    opened = on_disk(image, frame)
-    if opened is None:
-        path, channels, axes = copy_image(frame_volume(image, frame, index), copies, MOST_COPIED), None, None
-    else:
-        volume, channels = opened
-        path, axes = Path(image.source.path), volume.axes if volume.axes_guessed else None
-    return PredictConfig(
-        name=prediction_name(image),
-        model=model,
-        image=path,
-        channels=channels,
-        axes=axes,
-        voxel_size=frame.voxel_size,
-        region=region,
-        device=preferences().device,
-    )

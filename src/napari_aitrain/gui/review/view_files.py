@@ -1,4 +1,4 @@
-"""Cuts what is on screen out of an image and leaves it in the job folder, in a thread of its own."""
+"""Cuts what is on screen out of an image and leaves it in the job folder, in a thread of its own; reads trees."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ import numpy as np
 
 from ...errors import AitrainError
 from ...geometry import Region, Triple
+from ...jobs import Event
+from ...tasks.merge_tree import MergeTree
 from ...volumes.atomic import storage_errors
 from ..annotate.sources import frame_volume
 from ..frames import LayerFrame
 
 VIEWS = "views"
+MERGES = "merges_"
+"""Begins the names of the files that hold a tree of merges."""
 _KEPT = 3
 
 
@@ -117,3 +121,9 @@ class ViewThread:
                 self._failed(error)
             else:
                 self._done(view)
+
+
+def merges_of(folder: Path, event: Event) -> MergeTree | None:
+    """Return the tree of merges that came with a preview; None where nothing is joined."""
+    names = {name.removeprefix(MERGES): file for name, file in event.data.items() if name.startswith(MERGES)}
+    return MergeTree.from_arrays({name: np.load(folder / file) for name, file in names.items()}) if names else None

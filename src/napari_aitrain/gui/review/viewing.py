@@ -35,6 +35,10 @@ class Seen:
     needed: Region
     wanted: Region
 
+    def served_by(self, region: Region) -> bool:
+        """Return whether a region holds what is on screen, and is not so much larger that less would come sooner."""
+        return region.contains(self.needed) and region.size <= 4 * self.wanted.size
+
 
 def camera_of(viewer: Any) -> Any:
     """Return the camera; ``viewer.camera`` before napari 0.9."""

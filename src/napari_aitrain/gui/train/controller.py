@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 
 from ...errors import AitrainError, ConfigError
 from ...jobs import ENDED, JobFolder
 from ...tasks import get_task
 from ...training.config import TrainConfig, parse_config
 from ...volumes.units import VoxelSize
-from ..annotate.box_actions import BoxActions
 from ..annotate.copies import StillCopying
 from ..notify import report, reported
 from ..settings import preferences
@@ -22,9 +20,9 @@ from .checker import Checked, Checker
 from .classes import classes_of
 from .models import known_models, newest_model
 from .painting import LivePainting
+from .showing import show_target
 from .status import Status
 from .telling import message_of_job, status_of, status_of_error
-from .voxel_size import VoxelSizeDialog
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -287,27 +285,10 @@ class TrainController:
         self.model.set_magnification(number, magnification)
         self._on_sources()
 
-    def _ask_voxel_size(self, number: int) -> None:
-        row = self.model.rows()[number]
-        self.view.sources.select(number)
-        dialog = VoxelSizeDialog(row.image, self.view)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.given.connect(lambda size: self._on_voxel_size(number, size))
-        dialog.open()
-
     def _on_voxel_size(self, number: int, size: VoxelSize) -> None:
         with reported():
             self.model.set_voxel_size(number, size)
         self._on_sources()
 
     def _on_show(self, target: str) -> None:
-        kind, _, name = target.partition(":")
-        if kind == "box":
-            with reported(), contextlib.suppress(KeyError):  # the box was deleted meanwhile
-                BoxActions(self.session).go_to(self.session.boxes[name])
-        elif kind == "row":
-            self.view.sources.select(int(name))
-        elif kind == "voxel-size":
-            self._ask_voxel_size(int(name))
-        else:
-            self.view.form.focus(name)
+        show_target(self.session, self.view, target, self._on_voxel_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from magicgui.widgets import TextEdit
@@ -207,7 +208,7 @@ class TrainForm(QWidget):
             basic = _is_basic(info)
             (self._basic if basic else self._advanced).insertRow(rows[basic], _label(field), field.widget.native)
             rows[basic] += 1
-            field.widget.changed.connect(lambda _value, key=key: self._on_own(key))
+            field.widget.changed.connect(partial(self._on_own, key))
             self._task_fields[key] = field
 
     def _show_classes(self) -> None:
@@ -218,7 +219,7 @@ class TrainForm(QWidget):
             self._show_task(name)
             self._on_change()
 
-    def _on_own(self, key: str) -> None:
+    def _on_own(self, key: str, _value: object = None) -> None:
         # What a person chose is told even if it is the default: a check may ask whether it was thought of.
         self._given.add(key)
         self._on_change()
