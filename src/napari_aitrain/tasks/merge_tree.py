@@ -120,14 +120,9 @@ class MergeTree:
             is 0.
         """
         table = np.zeros(len(self.sizes), np.int32)
-        order, before = self._row
-        if len(order):
-            cut = before < np.float32(threshold)
-            cut[0] = True
-            starts = np.flatnonzero(cut)
-            rank, by_rank = self._ranks
-            names = by_rank[np.maximum.reduceat(rank, starts)]
-            table[order] = np.repeat(names, np.diff(starts, append=len(order)))
+        order = self._row[0]
+        starts, names = self._runs(threshold)
+        table[order] = np.repeat(names, np.diff(starts, append=len(order)))
         return table
 
     def weakest(self, threshold: float) -> FloatArray:
@@ -136,13 +131,22 @@ class MergeTree:
         It is 1 for a single fragment, and 0 where no segment has that id.
         """
         scores = np.zeros(len(self.sizes), np.float32)
-        order, before = self._row
-        if len(order):
-            cut = before < np.float32(threshold)
-            cut[0] = True
-            starts = np.flatnonzero(cut)
-            scores[self.segments(threshold)[order[starts]]] = np.minimum.reduceat(np.where(cut, 1, before), starts)
+        starts, names = self._runs(threshold)
+        if len(starts):
+            within = self._row[1].copy()
+            within[starts] = 1
+            scores[names] = np.minimum.reduceat(within, starts)
         return scores
+
+    def _runs(self, threshold: float) -> tuple[IntArray, LabelArray]:
+        """Return where the segments begin in the row of fragments, and what they are called."""
+        cut = self._row[1] < np.float32(threshold)
+        cut[:1] = True
+        starts = np.flatnonzero(cut)
+        if not len(starts):
+            return starts, np.zeros(0, np.int32)
+        rank, by_rank = self._ranks
+        return starts, by_rank[np.maximum.reduceat(rank, starts)]
 
     def histogram(self, bins: int = 50) -> tuple[IntArray, npt.NDArray[np.float64]]:
         """Return how many merges have each score, and the ``bins + 1`` edges of the bins from 0 to 1."""
