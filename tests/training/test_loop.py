@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_aitrain.errors import ModelError, TrainingDivergedError
+from napari_aitrain.errors import JobError, ModelError, TrainingDivergedError
 from napari_aitrain.models import load_model
 from napari_aitrain.training import loop
 from napari_aitrain.training.checkpoints import read_checkpoint
@@ -49,6 +49,16 @@ def test_resume_gives_what_an_unbroken_training_gives_to_the_bit(make_config, ru
     assert kept[0].keys() == kept[1].keys()
     assert all(torch.equal(kept[0][k], kept[1][k]) for k in kept[0])
     assert same_weights(whole.folder, again.folder)
+
+
+def test_a_resume_with_another_network_is_refused_and_the_checkpoint_stays(make_config, run) -> None:
+    first = run("job")
+    first(make_config(steps=2, network="small"))
+    before = (first.folder / "checkpoints" / "latest.safetensors").read_bytes()
+    with pytest.raises(JobError, match="another network") as refused:
+        run("job")(make_config(steps=4, network="medium"))
+    assert "job.yaml" in refused.value.remedy
+    assert (first.folder / "checkpoints" / "latest.safetensors").read_bytes() == before
 
 
 def latest_steps(result) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..errors import TrainingDivergedError
+from ..errors import JobError, TrainingDivergedError
 from .checkpoints import BEST, LATEST, read_checkpoint, write_checkpoint
 from .setup import Setup, fit_batch_size
 
@@ -90,7 +90,13 @@ class Keeper:
             write_checkpoint(self._folder / BEST, self.best, {"score": score, "step": self._setup.trainer.steps})
 
     def restore(self) -> None:
-        """Take up the latest checkpoint, or find the batch size where there is none."""
+        """Take up the latest checkpoint, or find the batch size where there is none.
+
+        Raises
+        ------
+        JobError
+            If the checkpoint is damaged, or of another network than the config asks for by now.
+        """
         setup, record = self._setup, self._record
         if not (self._folder / LATEST).exists():
             asked = setup.batch_size
@@ -99,6 +105,13 @@ class Keeper:
                            f"going on with {setup.batch_size}.")  # fmt: skip
             return
         tensors, plain = read_checkpoint(self._folder / LATEST)
+        expected = {name: t.shape for name, t in setup.trainer.state()[0].items() if name.startswith("network.")}
+        if expected != {name: t.shape for name, t in tensors.items() if name.startswith("network.")}:
+            raise JobError(
+                "the checkpoint is of another network than the config asks for",
+                "the size of network that the job began with; 'auto' follows minutes and steps",
+                "undo what was changed in job.yaml since, or begin a new job that continues from this one's model",
+            )
         setup.trainer.restore(tensors, plain)
         setup.sampler.generator.set_state(tensors["generator"])
         setup.batch_size = int(plain["batch_size"])
