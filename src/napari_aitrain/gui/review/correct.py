@@ -136,6 +136,7 @@ class _Resampled:
 
     @classmethod
     def of(cls, prediction: Prediction, part: Region, target: LayerFrame) -> _Resampled:
+        """Return the voxels of a ground truth in a part of a prediction, in the prediction's own voxels."""
         place = prediction.placement
         source = LayerFrame.of(place.image)
         start, indices = [], []

@@ -97,12 +97,10 @@ class Prediction:
 
     def weakest(self, identity: int) -> float | None:
         """Return the score of the least sure merge within a segment; None for a single fragment."""
-        merges, segments = self.data.merges, self.data.segments
-        if merges is None or segments is None:
+        merges = self.data.merges
+        if merges is None or len(self.members(identity)) < 2:
             return None
-        made = merges.scores >= np.float32(self.data.threshold)
-        inside = merges.scores[made & (segments[merges.pairs[:, 0]] == identity)]
-        return float(inside.min()) if len(inside) else None
+        return float(merges.weakest(self.data.threshold)[identity])
 
     def classes(self) -> tuple[int, ...]:
         """Return the classes that can be drawn."""
