@@ -21,7 +21,7 @@ def smooth_field(*shape, seed=0):
 
 
 def geometry_only(monkeypatch):
-    monkeypatch.setattr(Augmenter, "_vary", lambda self, image, ranges: image)
+    monkeypatch.setattr(Augmenter, "_vary", lambda self, image, ranges, part: image)
 
 
 def test_none_returns_the_patch_itself():
@@ -172,7 +172,7 @@ def test_in_plane_turns_are_rigid_in_physical_units(monkeypatch):
     ranges = Augmenter("full", 2, None, False, torch.Generator())._ranges
     turn = augmenter(voxel_size=(1.0, 2.0, 1.0))
     still = ranges.__class__(**{**ranges.__dict__, "zoom": 1.0, "stretch": 1.0, "bend": 0.0})
-    grid = turn._grid(5, still, (64, 128), (64, 128))
+    grid = turn._grid(*turn._motion(5, still, (64, 128), list(range(5))), (64, 128), (64, 128))
     physical = grid * 64.0  # both axes span 128 units
     steps_x = (physical[:, :, 1:] - physical[:, :, :-1]).norm(dim=-1)
     steps_y = (physical[:, 1:] - physical[:, :-1]).norm(dim=-1)

@@ -12,7 +12,7 @@ from napari_aitrain.training.augmentation import Augmenter
 def test_blur_is_scipys_gaussian_with_one_sigma_per_sample():
     image = torch.rand((3, 1, 40, 44), generator=torch.Generator().manual_seed(0))
     sigma = torch.tensor([0.6, 1.2, 2.0])
-    out = intensity.blur(image.clone(), sigma, (0, 1))
+    out = intensity.blur(image.clone(), sigma, (0, 1), float(sigma.max()))
     for sample, source, width in zip(out, image, sigma.tolist(), strict=True):
         expected = ndimage.gaussian_filter(source[0].numpy(), width, mode="nearest", radius=5)
         np.testing.assert_allclose(sample[0].numpy(), expected, atol=1e-5)
@@ -20,7 +20,7 @@ def test_blur_is_scipys_gaussian_with_one_sigma_per_sample():
 
 def test_blur_of_one_pixel_axes_changes_nothing():
     image = torch.rand(1, 1, 1, 8)
-    assert torch.equal(intensity.blur(image, torch.tensor([1.0]), (0,)), image)
+    assert torch.equal(intensity.blur(image, torch.tensor([1.0]), (0,), 1.0), image)
 
 
 def test_tone_with_neutral_parameters_is_identity():

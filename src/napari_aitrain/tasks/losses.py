@@ -1,8 +1,14 @@
-"""Losses in which a voxel counts as much as its weight, and one of weight 0 gives exactly zero gradient."""
+"""Losses in which a voxel counts as much as its weight, and one of weight 0 gives exactly zero gradient.
+
+Every sum over a batch is taken by `batch_sums`, so that processes that train together compute the loss of their joint
+batch: of ratios of sums, such as means by weight and Dice, the mean over parts of the batch would be another loss.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -13,9 +19,31 @@ MOST_RARE = 400.0
 """Pairs that are rarer than this beside the others count no more for it."""
 
 
+Add = Callable[[Tensor], Tensor]
+_add: ContextVar[Add | None] = ContextVar("_add", default=None)
+
+
+@contextlib.contextmanager
+def adding(add: Add | None) -> Iterator[None]:
+    """Have all sums over a batch go through `add`, which adds those of other processes and keeps the gradient."""
+    token = _add.set(add)
+    try:
+        yield
+    finally:
+        _add.reset(token)
+
+
+def batch_sums(*parts: Tensor) -> tuple[Tensor, ...]:
+    """Return the sum of each tensor over the whole batch, including what other processes have of it."""
+    sums = torch.stack([part.sum() for part in parts])
+    add = _add.get()
+    return (sums if add is None else add(sums)).unbind()
+
+
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Return the mean of `values` by `weight`; 0 where nothing has weight."""
-    return (values * weight).sum() / weight.sum().clamp_min(_TINY)
+    total, by = batch_sums(values * weight, weight)
+    return total / by.clamp_min(_TINY)
 
 
 def cross_entropy_binary(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -38,8 +66,7 @@ def soft_dice(probability: Tensor, target: Tensor, weight: Tensor, smooth: float
     -----
     Milletari et al. 2016 (V-Net), with squares below, which gives steadier gradients for soft targets.
     """
-    overlap = (weight * probability * target).sum()
-    total = (weight * (probability.square() + target.square())).sum()
+    overlap, total = batch_sums(weight * probability * target, weight * (probability.square() + target.square()))
     return 1 - (2 * overlap + smooth) / (total + smooth)
 
 

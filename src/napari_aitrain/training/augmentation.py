@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .intensity import blur, coarsen, noise, sections, tone
+from .part import Part
 from .warp import centre_crop, resample, sampling_grid, turn
 
 
@@ -105,6 +106,7 @@ class Augmenter:
         nearest: Sequence[bool],
         out_shape: Sequence[int] | None = None,
         everywhere: int = 0,
+        part: Part | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return a varied copy of a batch.
 
@@ -119,6 +121,8 @@ class Augmenter:
         everywhere : int
             How many of the last maps are soft and hold in unlabelled voxels, too, such as a teacher's probabilities.
             They become 0 where a voxel comes from outside the patch.
+        part : Part, optional
+            Which samples of a joint batch these are; all of it if not given.
 
         Returns
         -------
@@ -131,19 +135,23 @@ class Augmenter:
         cropped = [centre_crop(x, shape) for x in (image, values, weight)]
         if ranges is None:
             return cropped[0], cropped[1], cropped[2]
-        bent = self._pick(len(image), ranges.warp)
-        parts = [[x[i] for i in range(len(image))] for x in cropped]
-        if bent:
-            grid = self._grid(len(bent), ranges, in_shape, shape).to(image.device)
-            warped = resample(image[bent], values[bent], weight[bent], nearest, grid, everywhere)
-            for part, moved in zip(parts, warped, strict=True):
-                for place, index in enumerate(bent):
-                    part[index] = moved[place]
-        turns = [self._turn(shape) for _ in range(len(image))]
+        part = part or Part(range(len(image)), len(image))
+        chosen = self._pick(part.total, ranges.warp)
+        bent = part.local(chosen)
+        each = [[x[i] for i in range(len(image))] for x in cropped]
+        if chosen:
+            matrix, coarse, slips = self._motion(len(chosen), ranges, shape, part.rows(chosen))
+            if bent:
+                grid = self._grid(matrix, coarse, slips, in_shape, shape).to(image.device)
+                warped = resample(image[bent], values[bent], weight[bent], nearest, grid, everywhere)
+                for samples, moved in zip(each, warped, strict=True):
+                    for place, index in enumerate(bent):
+                        samples[index] = moved[place]
+        turns = [self._turn(shape) for _ in range(part.total)][part.here.start : part.here.stop]
         new_image, new_values, new_weight = (
-            torch.stack([turn(x, *how) for x, how in zip(part, turns, strict=True)]) for part in parts
+            torch.stack([turn(x, *how) for x, how in zip(samples, turns, strict=True)]) for samples in each
         )
-        return self._vary(new_image, ranges), new_values, new_weight
+        return self._vary(new_image, ranges, part), new_values, new_weight
 
     def _uniform(self, low: float, high: float, *shape: int) -> Tensor:
         return torch.rand(shape, generator=self._generator) * (high - low) + low
@@ -162,7 +170,10 @@ class Augmenter:
             order[place] = places[source]
         return order, [value < 0.5 for value in self._uniform(0, 1, self._dims).tolist()]
 
-    def _grid(self, n: int, ranges: Ranges, in_shape: Sequence[int], shape: Sequence[int]) -> Tensor:
+    def _motion(
+        self, n: int, ranges: Ranges, shape: Sequence[int], rows: list[int]
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Choose how `n` samples are moved; return it for `rows`: matrices, displacements, and slips of sections."""
         dims, scaled = self._dims, self._scaled
         matrix = torch.diag(self._units).repeat(n, 1, 1)
         for pair in sorted({*combinations(self._equal, 2), self._plane}):
@@ -179,11 +190,15 @@ class Augmenter:
         coarse *= self._uniform(0, ranges.bend * spacing, n).view(n, *([1] * (dims + 1)))
         for axis in set(range(dims)) - set(scaled):
             coarse[:, axis] = 0
-        mode = "bilinear" if dims == 2 else "trilinear"
+        slips = self._slips(n, ranges, shape[0])[rows] if self._sections else None
+        return matrix[rows], coarse[rows], slips
+
+    def _grid(
+        self, matrix: Tensor, coarse: Tensor, slips: Tensor | None, in_shape: Sequence[int], shape: Sequence[int]
+    ) -> Tensor:
+        mode = "bilinear" if self._dims == 2 else "trilinear"
         bend = functional.interpolate(coarse, tuple(shape), mode=mode, align_corners=True)
-        if self._sections:
-            bend = bend + self._slips(n, ranges, shape[0])
-        return sampling_grid(matrix, bend, in_shape, shape)
+        return sampling_grid(matrix, bend if slips is None else bend + slips, in_shape, shape)
 
     def _slips(self, n: int, ranges: Ranges, depth: int) -> Tensor:
         """Displace single sections, or all from one section on, within their plane by a few voxels."""
@@ -195,40 +210,49 @@ class Augmenter:
             slips[:, 1:, :, 0, 0] += moved.cumsum(2) if cumulative else moved
         return slips
 
-    def _vary(self, image: Tensor, ranges: Ranges) -> Tensor:
-        n, device, axes = len(image), image.device, self._scaled
+    def _vary(self, image: Tensor, ranges: Ranges, part: Part) -> Tensor:
+        n, device, axes = part.total, image.device, self._scaled
         if chosen := self._pick(n, ranges.blur):
-            sigma = self._uniform(0.3, ranges.sigma, len(chosen)).to(device)
-            image[chosen] = blur(image[chosen], sigma, axes)
-        if chosen := self._pick(n, ranges.coarsen):
-            image[chosen] = coarsen(image[chosen], 2, axes)
+            sigma = self._uniform(0.3, ranges.sigma, len(chosen))
+            if here := part.local(chosen):
+                image[here] = blur(image[here], sigma[part.rows(chosen)].to(device), axes, float(sigma.max()))
+        if here := part.local(self._pick(n, ranges.coarsen)):
+            image[here] = coarsen(image[here], 2, axes)
         if chosen := self._pick(n, ranges.tone):
             m = len(chosen)
-            gamma, contrast = self._ratio(ranges.gamma, m).to(device), self._ratio(ranges.contrast, m).to(device)
-            gain = self._ratio(ranges.contrast, m).to(device)
-            offset = self._uniform(-ranges.offset, ranges.offset, m).to(device)
-            image[chosen] = tone(image[chosen], gamma, contrast, gain, offset)
+            gamma, contrast = self._ratio(ranges.gamma, m), self._ratio(ranges.contrast, m)
+            gain = self._ratio(ranges.contrast, m)
+            offset = self._uniform(-ranges.offset, ranges.offset, m)
+            if here := part.local(chosen):
+                how = (x[part.rows(chosen)].to(device) for x in (gamma, contrast, gain, offset))
+                image[here] = tone(image[here], *how)
         if self._sections:
-            image = self._vary_sections(image, ranges)
+            image = self._vary_sections(image, ranges, part)
         if chosen := self._pick(n, ranges.noise):
-            m = len(chosen)
-            sigma = self._uniform(0, ranges.noise_sigma, m).to(device)
-            shot = (self._uniform(0, 1, m) < 0.5).to(device)
-            image[chosen] = noise(image[chosen], sigma, shot, self._normal((m, *image.shape[1:]), device))
+            m, rows = len(chosen), part.rows(chosen)
+            sigma = self._uniform(0, ranges.noise_sigma, m)
+            shot = self._uniform(0, 1, m) < 0.5
+            normal = self._normal((m, *image.shape[1:]), device)
+            if here := part.local(chosen):
+                image[here] = noise(image[here], sigma[rows].to(device), shot[rows].to(device), normal[rows])
         return image
 
-    def _vary_sections(self, image: Tensor, ranges: Ranges) -> Tensor:
+    def _vary_sections(self, image: Tensor, ranges: Ranges, part: Part) -> Tensor:
         """Blur, stain and lose single sections, in place where they are blurred."""
-        size, device = (len(image), image.shape[2]), image.device
-        unsharp = (self._uniform(0, 1, *size) < ranges.section).nonzero(as_tuple=True)
-        if len(unsharp[0]):
-            sigma = self._uniform(0.5, 2 * ranges.sigma, len(unsharp[0])).to(device)
-            stack = image.movedim(2, 1)
-            stack[unsharp] = blur(stack[unsharp], sigma, (0, 1))
+        size, device = (part.total, image.shape[2]), image.device
+        sample, section = (self._uniform(0, 1, *size) < ranges.section).nonzero(as_tuple=True)
+        if len(sample):
+            sigma = self._uniform(0.5, 2 * ranges.sigma, len(sample))
+            chosen = sample.tolist()
+            if here := part.local(chosen):
+                rows, stack = part.rows(chosen), image.movedim(2, 1)
+                unsharp = torch.tensor(here), section[rows]
+                stack[unsharp] = blur(stack[unsharp], sigma[rows].to(device), (0, 1), float(sigma.max()))
         gain = self._ratio(1 + 0.3 * (ranges.contrast - 1), *size)
         offset = self._uniform(-0.3, 0.3, *size) * ranges.offset
         missing = self._uniform(0, 1, *size) < ranges.section
-        return sections(image, gain.to(device), offset.to(device), missing.to(device))
+        own = slice(part.here.start, part.here.stop)
+        return sections(image, *(x[own].to(device) for x in (gain, offset, missing)))
 
     def _normal(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
         if device.type == "cpu":

@@ -31,9 +31,12 @@ def tone(image: Tensor, gamma: Tensor, contrast: Tensor, gain: Tensor, offset: T
     return bent.mul_(stretch).add_(shift).view_as(image)
 
 
-def blur(image: Tensor, sigma: Tensor, axes: Sequence[int]) -> Tensor:
-    """Smooth with a Gaussian of its own `sigma` (voxels) per sample, along spatial `axes` (0 is the first)."""
-    radius = min(max(1, math.ceil(2.5 * float(sigma.max()))), min(image.shape[2 + a] for a in axes) - 1)
+def blur(image: Tensor, sigma: Tensor, axes: Sequence[int], largest: float) -> Tensor:
+    """Smooth with a Gaussian of its own `sigma` (voxels) per sample, along spatial `axes` (0 is the first).
+
+    The Gaussians are cut off where `largest`, at least every sigma, is.
+    """
+    radius = min(max(1, math.ceil(2.5 * largest)), min(image.shape[2 + a] for a in axes) - 1)
     if radius < 1:
         return image
     taps = torch.arange(-radius, radius + 1, device=image.device)

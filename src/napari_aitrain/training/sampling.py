@@ -14,6 +14,7 @@ from ..geometry import Triple
 from ..tasks.protocol import Task
 from .augmentation import Augmenter
 from .crops import Crop
+from .part import Part
 from .prepared import PreparedCrop
 from .teacher import Teacher
 
@@ -60,6 +61,8 @@ class PatchSampler:
         self.patch_shape, self.augmenter, self.generator = patch_shape, augmenter, generator
         self.folder, self.seed = folder, seed
         self.teacher: Teacher | None = None
+        self.rank, self.ranks = 0, 1
+        """Which share of each batch is drawn here, of how many; see `training.distributed`."""
         self._prepared: dict[int, PreparedCrop] = {}
         self.use(crops)
 
@@ -97,7 +100,7 @@ class PatchSampler:
         Parameters
         ----------
         size : int
-            Number of patches.
+            Number of patches; with several `ranks` that of all together, of which those of this one are returned.
         device : torch.device
             Where they are needed.
         step : int
@@ -113,14 +116,17 @@ class PatchSampler:
         cut = self.augmenter.input_shape(space)
         shape: Triple = (1, cut[0], cut[1]) if self.dims == 2 else (cut[0], cut[1], cut[2])
         places = [self._place() for _ in range(size)] if self.teacher is None else self._taught_places(size, step)
-        patches = [self.prepared(self.crops[index]).patch(middle, shape, self.teacher) for index, middle in places]
+        # All choices are made here too, so that the generator stands alike on every rank.
+        part = Part.of(self.rank, self.ranks, size)
+        own = places[part.here.start : part.here.stop]
+        patches = [self.prepared(self.crops[index]).patch(middle, shape, self.teacher) for index, middle in own]
         image, values, weight = (torch.from_numpy(np.stack(part)) for part in zip(*patches, strict=True))
         if self.dims == 2:
             image, values, weight = image[:, :, 0], values[:, :, 0], weight[:, :, 0]
         image, values, weight = (part.to(device, non_blocking=True) for part in (image, values, weight))
         nearest = self.task.nearest + (False,) * (values.shape[1] - len(self.task.nearest))
         taught = len(nearest) - len(self.task.nearest)
-        return self.augmenter(image, values, weight, nearest, space, everywhere=taught)
+        return self.augmenter(image, values, weight, nearest, space, everywhere=taught, part=part)
 
     def _place(self) -> tuple[int, Triple]:
         index = int(torch.multinomial(self._share, 1, generator=self.generator))
