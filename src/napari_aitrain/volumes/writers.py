@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, VolumeError
-from ..geometry import Region, Triple, triple
-from .atomic import beside, move_into_place, refuse_existing, storage_errors
-from .level import describe
+from ..geometry import Region, Triple
+from .atomic import refuse_existing
 from .place import Place
 from .units import VoxelSize
 from .webknossos.write import ENDING as DATASET
 from .webknossos.write import DatasetTarget, check_known
+from .write_placement import Placement, source_of
 from .write_tiff import TiffTarget
-from .write_zarr import ZarrTarget
+from .write_zarr import Described, ZarrOptions, ZarrTarget
+from .writing import Target, Writer
 
 ENDINGS = (".tif", ".tiff", ".ome.zarr", ".zarr", DATASET)
 
 
-class Target(Protocol):
-    """A file format that labels can be written to by region."""
-
-    def write(self, region: Region, labels: npt.NDArray[Any]) -> None:
-        """Store labels, shape (z, y, x), at a region."""
-        ...
-
-    def finish(self) -> None:
-        """Flush everything to the disk."""
-        ...
-
-    def abandon(self) -> None:
-        """Let go of the file without finishing it."""
-        ...
-
-
-class LabelsWriter:
+class LabelsWriter(Writer):
     """A context manager that writes labels region by region.
 
     The output appears under its name only when the block ends without an error; before that it lies beside, and
-    after an error nothing is left. Voxels that are never written are 0. Writes may come from several threads; one
-    is done at a time, since zarr has no lock.
+    after an error nothing is left. Voxels that are never written are 0. Writes may come from several threads: those
+    into different chunks or shards (`unit`) are done at once. A second process that writes the same output is refused.
 
     Parameters
     ----------
@@ -67,13 +48,19 @@ class LabelsWriter:
         Chunk shape of a zarr, best that of the regions written.
     place : Place, optional
         Where the labels lie in a dataset; used by a WEBKNOSSOS dataset.
+    options : ZarrOptions, optional
+        How an OME-Zarr is stored.
+    placement : Placement, optional
+        Where an OME-Zarr lies in the world, instead of `voxel_size`; see `placement_on`.
+    image : path, optional
+        The image that an OME-Zarr of labels names as its source, if that is an OME-Zarr itself.
 
     Raises
     ------
     ConfigError
         If the ending is none of these, or a WEBKNOSSOS dataset is to be written without a voxel size.
     OutputExistsError
-        If there is something at `path`.
+        If there is something at `path`, or another process writes it.
     StorageError
         If the disk is full or read-only.
 
@@ -93,38 +80,32 @@ class LabelsWriter:
         axes: Literal["zyx", "yx"] | None = None,
         chunks: Triple | None = None,
         place: Place | None = None,
+        options: ZarrOptions | None = None,
+        placement: Placement | None = None,
+        image: Path | str | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.shape = triple(shape)
-        self.dtype = labels_dtype(max_id)
+        super().__init__(path, shape)
         check_output(self.path)
+        self.dtype = labels_dtype(max_id)
         flat = axes == "yx" if axes else self.shape[0] == 1
         if flat and self.shape[0] != 1:
             raise ConfigError(f"{self.shape[0]} sections cannot be written as yx", "axes zyx", "leave axes out")
         check_voxel_size_for(self.path, voxel_size)
-        self._lock = threading.Lock()
         self._voxel_size, self._axes, self._chunks = voxel_size, "yx" if flat else "zyx", chunks
-        self._place = place
-        self._temporary = beside(self.path)
-        self._target: Target | None = None
+        self._place, self._options = place, options
+        self._described = Described(
+            placement=placement or Placement.of(voxel_size),
+            max_id=max_id,
+            source=None if image is None else source_of(image, self.path),
+        )
 
-    def __enter__(self) -> LabelsWriter:
-        with storage_errors(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._target = self._make()
-            except BaseException:
-                self._remove()
-                raise
-        return self
-
-    def _make(self) -> Target:
+    def _make(self, part: Path) -> Target:
         ending = self.path.suffix.lower()
         if ending == DATASET:
             size = check_known(self.path, self._voxel_size)
-            return DatasetTarget(self._temporary, self.shape, self.dtype, size, self._place)
-        make = ZarrTarget if ending == ".zarr" else TiffTarget
-        return make(self._temporary, self.shape, self.dtype, self._axes, self._voxel_size, self._chunks)
+            return DatasetTarget(part, self.shape, self.dtype, size, self._place)
+        common = (part, self.shape, self.dtype, self._axes, self._voxel_size, self._chunks)
+        return ZarrTarget(*common, self._options, self._described) if ending == ".zarr" else TiffTarget(*common)
 
     def write(self, region: Region, labels: npt.NDArray[Any]) -> None:
         """Write labels at a region; a later write replaces an earlier one.
@@ -143,48 +124,70 @@ class LabelsWriter:
         StorageError
             If the disk is full or has gone.
         """
-        if self._target is None:
-            raise RuntimeError("LabelsWriter must be entered before it is written to")
-        if labels.shape != region.shape or not Region.from_shape(self.shape).contains(region):
-            raise VolumeError(
-                f"labels of shape {labels.shape} do not fit {describe(region)} of {self.path.name}",
-                f"the shape {region.shape} of the region, inside {self.shape}",
-                "write labels of the region's own shape",
-            )
-        if region.empty:
-            return
-        low, high = int(labels.min()), int(labels.max())
+        self._check(region, labels)
+        low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
         if low < 0 or high > np.iinfo(self.dtype).max:
             raise VolumeError(
                 f"the id {low if low < 0 else high} does not fit into {self.path.name}",
                 f"ids from 0 to {np.iinfo(self.dtype).max:,} ({self.dtype})",
                 "give the largest id as max_id",
             )
-        with self._lock, storage_errors(self.path):
-            self._target.write(region, labels.astype(self.dtype, copy=False))
+        self._store(region, labels.astype(self.dtype, copy=False))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+
+class MapsWriter(Writer):
+    """A context manager that writes maps in bytes, such as probabilities, region by region into an OME-Zarr.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends with ``.zarr`` or ``.ome.zarr``.
+    shape : tuple of int
+        In z, y, x order.
+    names : sequence of str
+        One per channel.
+    options : ZarrOptions, optional
+        How it is stored.
+    placement : Placement, optional
+        Where it lies in the world.
+
+    Raises
+    ------
+    ConfigError
+        If the ending is another one.
+    OutputExistsError, StorageError
+        See `LabelsWriter`.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        shape: Sequence[int],
+        names: Sequence[str],
+        *,
+        options: ZarrOptions | None = None,
+        placement: Placement | None = None,
     ) -> None:
-        target, self._target = self._target, None
-        if target is None:
-            return
-        try:
-            if kind is not None:
-                target.abandon()
-                return
-            refuse_existing(self.path)
-            with storage_errors(self.path):
-                target.finish()
-                move_into_place(self._temporary, self.path)
-        finally:
-            self._remove()
+        super().__init__(path, shape)
+        check_output(self.path)
+        if self.path.suffix.lower() != ".zarr":
+            raise ConfigError(
+                f"maps cannot be written to {self.path.name!r}",
+                "a name that ends with .ome.zarr",
+                f"write for example {self.path.stem}.ome.zarr",
+            )
+        self._options = options
+        name = self.path.name.removesuffix(".zarr").removesuffix(".ome")
+        self._described = Described("image", name, placement or Placement(), channels=tuple(names))
 
-    def _remove(self) -> None:
-        if self._temporary.is_dir():
-            shutil.rmtree(self._temporary, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
+    def _make(self, part: Path) -> Target:
+        axes = "yx" if self.shape[0] == 1 else "zyx"
+        return ZarrTarget(part, self.shape, np.dtype(np.uint8), axes, None, None, self._options, self._described)
+
+    def write(self, region: Region, maps: npt.NDArray[np.uint8]) -> None:
+        """Write maps, shape (c, z, y, x), at a region; errors are those of `LabelsWriter.write`."""
+        self._check(region, maps)
+        self._store(region, maps)
 
 
 def check_output(path: Path) -> None:
@@ -221,11 +224,14 @@ def check_voxel_size_for(path: Path, voxel_size: VoxelSize | None) -> None:
 def labels_dtype(max_id: int | None) -> np.dtype[Any]:
     """Return the smallest type for ids up to `max_id`; int32 if that is not known.
 
+    Of the types of 32 bits the one with a sign comes first: more programs read it from a TIFF.
+
     Examples
     --------
-    >>> [str(labels_dtype(n)) for n in (255, 256, 70000, None)]
-    ['uint8', 'uint16', 'int32', 'int32']
+    >>> [str(labels_dtype(n)) for n in (255, 256, 70000, 2**31, 2**32, None)]
+    ['uint8', 'uint16', 'int32', 'uint32', 'uint64', 'int32']
     """
-    if max_id is not None and max_id <= np.iinfo(np.uint16).max:
-        return np.dtype(np.uint8 if max_id <= np.iinfo(np.uint8).max else np.uint16)
-    return np.dtype(np.int32)
+    types: list[type[np.integer[Any]]] = [np.uint8, np.uint16, np.int32, np.uint32, np.uint64]
+    if max_id is None:
+        return np.dtype(np.int32)
+    return np.dtype(next(kind for kind in types if max_id <= np.iinfo(kind).max))

@@ -17,6 +17,7 @@ from ..atomic import sync_tree
 from ..downsample import downsample_mode
 from ..place import Place
 from ..units import VoxelSize
+from ..write_pyramid import next_factor
 from .properties import PROPERTIES
 
 ENDING = ".webknossos"
@@ -75,8 +76,13 @@ class DatasetTarget:
         self._largest = max(self._largest, int(labels.max(initial=0)))
         _put(self._finest, region.shift(self._place.origin), labels)
 
-    def finish(self) -> None:
-        """Write the coarser magnifications and the metadata, and flush everything to the disk."""
+    @property
+    def unit(self) -> Triple:
+        """What one writer should write at once, z, y, x."""
+        return (_CHUNK, _CHUNK, _CHUNK)
+
+    def finish(self) -> Path:
+        """Write the coarser magnifications and the metadata, flush all to the disk, and return what to put in place."""
         mags = [self._place.magnification]
         array, region = self._finest, self._place.region
         while max(region.shape) > _COARSEST:
@@ -94,9 +100,7 @@ class DatasetTarget:
         text = json.dumps(self._properties(mags), indent=2)
         (self._path / PROPERTIES).write_text(text + "\n", encoding="utf-8")
         sync_tree(self._path)
-
-    def abandon(self) -> None:
-        """Zarr keeps no file open."""
+        return self._path
 
     def _properties(self, mags: list[Triple]) -> dict[str, Any]:
         box = self._place.finest
@@ -141,18 +145,6 @@ def check_known(path: Path, voxel_size: VoxelSize | None) -> VoxelSize:
             "give --voxel-size Z,Y,X, or write a TIFF or OME-Zarr",
         )
     return voxel_size
-
-
-def next_factor(voxel_size: list[float]) -> Triple:
-    """Return what the next coarser magnification is smaller by: 2 along each axis that is not already much coarser.
-
-    Examples
-    --------
-    >>> next_factor([40.0, 4.0, 4.0]), next_factor([40.0, 32.0, 32.0])
-    ((1, 2, 2), (2, 2, 2))
-    """
-    finest = min(voxel_size)
-    return triple([2 if size < 2 * finest else 1 for size in voxel_size])
 
 
 def _put(array: zarr.Array[Any], region: Region, labels: npt.NDArray[Any]) -> None:
