@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from napari_aitrain.errors import ConfigError, VolumeError
 from napari_aitrain.geometry import FINEST, Region, magnified_shape
 from napari_aitrain.volumes import Volume
-from napari_aitrain.volumes.volume import build_volume
+from napari_aitrain.volumes.building import build_volume
 
 SHAPE = (5, 11, 13)
 

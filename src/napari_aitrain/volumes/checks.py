@@ -16,8 +16,10 @@ import zarr
 from ..annotation.findings import Finding, error, warning
 from ..errors import VolumeError
 from ..geometry import FINEST, Region, tiles
+from .chunked import ChunkedArray
 from .level import describe
 from .pieces import random_pieces
+from .read_store import ReadStore
 from .volume import Volume
 
 _PIECE = (8, 128, 128)
@@ -107,9 +109,13 @@ def missing_chunks(volume: Volume, region: Region, limit: int = 10_000) -> Missi
     """
     level = volume.levels[0]
     array, layout = level.array, level.layout
-    if not isinstance(array, zarr.Array) or volume.path is None or region.empty:
+    array = array.inner if isinstance(array, ChunkedArray) else array
+    if not isinstance(array, zarr.Array) or not isinstance(array.store, ReadStore) or region.empty:
         return MissingChunks(0, 0, "")
-    folder = volume.path / _inner_path(array, volume.path)
+    if not isinstance(array.store.location, Path):
+        # Asking a server for each would take as long as reading them.
+        return MissingChunks(0, 0, "")
+    folder = array.store.location / array.path
     if not folder.is_dir():
         return MissingChunks(0, 0, "")
     spans = dict(zip("zyx", region.slices, strict=True))
@@ -124,12 +130,6 @@ def missing_chunks(volume: Volume, region: Region, limit: int = 10_000) -> Missi
     keys = [array.metadata.encode_chunk_key(place) for place in places]
     missing = [key for key in keys if not (folder / key).exists()]
     return MissingChunks(len(missing), len(keys), missing[0] if missing else "")
-
-
-def _inner_path(array: zarr.Array[Any], path: Path) -> str:
-    """Return where the array lies below the path that was opened."""
-    root = Path(getattr(array.store, "root", path))
-    return str((root / array.path).resolve().relative_to(path.resolve())) if root.exists() else array.path
 
 
 def check_chunks(volume: Volume, region: Region) -> list[Finding]:

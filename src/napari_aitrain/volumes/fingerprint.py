@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Region, Triple
+from .location import Location, Url
 
 _CORNER = (4, 32, 32)
 _METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
@@ -25,12 +26,12 @@ class _Readable(Protocol):
     def read(self, region: Region) -> npt.NDArray[Any]: ...
 
 
-def fingerprint_of(path: Path | None, volume: _Readable) -> str:
+def fingerprint_of(path: Location | None, volume: _Readable) -> str:
     """Return a hash of shape, dtype, the file's size and time, and three small pieces of the voxels.
 
     Parameters
     ----------
-    path : Path or None
+    path : Path, Url or None
         Where the volume lies; where it lies does not count, so a moved file keeps its fingerprint.
     volume : Volume
         What to read the pieces from.
@@ -46,7 +47,9 @@ def fingerprint_of(path: Path | None, volume: _Readable) -> str:
     return digest.hexdigest()[:32]
 
 
-def _files(path: Path | None) -> list[Path]:
-    if path is None or path.is_file():
-        return [path] if path else []
+def _files(path: Location | None) -> list[Path]:
+    if path is None or isinstance(path, Url):
+        return []
+    if path.is_file():
+        return [path]
     return [path / name for name in _METADATA if (path / name).is_file()]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,27 +13,11 @@ import numpy.typing as npt
 from ..errors import AitrainError, VolumeError
 from ..geometry import FINEST, Region, Triple, triple
 from .axes import Layout
-
-READ_ERRORS = (OSError, ValueError, RuntimeError, EOFError, KeyError, IndexError, struct.error, zlib.error)
-"""What readers and codecs raise on a damaged file."""
-
-
-class LazyArray(Protocol):
-    """What a level needs of an array: numpy, memmap, zarr and dask arrays all have it."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Extent per axis."""
-        ...
-
-    @property
-    def dtype(self) -> Any:
-        """Type of a voxel."""
-        ...
-
-    def __getitem__(self, key: Any, /) -> Any:
-        """Read by integers and slices."""
-        ...
+from .chunked import ChunkedArray
+from .counting import count
+from .lazy import READ_ERRORS as READ_ERRORS
+from .lazy import LazyArray as LazyArray
+from .prefetch import prefetch
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +78,20 @@ class Level:
             raise VolumeError(
                 f"{name} cannot be read at {describe(region)}: {str(error) or type(error).__name__}",
                 "a complete, undamaged file",
-                "copy the file again from where it came from, or leave this region out",
+                "copy the file again from where it came from, or leave this region out; or choose that damaged chunks"
+                ' are filled with 0 (on_damage="fill")',
             ) from error
+        count(asked=array.nbytes)
         return native(array)
+
+    def prefetch(self, region: Region, channels: Sequence[int]) -> Future[None] | None:
+        """Have the chunks that hold a region read by another thread; None if that does nothing."""
+        if not isinstance(self.array, ChunkedArray):
+            return None
+        spans = dict(zip("zyx", region.slices, strict=True)) | {"c": slice(min(channels), max(channels) + 1)}
+        fixed = {axis: slice(index, index + 1) for axis, index in self.layout.fixed.items()}
+        chosen = [fixed.get(axis) or spans[axis] for axis in self.layout.axes]
+        return prefetch(self.array, tuple((span.start, span.stop) for span in chosen))
 
     def _read(self, region: Region, channels: Sequence[int]) -> npt.NDArray[Any]:
         axes, spans = self.layout.axes, dict(zip("zyx", region.slices, strict=True))

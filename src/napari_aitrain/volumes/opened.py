@@ -32,6 +32,8 @@ class Opened:
         The last channel is opacity.
     place : Place or None
         Where it lies in its dataset, if the file says so.
+    remarks : tuple of str
+        What people should know, such as that a level is left out.
     """
 
     arrays: Sequence[tuple[LazyArray, Triple]]
@@ -41,6 +43,7 @@ class Opened:
     voxel_size: VoxelSize | None = None
     alpha: bool = False
     place: Place | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def damaged(path: object, error: Exception) -> VolumeError:

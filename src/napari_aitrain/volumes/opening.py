@@ -7,7 +7,11 @@ from pathlib import Path
 
 from ..errors import VolumeError
 from .axes import Kind
+from .building import build_volume
+from .caching import cached
+from .damage import DamageLog, OnDamage
 from .labels import check_labels
+from .location import Location, Url, located
 from .numpy_files import open_npy, open_npz
 from .opened import Opened
 from .place import Place
@@ -15,7 +19,7 @@ from .raster import SUFFIXES as RASTER_SUFFIXES
 from .raster import open_raster
 from .tiff import open_tiff
 from .units import VoxelSize
-from .volume import Volume, build_volume
+from .volume import Volume
 from .webknossos import find_webknossos, open_webknossos
 from .zarr_files import is_zarr, open_zarr
 
@@ -28,7 +32,7 @@ SUPPORTED = (
 
 
 def open_volume(
-    path: str | Path,
+    path: str | Location,
     *,
     kind: Kind = "image",
     channels: Sequence[str | int] | None = None,
@@ -36,14 +40,16 @@ def open_volume(
     voxel_size: VoxelSize | None = None,
     at: Mapping[str, int] | None = None,
     onto: Place | None = None,
+    on_damage: OnDamage = "stop",
 ) -> Volume:
     """Open an image or labels without reading the voxels.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Url
         TIFF, PNG, JPEG, NPY, NPZ (``file.npz:key`` names the array), zarr, OME-Zarr, or of WEBKNOSSOS a dataset folder
-        or an annotation archive (``dataset/color``, ``annotation.zip/Volume`` name a layer).
+        or an annotation archive (``dataset/color``, ``annotation.zip/Volume`` name a layer). A zarr may also be an
+        address: ``https://…``, ``s3://…``, ``gs://…``.
     kind : {'image', 'labels'}
         Labels hold whole numbers, one per voxel.
     channels : sequence of str or int, optional
@@ -56,6 +62,9 @@ def open_volume(
         Index to take of other axes, such as ``{"t": 0}``; axes of length 1 need none.
     onto : Place, optional
         Of labels from WEBKNOSSOS: the place of their image, on whose voxels they are to lie. Other files know no place.
+    on_damage : {'stop', 'fill'}
+        What reading does at a chunk that is damaged: raise an error that names it, or fill it with 0 and tell it in
+        `Volume.filled`. A chunk that zarr does not store is not damaged: it has the fill value.
 
     Returns
     -------
@@ -71,10 +80,10 @@ def open_volume(
     ConfigError
         If there is no such channel.
     """
-    place, key = _split_key(Path(path))
-    opened = _open(place, kind, key, onto)
+    place, key = _split_key(located(path))
+    opened, damage = _open(place, kind, key, onto), DamageLog()
     volume = build_volume(
-        opened.arrays,
+        [(cached(array, place, on_damage, damage), magnification) for array, magnification in opened.arrays],
         place.name,
         place,
         kind,
@@ -85,6 +94,8 @@ def open_volume(
         names=opened.channels,
         voxel_size=voxel_size or opened.voxel_size,
         place=opened.place,
+        remarks=opened.remarks,
+        damage=damage,
     )
     if opened.alpha and len(volume.channels) == 4:
         volume = volume.select([0, 1, 2])
@@ -132,14 +143,16 @@ def is_volume_path(path: Path) -> bool:
     return is_zarr(path) if path.is_dir() else path.suffix.lower() in FILE_SUFFIXES
 
 
-def _split_key(path: Path) -> tuple[Path, str | None]:
+def _split_key(path: Location) -> tuple[Location, str | None]:
     base, colon, key = path.name.rpartition(":")
     if colon and base.lower().endswith(".npz"):
         return path.with_name(base), key
     return path, None
 
 
-def _open(path: Path, kind: Kind, key: str | None, onto: Place | None) -> Opened:
+def _open(path: Location, kind: Kind, key: str | None, onto: Place | None) -> Opened:
+    if isinstance(path, Url):
+        return open_zarr(path, kind)
     of_webknossos = find_webknossos(path)
     if of_webknossos is not None:
         return open_webknossos(of_webknossos, kind, onto)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,15 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, VolumeError
 from ..geometry import FINEST, Region, Triple, magnified_shape, to_finest, triple
-from .axes import Kind, resolve_layout
+from .axes import Kind
+from .damage import DamagedChunk, DamageLog
 from .downsample import downsample_mean, downsample_mode
 from .fingerprint import fingerprint_of
-from .level import LazyArray, Level, describe, native_dtype
+from .lazy import LazyArray
+from .level import Level, describe, native_dtype
+from .location import Location
 from .place import Place
-from .units import VoxelSize, check_voxel_size, magnified
+from .units import VoxelSize, magnified
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,7 @@ class Volume:
     ----------
     name : str
         What people call it.
-    path : Path or None
+    path : Path, Url or None
         Where it lies; None for an array in memory.
     kind : {'image', 'labels'}
         Images are averaged when downsampled; of labels the most frequent id is taken.
@@ -45,10 +48,14 @@ class Volume:
         Of this volume relative to the finest level of the file, in z, y, x order.
     cut_from : Place or None
         Where the finest level lies in the dataset that it is a part of, if the file says so.
+    remarks : tuple of str
+        What people should know, such as that a level of the pyramid is left out.
+    damage : DamageLog
+        What reading met; `filled` and `changed` tell it.
     """
 
     name: str
-    path: Path | None
+    path: Location | None
     kind: Kind
     levels: tuple[Level, ...]
     channel_indices: tuple[int, ...]
@@ -56,6 +63,8 @@ class Volume:
     finest_voxel_size: VoxelSize | None = None
     magnification: Triple = FINEST
     cut_from: Place | None = None
+    remarks: tuple[str, ...] = ()
+    damage: DamageLog = field(default_factory=DamageLog)
 
     @classmethod
     def from_array(
@@ -90,6 +99,8 @@ class Volume:
         VolumeError
             If the axes or the dtype cannot be used.
         """
+        from .building import build_volume
+
         return build_volume([(array, FINEST)], name, None, kind, asked=axes, names=channels, voxel_size=voxel_size)
 
     @property
@@ -215,13 +226,9 @@ class Volume:
                 f"a region inside {describe(self.region)}",
                 "move the region into the volume or cut it off at the border",
             )
-        level, factor = self._source
         if region.empty:
             return np.zeros((len(self.channels), *region.shape), self.dtype)
-        wanted = to_finest(region, factor)
-        # A level that was rounded down lacks the last voxel of an axis; the one before it is shown there.
-        last = triple([min(start, n - 1) for start, n in zip(wanted.start, level.shape, strict=True)])
-        inside = Region(last, wanted.stop).intersect(Region.from_shape(level.shape))
+        level, factor, inside = self._stored(region)
         array = level.read(inside, self.channel_indices, self.name)
         if factor != FINEST:
             array = (downsample_mode if self.kind == "labels" else downsample_mean)(array, factor)
@@ -229,6 +236,52 @@ class Volume:
         if any(missing):
             array = np.pad(array, [(0, 0), *((0, n) for n in missing)], mode="edge")
         return array
+
+    def prefetch(self, region: Region) -> Future[None] | None:
+        """Read the chunks that hold a region into the cache, in another thread, so that `read` will find them there.
+
+        Parameters
+        ----------
+        region : Region
+            In voxels of this volume's magnification; what lies outside the volume is left out.
+
+        Returns
+        -------
+        Future or None
+            None where nothing is read ahead, since the array has no chunks or they would not fit into the cache.
+        """
+        region = region.intersect(self.region)
+        if region.empty:
+            return None
+        level, _, inside = self._stored(region)
+        return level.prefetch(inside, self.channel_indices)
+
+    @property
+    def filled(self) -> tuple[DamagedChunk, ...]:
+        """The damaged chunks that were filled with 0 so far, each once; see `opening.open_volume`."""
+        return self.damage.filled
+
+    def changed(self) -> str:
+        """Say whether the volume was written since it was opened.
+
+        Returns
+        -------
+        str
+            What has changed, for a warning; empty if nothing was noticed. A file on this computer is noticed if a chunk
+            of it was read, of others only metadata and what the fingerprint looks at.
+        """
+        if self.damage.first_rewritten:
+            return f"{self.damage.first_rewritten} was written while {self.name} was read"
+        same = fingerprint_of(self.path, self) == self.fingerprint
+        return "" if same else f"{self.name} is not what it was when it was opened"
+
+    def _stored(self, region: Region) -> tuple[Level, Triple, Region]:
+        """Return the level to read a region from, what is left to downsample, and the region of that level."""
+        level, factor = self._source
+        wanted = to_finest(region, factor)
+        # A level that was rounded down lacks the last voxel of an axis; the one before it is shown there.
+        last = triple([min(start, n - 1) for start, n in zip(wanted.start, level.shape, strict=True)])
+        return level, factor, Region(last, wanted.stop).intersect(Region.from_shape(level.shape))
 
     @cached_property
     def _source(self) -> tuple[Level, Triple]:
@@ -248,51 +301,3 @@ class Volume:
     def fingerprint(self) -> str:
         """A short text that changes when the voxels do, as `fingerprint.fingerprint_of` makes it."""
         return fingerprint_of(self.path, self)
-
-
-def build_volume(
-    arrays: Sequence[tuple[LazyArray, Triple]],
-    name: str,
-    path: Path | None,
-    kind: Kind,
-    *,
-    known: str | None = None,
-    asked: str | None = None,
-    at: Mapping[str, int] | None = None,
-    stack: bool = False,
-    names: Sequence[str] | None = None,
-    voxel_size: VoxelSize | None = None,
-    place: Place | None = None,
-) -> Volume:
-    """Put levels together to a volume; a level that does not fit its magnification is left out.
-
-    Raises
-    ------
-    VolumeError
-        If the axes, the dtype or the channel names cannot be used, or there are no voxels.
-    """
-    finest = arrays[0][0]
-    shape = tuple(int(n) for n in finest.shape)
-    dtype = np.dtype(finest.dtype)
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise VolumeError(
-            f"{name} holds values of type {dtype}",
-            "whole numbers of 8 to 64 bits, or floating-point numbers of 16 to 64",
-            "save the real-valued intensity, for example as uint16 or float32",
-        )
-    layout = resolve_layout(shape, known, asked, kind, at=at, stack=stack, name=name)
-    if 0 in shape:
-        raise VolumeError(f"{name} of shape {shape} holds no voxels", "at least one voxel", "save the image again")
-    base = Level(finest, layout)
-    levels = [base]
-    for array, magnification in arrays[1:]:
-        level = Level(array, layout, magnification)
-        wanted = magnified_shape(base.shape, magnification)
-        if all(0 <= n - have <= 1 for n, have in zip(wanted, level.shape, strict=True)):
-            levels.append(level)
-    count = base.channel_count
-    if names is not None and len(names) != count:
-        names = None
-    channels = tuple(str(n) for n in names) if names else tuple(str(i) for i in range(count))
-    size = check_voxel_size(voxel_size)
-    return Volume(name, path, kind, tuple(levels), tuple(range(count)), channels, size, cut_from=place)

@@ -8,13 +8,18 @@ from typing import Any
 
 import zarr
 import zarr.errors
+from zarr.storage import LocalStore
 
-from ..errors import VolumeError
+from ..errors import AitrainError, VolumeError
 from ..geometry import FINEST, Triple
 from .axes import Kind
 from .level import READ_ERRORS
+from .location import Location, Url
 from .ome import Multiscale, ome_attributes, parse_multiscale
 from .opened import Opened, damaged, magnification_of
+from .read_store import ReadStore
+from .remote import open_store
+from .server_errors import missing, transport_errors
 from .units import magnified
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
@@ -29,7 +34,7 @@ def is_zarr(path: Path) -> bool:
     return any((path / mark).is_file() for mark in MARKS)
 
 
-def open_zarr(path: Path, kind: Kind) -> Opened:
+def open_zarr(place: Location, kind: Kind) -> Opened:
     """Open a zarr array, a group with one array, or an OME-Zarr image.
 
     With ``kind="labels"`` an OME-Zarr image gives the labels stored in it.
@@ -37,31 +42,43 @@ def open_zarr(path: Path, kind: Kind) -> Opened:
     Raises
     ------
     VolumeError
-        If the metadata is damaged, or it is not clear which array is meant; those that exist are listed.
+        If the metadata is damaged, or it is not clear which array is meant; those that exist are listed. Of a server:
+        if it does not answer, refuses, or there is nothing.
     """
+    store = _store_at(place)
     try:
-        node = zarr.open(path, mode="r")
+        node = zarr.open(store, mode="r")
+    except AitrainError:
+        raise
+    except FileNotFoundError as error:
+        raise (store.refused or missing(place) if isinstance(place, Url) else damaged(place, error)) from error
     except (*READ_ERRORS, TypeError, zarr.errors.BaseZarrError) as error:
-        raise damaged(path, error) from error
+        raise damaged(place, error) from error
     if isinstance(node, zarr.Array):
-        return _open_level(path) or _open_array(node)
-    return _open_group(node, path, kind)
+        return _open_level(place) or _open_array(node)
+    return _open_group(node, place, kind)
 
 
-def _open_level(path: Path) -> Opened | None:
+def _store_at(place: Location) -> ReadStore:
+    if isinstance(place, Url):
+        return open_store(place)
+    return ReadStore(LocalStore(place, read_only=True), place)
+
+
+def _open_level(place: Location) -> Opened | None:
     """Open an array that is a level of the OME-Zarr image around it, whose metadata say what its axes are."""
-    if not is_zarr(path.parent):
+    if place.parent == place or (isinstance(place, Path) and not is_zarr(place.parent)):
         return None
     try:
-        group = zarr.open_group(path.parent, mode="r")
-    except (*READ_ERRORS, TypeError, zarr.errors.BaseZarrError):
+        group = zarr.open_group(_store_at(place.parent), mode="r")
+    except (*READ_ERRORS, TypeError, AitrainError, zarr.errors.BaseZarrError):
         return None
     attributes = ome_attributes(group.attrs.asdict())
     if "multiscales" not in attributes:
         return None
-    around = _open_multiscale(group, parse_multiscale(attributes, str(path.parent)), path.parent)
+    around = _open_multiscale(group, parse_multiscale(attributes, str(place.parent)), place.parent)
     for array, magnification in around.arrays:
-        if isinstance(array, zarr.Array) and array.basename == path.name:
+        if isinstance(array, zarr.Array) and array.basename == place.name:
             return replace(around, arrays=[(array, FINEST)], voxel_size=magnified(around.voxel_size, magnification))
     return None
 
@@ -73,7 +90,7 @@ def _open_array(array: zarr.Array[Any]) -> Opened:
     return Opened([(array, FINEST)], known)
 
 
-def _open_group(group: zarr.Group, path: Path, kind: Kind) -> Opened:
+def _open_group(group: zarr.Group, path: Location, kind: Kind) -> Opened:
     attributes = ome_attributes(group.attrs.asdict())
     if kind == "labels" and "image-label" not in attributes and "labels" in group:
         inner = group["labels"]
@@ -90,8 +107,16 @@ def _open_group(group: zarr.Group, path: Path, kind: Kind) -> Opened:
     return _only_member(group, path, kind)
 
 
-def _only_member(group: zarr.Group, path: Path, kind: Kind) -> Opened:
-    members = dict(group.members())
+def _only_member(group: zarr.Group, path: Location, kind: Kind) -> Opened:
+    problems: tuple[type[Exception], ...] = (*READ_ERRORS, *transport_errors())
+    try:
+        members = dict(group.members())
+    except problems as error:
+        raise VolumeError(
+            f"{path} is a group without OME-Zarr metadata, and what it holds cannot be listed: {error}",
+            "an array, or an OME-Zarr image",
+            "give the address of the array inside",
+        ) from error
     # Bio-Formats puts its images into groups named by number, beside one for its own metadata.
     members.pop("OME", None)
     named = [name for name in _NAMES[kind] if name in members]
@@ -107,11 +132,14 @@ def _only_member(group: zarr.Group, path: Path, kind: Kind) -> Opened:
     return _open_array(node) if isinstance(node, zarr.Array) else _open_group(node, path / name, kind)
 
 
-def _open_multiscale(group: zarr.Group, multiscale: Multiscale, path: Path) -> Opened:
+def _open_multiscale(group: zarr.Group, multiscale: Multiscale, path: Location) -> Opened:
     arrays: list[tuple[zarr.Array[Any], Triple]] = []
+    remarks: list[str] = []
     for name, magnification in zip(multiscale.paths, multiscale.magnifications, strict=True):
         try:
             array = group[name]
+        except AitrainError:
+            raise
         except (*READ_ERRORS, zarr.errors.BaseZarrError) as error:
             raise damaged(path / name, error) from error
         if not isinstance(array, zarr.Array) or array.ndim != len(multiscale.axes):
@@ -124,7 +152,15 @@ def _open_multiscale(group: zarr.Group, multiscale: Multiscale, path: Path) -> O
             magnification = magnification_of(_extents(array, multiscale), _extents(arrays[0][0], multiscale))
         if magnification is not None:
             arrays.append((array, magnification))
-    return Opened(arrays, multiscale.axes, channels=multiscale.channels, voxel_size=multiscale.voxel_size)
+        else:
+            remarks.append(f"level {name} of {path.name} is left out: its scale is no whole multiple of the finest")
+    return Opened(
+        arrays,
+        multiscale.axes,
+        channels=multiscale.channels,
+        voxel_size=multiscale.voxel_size,
+        remarks=tuple(remarks),
+    )
 
 
 def _extents(array: zarr.Array[Any], multiscale: Multiscale) -> list[int]:

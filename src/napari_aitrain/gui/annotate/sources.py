@@ -11,7 +11,7 @@ from ...errors import AitrainError, StorageError
 from ...geometry import FINEST, Region, format_magnification
 from ...training.config import Source
 from ...volumes import Volume, open_volume
-from ...volumes.volume import build_volume
+from ...volumes.building import build_volume
 from ..frames import LayerFrame
 from .image_of import image_layer
 

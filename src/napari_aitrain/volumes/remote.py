@@ -1,0 +1,74 @@
+"""Open what lies on a server or in a bucket; nothing is imported or connected before that."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from zarr.storage import FsspecStore
+
+from ..errors import VolumeError
+from .location import Url
+from .patience import Patience
+from .read_store import ReadStore
+
+_PACKAGES = {"http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
+_REMEDY = 'install it with: python -m pip install "napari-aitrain[remote]"'
+
+
+def open_store(url: Url) -> ReadStore:
+    """Return the store at an address, without asking the server for anything.
+
+    Raises
+    ------
+    VolumeError
+        If the protocol is not known, the package for it is missing, or the address has a query.
+    """
+    if url.query:
+        raise VolumeError(
+            f"{url} has a query behind a question mark",
+            "the plain address of a folder, below which the files of a zarr lie",
+            "leave out what stands behind the question mark; use a bucket's own address (s3://, gs://) to sign in",
+        )
+    patience = Patience.from_environment()
+    file_system, path = file_system_of(url, patience, asynchronous=True)
+    return ReadStore(FsspecStore(file_system, read_only=True, path=path), url, patience)
+
+
+def file_system_of(url: Url, patience: Patience, *, asynchronous: bool) -> tuple[Any, str]:
+    """Return the file system of an address, and the path in it.
+
+    Credentials are the user's own, found as the package of the protocol finds them; fsspec's settings
+    (``FSSPEC_S3_ANON=true``, ``~/.config/fsspec``) hold too.
+    """
+    needed = _PACKAGES.get(url.scheme)
+    lacking = [one for one in ("fsspec", needed) if one and importlib.util.find_spec(one) is None]
+    if lacking:
+        raise VolumeError(f"{url} needs the package {lacking[0]}, which is not installed", "that package", _REMEDY)
+    import fsspec
+    from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+    try:
+        file_system, path = fsspec.core.url_to_fs(
+            url.text, asynchronous=asynchronous, skip_instance_cache=True, **_options(url, patience)
+        )
+    except (ImportError, ValueError) as error:
+        raise VolumeError(
+            f"{url} cannot be opened: {error}",
+            "an address that begins with https://, s3:// or gs://, or a protocol whose fsspec package is installed",
+            _REMEDY,
+        ) from error
+    if asynchronous and not file_system.async_impl:
+        file_system = AsyncFileSystemWrapper(file_system, asynchronous=True)
+    return file_system, path
+
+
+def _options(url: Url, patience: Patience) -> dict[str, Any]:
+    if url.scheme in ("http", "https"):
+        import aiohttp
+
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=patience.connect, sock_read=patience.silence)
+        return {"client_kwargs": {"timeout": limits}}
+    if url.scheme in ("s3", "s3a"):
+        return {"config_kwargs": {"connect_timeout": patience.connect, "read_timeout": patience.silence}}
+    return {}
