@@ -276,8 +276,8 @@ class JobFolder:
                 if (self.path / name).exists():
                     shutil.rmtree(self.path / name)
         with storage_errors(self.path):
-            for name in _OWN_FILES:
-                (self.path / name).unlink(missing_ok=True)
+            for path in [*(self.path / name for name in _OWN_FILES), *self.path.glob("worker-[0-9]*.log")]:
+                path.unlink(missing_ok=True)
             if not any(self.path.iterdir()):
                 self.path.rmdir()
         registry.discard(self.path)

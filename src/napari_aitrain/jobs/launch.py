@@ -45,6 +45,8 @@ class Worker:
         Whether to leave a core to a window.
     notify : bool
         Whether the worker wakes `wait_news` at each event.
+    processes : int
+        How many processes train together on this machine; torchrun starts several.
     """
 
     _given_at = 0
@@ -56,14 +58,15 @@ class Worker:
         at_once: bool = False,
         beside_window: bool = False,
         notify: bool = False,
+        processes: int = 1,
     ) -> None:
         self._given(job)
-        command = [sys.executable, "-m", "napari_aitrain.jobs.worker"]
+        command = [sys.executable, "-m", *_torchrun(processes), "napari_aitrain.jobs.worker"]
         command += ["--warm"] if job is None else [str(job.path)]
         command += ["--at-once"] * at_once + ["--beside-window"] * beside_window
         command += ["--notify"] * notify
         environment = dict(os.environ)
-        set_threads(environment, beside_window=beside_window)
+        set_threads(environment, beside_window=beside_window, processes=processes)
         output = home() / "worker.log" if job is None else job.log
         with storage_errors(output):
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -170,13 +173,21 @@ class Worker:
         _await_end(self.job, grace, given_up)
         return self.job.state()
 
+    def kill(self) -> None:
+        """End the process, and those that it started, at once."""
+        with contextlib.suppress(psutil.Error):
+            for process in psutil.Process(self.process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+        self.process.kill()
+
     def close(self) -> None:
         """End the process and collect it; a job it may have is interrupted."""
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
         if self.job is None or self.working():
-            self.process.kill()
+            self.kill()
         self.process.wait()
         if self._ear is not None and self.process.stdout is not None:
             self._ear.join()
@@ -235,6 +246,12 @@ def _await_end(job: JobFolder, grace: float, given_up: Callable[[], bool]) -> No
                 if process is not None:
                     process.kill()
         time.sleep(_POLL)
+
+
+def _torchrun(processes: int) -> list[str]:
+    if processes == 1:
+        return []
+    return ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
 
 
 def _own_session() -> dict[str, Any]:

@@ -18,13 +18,14 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import AitrainError, StorageError
 from ..training.config import TrainConfig, config_to_yaml
+from ..training.distributed_place import place_here
 from ..volumes.atomic import atomic_write_text
 from .bell import Bell
-from .environment import set_threads
+from .environment import output_to, set_threads, threads
 from .events import ENDED, EventLog, told_state
 from .failure import describe
 from .folder import CONFIG, CONTROL, RESERVE, JobFolder
@@ -33,6 +34,10 @@ from .lock import HEARTBEAT, Lock
 from .measuring import answer
 from .predict_config import PredictConfig
 from .queue import wait_for_turn
+from .ranks import follow_job, meeting_here, refuse_processes, team_of
+
+if TYPE_CHECKING:
+    from ..training.distributed_meeting import Meeting
 
 _RESERVE_BYTES = 65536
 
@@ -49,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (options.folder is None) != options.warm:
         parser.error("give a job folder, or --warm")
     set_threads(os.environ, beside_window=options.beside_window)
+    place = place_here()
+    if place is not None and not place.leads:
+        return follow_job(options.folder, place)
     bell = _take_standard_output() if options.notify else None
     faulthandler.enable()
     inbox = Inbox()
@@ -56,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.warm:
         return _serve(inbox, bell)
     try:
-        return run_job(JobFolder.open(options.folder), inbox, wait=not options.at_once, bell=bell)
+        job = JobFolder.open(options.folder)
+        with meeting_here() as meeting:
+            return run_job(job, inbox, wait=not options.at_once, bell=bell, meeting=meeting)
     except AitrainError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -103,7 +113,9 @@ def _serve(inbox: Inbox, bell: Bell | None = None) -> int:
     return 0
 
 
-def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True, bell: Bell | None = None) -> int:
+def run_job(
+    job: JobFolder, inbox: Inbox, *, wait: bool = True, bell: Bell | None = None, meeting: Meeting | None = None
+) -> int:
     """Hold the folder, wait for the job's turn, run it, and tell how it ended.
 
     Parameters
@@ -116,6 +128,8 @@ def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True, bell: Bell | Non
         Whether other jobs of this machine go first.
     bell : Bell, optional
         Rung at each event, and when the folder is let go.
+    meeting : Meeting, optional
+        Where processes wait that train with this one.
 
     Raises
     ------
@@ -130,7 +144,7 @@ def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True, bell: Bell | Non
             bell.ring()
 
     try:
-        with Lock(job.path) as lock, _heartbeat(lock), _output_to(job.log):
+        with Lock(job.path) as lock, _heartbeat(lock), output_to(job.log):
             (job.path / CONTROL).unlink(missing_ok=True)
             inbox.watch(job.path / CONTROL)
             log = EventLog(job.path, ring)
@@ -138,14 +152,14 @@ def run_job(job: JobFolder, inbox: Inbox, *, wait: bool = True, bell: Bell | Non
                 return 0
             log.emit("state", state="starting", pid=os.getpid())
             with _reserve(job.path):
-                code = _run(job, inbox, log)
+                code = _run(job, inbox, log, meeting)
             inbox.forget()
             return code
     finally:
         ring()
 
 
-def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
+def _run(job: JobFolder, inbox: Inbox, log: EventLog, meeting: Meeting | None) -> int:
     stopping = False
 
     def control() -> list[Message]:
@@ -166,15 +180,16 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog) -> int:
 
     try:
         config = job.settings()
-        with _threads(config.threads):
+        with threads(config.threads):
             if isinstance(config, PredictConfig):
+                refuse_processes(meeting)
                 from .predicting import run_prediction
 
                 run_prediction(job, config, emit, control)
             else:
                 from ..training.loop import run_training
 
-                run_training(job.path, config, emit, control, keep_config)
+                run_training(job.path, config, emit, control, keep_config, team_of(meeting, config))
         if told_state(job.events()) not in ENDED:
             log.emit("state", state="stopped" if stopping else "done")
     except Exception as error:  # the worker's edge: whatever went wrong becomes an event
@@ -204,18 +219,6 @@ def _wait(job: JobFolder, lock: Lock, inbox: Inbox, log: EventLog) -> bool:
 
 
 @contextlib.contextmanager
-def _threads(number: int | None) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
 def _heartbeat(lock: Lock) -> Iterator[None]:
     ended = threading.Event()
 
@@ -231,25 +234,6 @@ def _heartbeat(lock: Lock) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-@contextlib.contextmanager
-def _output_to(path: Path) -> Iterator[None]:
-    """Send what is printed, by native code too, to a file while a job runs."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    with open(path, "ab", buffering=0) as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for number, descriptor in enumerate(kept, start=1):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from ..nets.device import describe_device
 from .config import TrainConfig
 from .crops import freeze_crops
 from .cropset import FOLDER, CropSet
+from .distributed import Alone
 from .finish import finish, validator
 from .keeper import Keeper, Record
 from .new_truth import KeepConfig, NewTruth
@@ -22,6 +23,7 @@ from .previewer import FIRST_STEPS, Previewer
 from .schedule import Budget, learning_rate_factor, teaching_weight
 from .setup import Setup, prepare
 from .teacher import Teacher
+from .teaching import ask_forest
 
 Emit = Callable[..., None]
 Control = Callable[[], list[dict[str, Any]]]
@@ -35,7 +37,12 @@ BEHIND_FOREST = (
 
 
 def run_training(
-    folder: Path, config: TrainConfig, emit: Emit, control: Control, keep_config: KeepConfig | None = None
+    folder: Path,
+    config: TrainConfig,
+    emit: Emit,
+    control: Control,
+    keep_config: KeepConfig | None = None,
+    team: Alone | None = None,
 ) -> None:
     """Train the job in a folder, or go on with it, until its budget is spent or somebody stops it.
 
@@ -52,17 +59,24 @@ def run_training(
         Returns the messages that came since it was last asked: stop, pause, resume, preview or ground-truth.
     keep_config : callable, optional
         Called with the config whenever new ground truth has changed its sources.
+    team : Alone, optional
+        The processes that train together, of which this one leads; see `training.distributed`.
 
     Raises
     ------
     AitrainError
         If the job cannot be run; `TrainingDivergedError` if the loss stays non-finite.
     """
-    crops = CropSet.load(folder) if (folder / FOLDER).exists() else freeze_crops(config, folder)
-    for note in crops.notes:
-        emit("log", message=note)
-    setup = prepare(config, crops, folder / FOLDER)
-    Loop(folder, setup, emit, control, keep_config).run()
+    team = team or Alone()
+    with team.telling(keep=lambda: None):
+        crops = CropSet.load(folder) if (folder / FOLDER).exists() else freeze_crops(config, folder)
+        for note in crops.notes:
+            emit("log", message=note)
+        team.call("prepare")
+        setup = prepare(config, crops, folder / FOLDER, team.device(config.device), team.size)
+    loop = Loop(folder, setup, emit, control, keep_config, team)
+    with team.telling(loop.keep):
+        loop.run()
 
 
 class Loop:
@@ -74,14 +88,21 @@ class Loop:
         The job folder.
     setup : Setup
         What to train with.
-    emit, control, keep_config : callable
+    emit, control, keep_config, team
         As in `run_training`.
     """
 
     def __init__(
-        self, folder: Path, setup: Setup, emit: Emit, control: Control, keep_config: KeepConfig | None = None
+        self,
+        folder: Path,
+        setup: Setup,
+        emit: Emit,
+        control: Control,
+        keep_config: KeepConfig | None,
+        team: Alone,
     ) -> None:
-        self.folder, self.setup, self.emit, self.control = folder, setup, emit, control
+        self.folder, self.setup, self.emit, self.control, self.team = folder, setup, emit, control, team
+        self._before_step = setup.sampler.generator.get_state()
         self.record = Record()
         self.keeper = Keeper(folder, setup, self.record, emit)
         self.new_truth = NewTruth(folder, setup, emit, keep_config)
@@ -99,6 +120,7 @@ class Loop:
         setup, config = self.setup, self.setup.config
         budget = Budget(config.steps, None if config.minutes is None else config.minutes * 60)
         self.keeper.restore()
+        self.team.join(setup)
         self._announce()
         self.previewer = Previewer(self.folder, setup, self.emit, self.record.clock)
         self.quick = validator(setup, setup.crops.of_role("validation")).quick()
@@ -124,6 +146,8 @@ class Loop:
         setup = self.setup
         self.record.clock()
         self.keeper.save()
+        self.team.call("end")
+        self.team.leave()
         if self.teacher is not None and self.quick.regions:
             self._validate()
             if self.teacher.blend == 1:
@@ -140,13 +164,24 @@ class Loop:
                   device=describe_device(setup.device), precision=self._precision())  # fmt: skip
 
     def _step(self, factor: float) -> None:
-        setup = self.setup
+        setup, teaching = self.setup, teaching_weight(self.setup.trainer.steps)
+        self._before_step = setup.sampler.generator.get_state()
+        self.team.call("step", factor=factor, teaching=teaching)
         batch = setup.sampler.batch(setup.batch_size, setup.device, setup.trainer.steps)
-        loss = setup.trainer.step(batch, factor, teaching_weight(setup.trainer.steps))
+        loss = setup.trainer.step(batch, factor, teaching)
+        self._before_step = setup.sampler.generator.get_state()
         if math.isfinite(loss):
             self.record.take_loss(loss)
         else:
             self.keeper.fall_back()
+            self.team.call("back")
+            self.team.share(setup)
+
+    def keep(self) -> None:
+        """Save what is learned when a step cannot be finished, as it was before that step."""
+        if self.setup.trainer.steps:
+            self.setup.sampler.generator.set_state(self._before_step)
+            self.keeper.save()
 
     def _look(self, spent: float) -> None:
         """Report, validate, take in what was painted, and save, each when it is due."""
@@ -171,20 +206,16 @@ class Loop:
 
     def _ask_forest(self, blend: float) -> None:
         """Fit a forest: it gives the first preview, and may teach where nothing is labelled."""
-        setup = self.setup
-        train = setup.crops.of_role("train")
-        teacher = Teacher(train, setup.task, setup.dims, setup.config.seed, torch.get_num_threads())
-        if not teacher.complete:
-            return
-        self.teacher = teacher
-        self.teacher.blend = blend
-        if setup.task.taught_by_forest and any(crop.sparse for crop in train):
-            setup.sampler.teacher = self.teacher
-            setup.trainer.stroke_bias = torch.from_numpy(self.teacher.stroke_bias)
-        self.previewer.teacher = self.teacher
+        self.team.call("forest")
+        teacher = ask_forest(self.setup)
+        if teacher is not None:
+            self.teacher = self.previewer.teacher = teacher
+            teacher.blend = blend
 
     def _learn_anew(self) -> None:
         """After new ground truth: a new forest, and a checkpoint, so that a resume does not mix old steps and new."""
+        self.team.call("crops")
+        self.team.targets(self.setup.sampler)
         if self.teacher is not None:
             self._ask_forest(self.teacher.blend)
         self.record.clock()

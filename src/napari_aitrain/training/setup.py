@@ -41,6 +41,8 @@ class Setup:
     trainer: Trainer
     sampler: PatchSampler
     batch_size: int
+    ranks: int = 1
+    """How many processes share a batch."""
 
     @property
     def device(self) -> torch.device:
@@ -53,7 +55,9 @@ class Setup:
         return self.network.dims
 
 
-def prepare(config: TrainConfig, crops: CropSet, folder: Path) -> Setup:
+def prepare(
+    config: TrainConfig, crops: CropSet, folder: Path, device: torch.device | None = None, ranks: int = 1
+) -> Setup:
     """Build everything a training needs; deterministic by the seed.
 
     Parameters
@@ -64,6 +68,10 @@ def prepare(config: TrainConfig, crops: CropSet, folder: Path) -> Setup:
         Frozen crops.
     folder : Path
         Where targets are kept.
+    device : torch.device, optional
+        Where to compute; chosen by the config if not given.
+    ranks : int
+        How many processes share a batch.
 
     Raises
     ------
@@ -71,7 +79,7 @@ def prepare(config: TrainConfig, crops: CropSet, folder: Path) -> Setup:
         If the task, the device or the model to start from is not to be had.
     """
     torch.manual_seed(config.seed)
-    device = choose_device(config.device)
+    device = device or choose_device(config.device)
     precision = choose_precision(device, config.precision)
     train = crops.of_role("train")
     task = plan_task(config, crops.classes, train[0].voxel_size, crops.dims)
@@ -88,8 +96,8 @@ def prepare(config: TrainConfig, crops: CropSet, folder: Path) -> Setup:
     shape = config.patch_shape or patch_shape(network_config, [crop.shape for crop in train])
     sampler = PatchSampler(train, task, crops.dims, shape, augmenter, generator, folder, config.seed)
     trainer = Trainer(network, task, device, precision, config.learning_rate or LEARNING_RATE)
-    batch = config.batch_size or max(1, round(VOXELS_PER_STEP[device.type] / math.prod(shape)))
-    return Setup(config, crops, task, network_config, trainer, sampler, batch)
+    batch = config.batch_size or ranks * max(1, round(VOXELS_PER_STEP[device.type] / math.prod(shape)))
+    return Setup(config, crops, task, network_config, trainer, sampler, batch, ranks)
 
 
 def plan_task(config: TrainConfig, classes: tuple[int, ...], voxel_size: VoxelSize | None, dims: int) -> Task:
@@ -105,6 +113,8 @@ def plan_task(config: TrainConfig, classes: tuple[int, ...], voxel_size: VoxelSi
 def fit_batch_size(setup: Setup) -> int:
     """Find a batch size whose step fits into memory, by taking a real step that is undone; return it.
 
+    Of several processes, which have not joined yet, this one tries a share.
+
     Raises
     ------
     DeviceError
@@ -116,13 +126,14 @@ def fit_batch_size(setup: Setup) -> int:
     generator = setup.sampler.generator
     random, before = generator.get_state(), setup.trainer.state()
     kept = {name: tensor.clone() for name, tensor in before[0].items()}, dict(before[1])
+    share = asked = math.ceil(setup.batch_size / setup.ranks)
     while True:
         try:
-            setup.trainer.step(setup.sampler.batch(setup.batch_size, setup.device), 0.0)
+            setup.trainer.step(setup.sampler.batch(share, setup.device), 0.0)
             break
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
-            if setup.batch_size == 1:
+            if share == 1:
                 raise DeviceError(
                     "one patch of {}×{}×{} voxels does not fit into the memory of the device".format(
                         *setup.sampler.patch_shape
@@ -130,7 +141,9 @@ def fit_batch_size(setup: Setup) -> int:
                     "enough memory for one patch",
                     "choose a smaller network or patch_shape, or --device cpu",
                 ) from error
-            setup.batch_size //= 2
+            share //= 2
+    if share < asked:
+        setup.batch_size = share * setup.ranks
     setup.trainer.restore(*kept)
     generator.set_state(random)
     return setup.batch_size

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..nets.unet import UNet
+from ..tasks.losses import Add, adding
 from ..tasks.protocol import Task
 from .sampling import Batch
 
@@ -50,7 +53,28 @@ class Trainer:
         self.steps = 0
         self.stroke_bias: Tensor | None = None
         """By how much painted labels raise the logits of each class, shape (heads,); see `Teacher.stroke_bias`."""
-        self._norms = [m for m in self.network.modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
+        self._module: nn.Module = self.network
+        self._add: Add | None = None
+        self._value: Callable[[Tensor], float] = Tensor.item
+        self._find_norms()
+
+    def _find_norms(self) -> None:
+        self._norms = [m for m in self.network.modules() if isinstance(m, _BatchNorm)]
+
+    def learn_jointly(self, module: nn.Module, add: Add, mean: Callable[[Tensor], float]) -> None:
+        """Learn together with other processes, all of which call `step` with their share of a batch.
+
+        Parameters
+        ----------
+        module : nn.Module
+            Calls `network`, whose norms are joint already, and takes the mean of the gradients of all processes.
+        add : callable
+            Adds up sums over a batch; see `tasks.losses.adding`.
+        mean : callable
+            Returns the mean of a loss over the processes, which is the same in all of them; so is what follows from it.
+        """
+        self._module, self._add, self._value = module, add, mean
+        self._find_norms()
 
     def step(self, batch: Batch, factor: float, teaching: float = 0.0) -> float:
         """Learn from a batch with a share `factor` of the peak learning rate; return the loss.
@@ -67,7 +91,19 @@ class Trainer:
             norm.momentum = max(NORM_MOMENTUM, 4 / (self.steps + 8))
         self.network.train()
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            output = self.network(image.contiguous(memory_format=self.memory_format))
+            output = self._module(image.contiguous(memory_format=self.memory_format))
+        with adding(self._add):
+            loss = self._loss(output, values, weight, teaching)
+        value = self._value(loss)
+        if math.isfinite(value):
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            self.steps += 1
+            self._update_average()
+        self.optimiser.zero_grad(set_to_none=True)
+        return value
+
+    def _loss(self, output: Tensor, values: Tensor, weight: Tensor, teaching: float) -> Tensor:
         own = len(self.task.nearest)
         painted = output
         if self.stroke_bias is not None:
@@ -78,14 +114,7 @@ class Trainer:
             # Where a warped sample leaves its patch the probabilities are 0.
             unlabelled = (weight == 0) & (soft.sum(1, keepdim=True) > 0.5)
             loss = loss + teaching * self.task.teach(output, soft, unlabelled)
-        value = loss.item()
-        if math.isfinite(value):
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            self.steps += 1
-            self._update_average()
-        self.optimiser.zero_grad(set_to_none=True)
-        return value
+        return loss
 
     @torch.no_grad()
     def _update_average(self) -> None:
