@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..tasks.protocol import FloatArray, LabelArray
-from ..volumes.atomic import atomic_write_bytes, atomic_write_text
+from ..volumes.atomic import atomic_write_bytes
 from .archive import read_arrays, write_arrays
 from .stitching import Merged
+from .tables import Columns, csv_text, write_table
 
 if TYPE_CHECKING:
     from ..geometry import Triple
@@ -106,7 +105,7 @@ class ObjectTable:
 
     def save(self, folder: Path) -> None:
         """Write ``objects.npz``, and ``objects.csv`` for people."""
-        atomic_write_text(folder / "objects.csv", self.csv())
+        write_table(folder / "objects.csv", self.columns())
         atomic_write_bytes(folder / OBJECTS, write_arrays(vars(self)))
 
     @classmethod
@@ -130,14 +129,17 @@ class ObjectTable:
             centroid=(self.centroid + start + 0.5) * factors - 0.5 - first,
         )
 
+    def columns(self, threshold: float = 0.0) -> Columns:
+        """Return the objects of at least a score as columns: id, score, size, places and class."""
+        there = (self.score >= threshold) & (self.size > 0)
+        there[:1] = False
+        rows = np.flatnonzero(there)
+        found: dict[str, npt.NDArray[Any]] = {"id": rows, "score": self.score[rows], "size": self.size[rows]}
+        for what in ("centroid", "start", "stop"):
+            values = getattr(self, what)[rows]
+            found |= {f"{what}_{axis}": values[:, number] for number, axis in enumerate("zyx")}
+        return {**found, "class": self.class_id[rows]}
+
     def csv(self, threshold: float = 0.0) -> str:
         """Return the objects of at least a score as CSV text, one row each."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        places = [f"{what}_{axis}" for what in ("centroid", "start", "stop") for axis in "zyx"]
-        writer.writerow(["id", "score", "size", *places, "class"])
-        for i in np.flatnonzero(self.score >= threshold):
-            if i and self.size[i]:
-                row = [i, f"{self.score[i]:.4f}", self.size[i], *(f"{c:.2f}" for c in self.centroid[i])]
-                writer.writerow([*row, *self.start[i], *self.stop[i], self.class_id[i]])
-        return buffer.getvalue()
+        return csv_text(self.columns(threshold))

@@ -80,7 +80,7 @@ def color_of(label: int) -> tuple[int, int, int, int]:
     Examples
     --------
     >>> color_of(0), color_of(1)
-    ((0, 0, 0, 0), (61, 82, 255, 255))
+    ((0, 0, 0, 0), (61, 118, 255, 255))
     """
     if label == 0:
         return 0, 0, 0, 0
