@@ -19,11 +19,11 @@ _DATA, _HOW, _LONG = "What to learn from", "How to learn", "How long, and where 
 
 Job = Annotated[Path | None, typer.Argument(help="A YAML config, or the folder of a job.", metavar="[JOB.yaml]")]
 Images = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option("--image", "-i", help="Image file, zarr or folder of images. Repeat for more.", rich_help_panel=_DATA),
 ]
 Labels = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option("--labels", "-l", help="Its ground truth, one per --image.", rich_help_panel=_DATA),
 ]
 Boxes = Annotated[
@@ -88,8 +88,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the
 
 def make_config(
     job: Path | None,
-    images: Sequence[Path] | None,
-    labels: Sequence[Path] | None,
+    images: Sequence[str] | None,
+    labels: Sequence[str] | None,
     boxes: Sequence[Path] | None,
     *,
     of_source: dict[str, Any],
@@ -103,8 +103,10 @@ def make_config(
     ----------
     job : Path, optional
         A YAML config.
-    images, labels, boxes : sequence of Path, optional
+    images, labels : sequence of str, optional
         The training sources, matched by order.
+    boxes : sequence of Path, optional
+        Files of boxes, in the same order.
     of_source, of_training, of_task : dict
         Options by the name of their setting; None was not given.
     settings : sequence of str, optional
@@ -177,11 +179,14 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _name(images: Sequence[Path]) -> str:
-    return images[0].absolute().name.split(".")[0] or "model" if images else "model"
+def _name(images: Sequence[str]) -> str:
+    from ..location import absolute
+
+    return absolute(images[0]).name.split(".")[0] or "model" if images else "model"
 
 
-def _sources(images: Sequence[Path], labels: Sequence[Path], boxes: Sequence[Path]) -> list[dict[str, Any]]:
+def _sources(images: Sequence[str], labels: Sequence[str], boxes: Sequence[Path]) -> list[dict[str, Any]]:
+    from ..location import absolute
     from ..volumes import open_volume
     from ..volumes.webknossos import boxes_for
 
@@ -191,7 +196,7 @@ def _sources(images: Sequence[Path], labels: Sequence[Path], boxes: Sequence[Pat
             "one --labels per --image, in the same order, and one --boxes per --image or none; or a JOB.yaml",
             "write for example: --image a.tif --labels a-labels.tif --image b.tif --labels b-labels.tif",
         )
-    rows = [{"image": str(i.absolute()), "labels": str(t.absolute())} for i, t in zip(images, labels, strict=True)]
+    rows = [{"image": str(absolute(i)), "labels": str(absolute(t))} for i, t in zip(images, labels, strict=True)]
     for row, path in zip(rows, boxes, strict=bool(boxes)):
         found = boxes_for(path, lambda image=row["image"]: open_volume(image).place)  # type: ignore[misc]
         row["boxes"] = [box.model_dump(mode="json") for box in found]  # type: ignore[assignment]

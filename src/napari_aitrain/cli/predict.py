@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def predict(
     model: Annotated[str, typer.Argument(help="A model folder, a job folder, or NAME or NAME/vN of the store.")],
-    image: Annotated[Path, typer.Argument(help="Image file, zarr, or folder of images.")],
+    image: Annotated[str, typer.Argument(help="Image file, zarr, or folder of images; or the URL of a zarr.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New file: OUT.tif or OUT.ome.zarr; a folder for a folder.")],
     threshold: Annotated[
         float | None,

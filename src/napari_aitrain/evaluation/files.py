@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import GroundTruthError, VolumeError
+from ..location import Location, located
 from ..tasks.protocol import BoolArray, FloatArray, LabelArray, Objects
 from ..tasks.scoring import correct_objects
 from ..volumes import open_volume, pair_files, read_labels
@@ -90,7 +91,7 @@ class Evaluation:
 
 
 def evaluate_files(
-    prediction: Path | str, truth: Path | str, *, task: Chosen = "auto", sparse: bool = False
+    prediction: Location | str, truth: Location | str, *, task: Chosen = "auto", sparse: bool = False
 ) -> Evaluation:
     """Compare a labels file with a ground-truth file, or a folder of them with a folder.
 
@@ -118,7 +119,7 @@ def evaluate_files(
     VolumeError
         If a file cannot be read, no names pair, or the scores are of another prediction.
     """
-    pairs = _pairs(Path(prediction), Path(truth))
+    pairs = _pairs(located(prediction), located(truth))
     arrays = {name: _read(p, t, name, sparse) for name, (p, t) in pairs.items()}
     how = "Taken for " + task + ", as asked."
     chosen: str = task
@@ -132,7 +133,8 @@ def evaluate_files(
         return _pooled(chosen, how, each, None)
     dims, why = guess_dims([p for p, _, _ in arrays.values()])
     each = {name: compare_instances(p, t, k, dims) for name, (p, t, k) in arrays.items()}
-    scored = _scored([path for path, _ in pairs.values()], list(arrays.values()), dims)
+    predictions = [path for path, _ in pairs.values() if isinstance(path, Path)]
+    scored = _scored(predictions, list(arrays.values()), dims) if len(predictions) == len(pairs) else None
     return _pooled(chosen, f"{how} {why}".strip(), each, scored)
 
 
@@ -153,11 +155,11 @@ def _pooled(task: str, how: str, each: dict[str, Comparison], scored: Scored | N
     return Evaluation(task, how, total.metrics(), {name: c.metrics() for name, c in each.items()}, scored)
 
 
-def _pairs(prediction: Path, truth: Path) -> dict[str, tuple[Path, Path]]:
+def _pairs(prediction: Location, truth: Location) -> dict[str, tuple[Location, Location]]:
     return {pair.name: (pair.image, pair.labels) for pair in pair_files(prediction, truth)}
 
 
-def _read(prediction: Path, truth: Path, name: str, sparse: bool) -> tuple[LabelArray, LabelArray, BoolArray]:
+def _read(prediction: Location, truth: Location, name: str, sparse: bool) -> tuple[LabelArray, LabelArray, BoolArray]:
     volume = open_volume(prediction, kind="labels")
     found = read_labels(volume, volume.region)
     volume = open_volume(truth, kind="labels", onto=volume.place)

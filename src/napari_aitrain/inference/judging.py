@@ -13,6 +13,7 @@ from ..errors import GroundTruthError
 from ..evaluation.files import Evaluation
 from ..evaluation.neurons import NeuronTables, agreement_over_thresholds, edge_accuracy, mean_metrics, neurons_of
 from ..geometry import FINEST, Region
+from ..location import Location
 from ..tasks.protocol import LabelArray
 from ..volumes import open_volume, read_labels
 from .store import MAPS, SUFFIX, StoredPrediction
@@ -29,14 +30,14 @@ def stored_neurons(path: Path) -> StoredPrediction | None:
     return None
 
 
-def evaluate_stored(stored: StoredPrediction, truth: Path, *, sparse: bool = False) -> Evaluation:
+def evaluate_stored(stored: StoredPrediction, truth: Location, *, sparse: bool = False) -> Evaluation:
     """Compare a stored prediction with ground truth.
 
     Parameters
     ----------
     stored : StoredPrediction
         With fragments and a merge tree; corrections are in force.
-    truth : Path
+    truth : Path or Url
         Labels of the image, or of what was predicted of it. Arrays are held in memory.
     sparse : bool
         Whether 0 in the truth means unlabelled.
@@ -64,7 +65,7 @@ def evaluate_stored(stored: StoredPrediction, truth: Path, *, sparse: bool = Fal
     return Evaluation("neurons", f"{how} {why}".strip(), {**figures, **curve.extremes(), **edges}, agreement=curve)
 
 
-def _truth_of(stored: StoredPrediction, path: Path) -> LabelArray:
+def _truth_of(stored: StoredPrediction, path: Location) -> LabelArray:
     volume = open_volume(path, kind="labels")
     info, whole = stored.info, volume.region
     if volume.shape == info.shape:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError, VolumeError
+from ..location import Location, Url, located
 from ..models import Model, load_model
 from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
@@ -43,7 +44,7 @@ class PredictedImage:
         Sentences for people.
     """
 
-    image: Path
+    image: Location
     out: Path
     scores: Path
     store: Path
@@ -57,7 +58,7 @@ class PredictedImage:
 
 def predict(
     model_path: Path | str,
-    image_path: Path | str,
+    image_path: Location | str,
     out: Path | str,
     *,
     threshold: float | None = None,
@@ -110,10 +111,10 @@ def predict(
     if threshold is not None:
         check_threshold(threshold)
     model = load_model(Path(model_path))
-    jobs = list(_outputs(Path(image_path), Path(out)))
+    jobs = list(_outputs(located(image_path), Path(out)))
     network = functools.cache(lambda: make_network(model, device, precision))
 
-    def opened(path: Path) -> Volume:
+    def opened(path: Location) -> Volume:
         volume = open_volume(path, channels=channels, axes=axes, voxel_size=voxel_size)
         taken = len(model.card.channels)
         return settle_axes(
@@ -158,7 +159,7 @@ def _readable(store: Path) -> PredictionInfo | None:
 
 def _predict_one(
     model: Model,
-    path: Path,
+    path: Location,
     volume: Volume,
     out: Path,
     threshold: float | None,
@@ -197,9 +198,9 @@ def _predict_one(
     return PredictedImage(path, out, scores_path(out), stored.folder, wanted, count, ran, seconds, notes, info.warnings)
 
 
-def _outputs(image: Path, out: Path) -> Iterator[tuple[Path, Path]]:
+def _outputs(image: Location, out: Path) -> Iterator[tuple[Location, Path]]:
     """Yield each image with its output."""
-    if not image.is_dir() or is_volume_path(image):
+    if isinstance(image, Url) or not image.is_dir() or is_volume_path(image):
         yield image, out
         return
     images = sorted(p for p in image.iterdir() if not p.name.startswith(".") and is_volume_path(p))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..annotation.boxes import Box, read_boxes
 from ..errors import ConfigError
+from ..location import Location, absolute
 from ..training.config import Source, TrainConfig, parse_config
 from ..volumes.atomic import atomic_write_array, storage_errors
 
@@ -74,9 +75,9 @@ def _listed(images: Images | None) -> list[PathLike | Array]:
     return [images] if isinstance(images, (str, Path, np.ndarray)) else list(images)
 
 
-def _saved(image: PathLike | Array, folder: Path, name: str) -> Path:
+def _saved(image: PathLike | Array, folder: Path, name: str) -> Location:
     if isinstance(image, (str, Path)):
-        return Path(image).absolute()
+        return absolute(image)
     path = folder.absolute().with_name(folder.name + "-arrays") / f"{name}.npy"
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from .. import location as locations
 from ..errors import ConfigError
 from ..geometry import Region
+from ..location import LocationField
 
 KIND: Literal["prediction"] = "prediction"
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -25,7 +27,7 @@ class PredictConfig(BaseModel):
     version: Annotated[int, Field(ge=1, le=1, description="Version of this file's format.")] = 1
     name: Annotated[str, Field(min_length=1, description="Name of the job.")] = "prediction"
     model: Annotated[Path, Field(description="Model folder, or the folder of a job with a model.")]
-    image: Annotated[Path, Field(description="Image file or zarr.")]
+    image: Annotated[LocationField, Field(description="Image file or zarr, or its URL.")]
     channels: Annotated[
         tuple[str | int, ...] | None, Field(description="Channels to use, by name or number from 0; none means all.")
     ] = None
@@ -97,7 +99,7 @@ def read_predict_config(path: Path) -> PredictConfig:
 def absolute(config: PredictConfig, base: Path | None = None) -> PredictConfig:
     """Return the config with absolute paths; relative ones are taken from `base`, or from here."""
     base = Path.cwd() if base is None else base
-    update: dict[str, Any] = {"model": base / config.model, "image": base / config.image}
+    update: dict[str, Any] = {"model": base / config.model, "image": locations.absolute(config.image, base)}
     if config.out is not None:
         update["out"] = base / config.out
     return config.model_copy(update=update)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ..annotation.boxes import Box, Status
 from ..errors import AitrainError, ConfigError
 from ..geometry import Triple, parse_magnification
+from ..location import LocationField, absolute
 
 CONFIG_VERSION = 1
 
@@ -26,8 +27,8 @@ class _Strict(BaseModel):
 class Source(_Strict):
     """One training source: an image, its ground truth, boxes and a magnification."""
 
-    image: Annotated[Path, Field(description="Image file, zarr or folder of images.")]
-    labels: Annotated[Path, Field(description="Ground truth of the same shape, or a folder of it.")]
+    image: Annotated[LocationField, Field(description="Image file, zarr or folder of images; or its URL.")]
+    labels: Annotated[LocationField, Field(description="Ground truth of the same shape, or a folder of it.")]
     boxes: Annotated[
         tuple[Box, ...],
         Field(description="Regions to use; none means everything that is labelled."),
@@ -177,7 +178,10 @@ def read_config(path: Path) -> TrainConfig:
         raise ConfigError(f"{path} is not YAML: {error}", "a YAML file with settings", _SEE) from error
     config = parse_config(data, str(path))
     base = Path(path).resolve().parent
-    sources = [s.model_copy(update={"image": base / s.image, "labels": base / s.labels}) for s in config.sources]
+    sources = [
+        s.model_copy(update={"image": absolute(s.image, base), "labels": absolute(s.labels, base)})
+        for s in config.sources
+    ]
     update: dict[str, Any] = {"sources": tuple(sources)}
     if config.initial_model is not None:
         update["initial_model"] = base / config.initial_model

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import StorageError, VolumeError
 from ..geometry import Region, Triple, tiles
+from ..location import Location
 from ..volumes import (
     Normalisation,
     Volume,
@@ -70,7 +71,7 @@ def freeze_plan(plan: Plan, folder: Path) -> CropSet:
     """Write the crops of a plan as `freeze_crops` does; the plan's findings are not looked at."""
     folder = Path(folder)
     check_room(plan.crops, folder)
-    shared: dict[tuple[Path, tuple[str, ...], Triple], Normalisation] = {}
+    shared: dict[tuple[Location, tuple[str, ...], Triple], Normalisation] = {}
     with atomic_folder(folder / FOLDER) as place:
         crops = []
         for number, crop in enumerate(plan.crops):

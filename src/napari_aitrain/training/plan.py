@@ -12,6 +12,7 @@ from ..annotation.rules import BoxedSource, check_boxes
 from ..annotation.split import Split, assign_roles
 from ..errors import AitrainError, NotReadyError
 from ..geometry import Region, Triple
+from ..location import absolute
 from ..tasks import get_task, make_task
 from ..volumes.units import VoxelSize
 from .config import TrainConfig
@@ -205,7 +206,7 @@ def _split(config: TrainConfig, crops: Sequence[PlannedCrop], reach: Triple) -> 
         Candidate(
             region=crop.region,
             role=crop.role,
-            image=str(crop.image.image.absolute()),
+            image=str(absolute(crop.image.image)),
             name=crop.name,
             magnification=crop.image.magnification,
             profiles=crop.labelled.profiles,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..annotation.boxes import Role
 from ..annotation.findings import Finding, error
 from ..errors import AitrainError
 from ..geometry import Region, Triple
+from ..location import Location
 from ..volumes import check_image_values
 from ..volumes.units import VoxelSize
 from .config import TrainConfig
@@ -151,7 +151,7 @@ def check(config: TrainConfig, receptive_field: Triple | None = None) -> Readine
 
 
 def _check_images(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
-    regions: dict[tuple[Path, Triple], tuple[SourceImage, list[Region]]] = {}
+    regions: dict[tuple[Location, Triple], tuple[SourceImage, list[Region]]] = {}
     for crop in crops:
         key = (crop.image.image, crop.image.magnification)
         regions.setdefault(key, (crop.image, []))[1].append(crop.region)

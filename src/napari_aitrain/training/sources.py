@@ -11,6 +11,7 @@ import numpy as np
 from ..annotation.boxes import Box
 from ..errors import AitrainError, BoxError, GroundTruthError
 from ..geometry import Region, Triple, align_inwards
+from ..location import Location
 from ..tasks import get_task
 from ..volumes import Volume, check_not_swapped, explain_shape_mismatch, match_files, open_volume
 from ..volumes.opening import settle_axes
@@ -29,7 +30,7 @@ class SourceImage:
     ----------
     source : Source
         The training source of the config that names it.
-    image, labels : Path
+    image, labels : Path or Url
         The two files.
     name : str
         What people call it: the name of the image file.
@@ -56,8 +57,8 @@ class SourceImage:
     """
 
     source: Source
-    image: Path
-    labels: Path
+    image: Location
+    labels: Location
     name: str
     shape: Triple
     channels: tuple[str, ...]
@@ -162,7 +163,7 @@ def _one_image_per_box(source: Source, count: int) -> None:
         )
 
 
-def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -> SourceImage:
+def _open_pair(config: TrainConfig, source: Source, image: Location, labels: Location) -> SourceImage:
     guess = _open_image(source, image)
     truth = open_volume(labels, kind="labels", onto=guess.place)
     if guess.finest_voxel_size is None and truth.cut_from is not None:
@@ -205,7 +206,7 @@ def _open_pair(config: TrainConfig, source: Source, image: Path, labels: Path) -
     )
 
 
-def _open_image(source: Source, path: Path) -> Volume:
+def _open_image(source: Source, path: Location) -> Volume:
     return open_volume(path, kind="image", channels=source.channels, axes=source.axes, voxel_size=source.voxel_size)
 
 

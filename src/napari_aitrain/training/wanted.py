@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..annotation.boxes import Box
 from ..geometry import Region, Triple, to_finest
+from ..location import Location, located
 from .config import TrainConfig
 from .cropset import Crop
 from .labelled import scan_labels
@@ -79,5 +80,6 @@ def wanted_boxes(config: TrainConfig, separation: Separation | None = None) -> l
     return [one for one in all_ if one.box.role == "train" and not one.region.empty]
 
 
-def _same(path: Path | str) -> str:
-    return os.path.normcase(os.path.abspath(path))
+def _same(place: Location | str) -> str:
+    location = located(place)
+    return os.path.normcase(os.path.abspath(location)) if isinstance(location, Path) else str(location)

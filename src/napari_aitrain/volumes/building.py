@@ -9,11 +9,11 @@ import numpy as np
 
 from ..errors import VolumeError
 from ..geometry import Triple, format_magnification, magnified_shape
+from ..location import Location
 from .axes import Kind, resolve_layout
 from .damage import DamageLog
 from .lazy import LazyArray
 from .level import Level
-from .location import Location
 from .place import Place
 from .units import VoxelSize, check_voxel_size
 from .volume import Volume

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import zarr
 
+from ..location import Location
 from .chunk_files import ChunkFiles, OneFile, ZarrFiles
 from .chunked import ChunkedArray
 from .damage import DamageLog, OnDamage
 from .lazy import LazyArray
-from .location import Location
 from .read_store import ReadStore
 
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import zarr
 
+from ..location import Location
 from .chunk_grid import Index
-from .location import Location
 
 
 class ChunkFiles(Protocol):

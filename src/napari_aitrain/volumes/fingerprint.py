@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Region, Triple
-from .location import Location, Url
+from ..location import Location, Url
 
 _CORNER = (4, 32, 32)
 _METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup")

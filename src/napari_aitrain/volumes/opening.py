@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import VolumeError
+from ..location import Location, Url, located
 from .axes import Kind
 from .building import build_volume
 from .caching import cached
 from .damage import DamageLog, OnDamage
 from .labels import check_labels
-from .location import Location, Url, located
 from .numpy_files import open_npy, open_npz
 from .opened import Opened
 from .place import Place

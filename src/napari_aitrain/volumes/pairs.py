@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import VolumeError
+from ..location import Location, Url, located
 from .opening import SUPPORTED, is_volume_path
 from .webknossos import find_webknossos
 from .zarr_files import is_zarr
@@ -30,14 +31,14 @@ class Pair:
 
     Parameters
     ----------
-    image, labels : Path
+    image, labels : Path or Url
         What `open_volume` takes.
     name : str
         What the two file names have in common, or the name of the image.
     """
 
-    image: Path
-    labels: Path
+    image: Location
+    labels: Location
     name: str
 
 
@@ -61,14 +62,14 @@ class Matching:
     ignored: list[Path] = field(default_factory=list)
 
 
-def pair_files(images: str | Path, labels: str | Path) -> list[Pair]:
+def pair_files(images: str | Location, labels: str | Location) -> list[Pair]:
     """Pair images with labels: a file with a file, or a folder with a folder by file name.
 
     Strays are named in the log; `match_files` gives them as data.
 
     Parameters
     ----------
-    images, labels : str or Path
+    images, labels : str, Path or Url
         Two files, or two folders; one folder may be given twice if names say which files are labels.
 
     Raises
@@ -84,7 +85,7 @@ def pair_files(images: str | Path, labels: str | Path) -> list[Pair]:
     return found.pairs
 
 
-def match_files(images: str | Path, labels: str | Path) -> Matching:
+def match_files(images: str | Location, labels: str | Location) -> Matching:
     """Pair files as `pair_files` does, and say which files were left over.
 
     Names are compared without words such as *image*, *labels*, *mask* or *seg* at their beginning and end; if that
@@ -93,7 +94,9 @@ def match_files(images: str | Path, labels: str | Path) -> Matching:
 
     Parameters and errors are those of `pair_files`.
     """
-    image_path, label_path = Path(images), Path(labels)
+    image_path, label_path = located(images), located(labels)
+    if isinstance(image_path, Url) or isinstance(label_path, Url):
+        return Matching([Pair(image_path, label_path, _stem(image_path))])
     folders = [_is_folder(path) for path in (image_path, label_path)]
     if folders == [False, False]:
         return Matching([Pair(image_path, label_path, _stem(image_path))])
@@ -204,7 +207,7 @@ def _says_labels(path: Path) -> bool:
     return any(_LABEL_WORD.fullmatch(word) for word in (words[:1] + words[-1:]))
 
 
-def _stem(path: Path) -> str:
+def _stem(path: Location) -> str:
     name = path.name.split(".npz:")[0]
     for ending in (".ome.zarr", ".ome.tif", ".ome.tiff"):
         if name.lower().endswith(ending):

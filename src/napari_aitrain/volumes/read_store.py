@@ -10,8 +10,8 @@ from zarr.abc.store import ByteRequest, RangeByteRequest, Store, SuffixByteReque
 from zarr.storage import WrapperStore
 
 from ..errors import AitrainError
+from ..location import Location, Url
 from .counting import count
-from .location import Location, Url
 from .patience import Patience
 from .server_errors import Answer, answered, explain, transport_errors, web_page
 

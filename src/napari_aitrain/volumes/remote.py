@@ -8,7 +8,7 @@ from typing import Any
 from zarr.storage import FsspecStore
 
 from ..errors import VolumeError
-from .location import Url
+from ..location import Url
 from .patience import Patience
 from .read_store import ReadStore
 

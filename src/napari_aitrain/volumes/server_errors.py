@@ -7,7 +7,7 @@ import sys
 from enum import Enum
 
 from ..errors import VolumeError
-from .location import Url
+from ..location import Url
 
 _PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head)\b", re.IGNORECASE)
 _FAILED = {408, 425, 429, 500, 502, 503, 504}

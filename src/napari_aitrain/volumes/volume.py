@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, VolumeError
 from ..geometry import FINEST, Region, Triple, magnified_shape, to_finest, triple
+from ..location import Location
 from .axes import Kind
 from .damage import DamagedChunk, DamageLog
 from .downsample import downsample_mean, downsample_mode
 from .fingerprint import fingerprint_of
 from .lazy import LazyArray
 from .level import Level, describe, native_dtype
-from .location import Location
 from .place import Place
 from .units import VoxelSize, magnified
 

@@ -12,9 +12,9 @@ from zarr.storage import LocalStore
 
 from ..errors import AitrainError, VolumeError
 from ..geometry import FINEST, Triple
+from ..location import Location, Url
 from .axes import Kind
 from .level import READ_ERRORS
-from .location import Location, Url
 from .ome import Multiscale, ome_attributes, parse_multiscale
 from .opened import Opened, damaged, magnification_of
 from .read_store import ReadStore

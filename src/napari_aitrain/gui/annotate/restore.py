@@ -15,6 +15,7 @@ from napari.layers import Labels
 
 from ...annotation.image_copy import copies_of
 from ...annotation.project import KeptImage, KeptTruth, Project
+from ...location import located
 from ..notify import warn
 from .kept import ground_truth_fields, placing
 
@@ -76,8 +77,8 @@ def _as_kept(copy: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _open_file(viewer: Any, kept: KeptImage) -> bool:
-    path = Path(kept.path)
-    if not kept.path or not path.exists():
+    path = located(kept.path)
+    if not kept.path or (isinstance(path, Path) and not path.exists()):
         return False
     try:
         layers = viewer.open(str(path), plugin=kept.plugin or None, layer_type="image")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import AitrainError, StorageError
 from ...geometry import FINEST, Region, format_magnification
+from ...location import Location, located
 from ...training.config import Source
 from ...volumes import Volume, open_volume
 from ...volumes.building import build_volume
@@ -41,13 +41,14 @@ def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]
     frames = sorted({box.frame for box in boxes}) if boxes else [shown_frame(session.viewer, frame)]
     writer = session.saver.writer(truth)
     found = []
+    path: Location
     opened = on_disk(image, frame)
     for at in frames:
         if opened is None:
             volume = frame_volume(image, frame, at)
             path, channels = session.saver.copies.get(volume, project.folder / "images", wait), None
         else:
-            path, channels = Path(image.source.path), opened[1]
+            path, channels = located(image.source.path), opened[1]
         found.append(
             Source(
                 image=path,

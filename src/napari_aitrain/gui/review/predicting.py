@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import VolumeError
 from ...geometry import Region
 from ...jobs.predict_config import PredictConfig
+from ...location import Location, absolute, located
 from ..annotate.copies import MOST_COPIED
 from ..annotate.sources import frame_volume, on_disk
 from ..frames import LayerFrame
@@ -23,7 +24,7 @@ def image_of(viewer: Any, config: PredictConfig) -> Any:
         If it is not open.
     """
     images = [layer for layer in viewer.layers if hasattr(layer, "contrast_limits")]
-    same = [layer for layer in images if layer.source.path and Path(layer.source.path).absolute() == config.image]
+    same = [layer for layer in images if layer.source.path and absolute(layer.source.path) == config.image]
     same += [layer for layer in images if config.name == prediction_name(layer)]
     if not same:
         raise VolumeError(
@@ -49,12 +50,13 @@ def config_of(
     """
     from ...annotation.image_copy import copy_image
 
+    path: Location
     opened = on_disk(image, frame)
     if opened is None:
         path, channels, axes = copy_image(frame_volume(image, frame, index), copies, MOST_COPIED), None, None
     else:
         volume, channels = opened
-        path, axes = Path(image.source.path), volume.axes if volume.axes_guessed else None
+        path, axes = located(image.source.path), volume.axes if volume.axes_guessed else None
     return PredictConfig(
         name=prediction_name(image),
         model=model,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AitrainError
 from ...geometry import Triple
 from ...jobs import JobFolder
+from ...location import Location, absolute
 from ...training.config import Source, TrainConfig
 from ...training.cropset import CropSet
 
@@ -85,9 +85,9 @@ def shown_source(session: Session, config: TrainConfig) -> ShownSource | None:
 
 
 def _truth_of(session: Session, source: Source) -> GroundTruth | None:
-    name = Path(source.labels).name
+    name = source.labels.name
     return next((truth for truth in session.truths.all() if truth.key and name.startswith(truth.key)), None)
 
 
-def _same(path: str, other: Path) -> bool:
-    return Path(path).absolute() == Path(other).absolute()
+def _same(path: str, other: Location) -> bool:
+    return absolute(path) == absolute(other)

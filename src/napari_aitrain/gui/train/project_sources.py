@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 
 import numpy as np
 from napari.layers import Image
@@ -12,6 +11,7 @@ from ...annotation.image_copy import copies_of
 from ...annotation.project import KeptImage, KeptTruth, Project
 from ...errors import AitrainError, VolumeError
 from ...geometry import Triple, format_magnification
+from ...location import Location, located
 from ...training.config import Source
 from ...volumes import open_volume
 from ..annotate.kept import placing
@@ -55,9 +55,9 @@ def _of_truth(project: Project, truth: KeptTruth) -> list[Source]:
     return found
 
 
-def _image(project: Project, kept: KeptImage, shape: Triple) -> Path:
+def _image(project: Project, kept: KeptImage, shape: Triple) -> Location:
     """Return the image's own file, or the copy that the project has of it."""
-    for path in [Path(kept.path)] * bool(kept.path) + copies_of(kept.name, project.images):
+    for path in [located(kept.path)] * bool(kept.path) + copies_of(kept.name, project.images):
         with contextlib.suppress(AitrainError):
             if open_volume(path).shape == shape:
                 return path

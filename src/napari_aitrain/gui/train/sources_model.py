@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...annotation.image_copy import copies_of
+from ...location import Location, located
 from ...training.config import Source
 from ...volumes.units import VoxelSize
 from ..annotate.image_of import image_layer
@@ -36,7 +37,7 @@ class SourcesModel:
         self._files: list[Source] = []
         self._magnifications: dict[str, str] = {}
         self._class_names: dict[int, str] = {}
-        self._choices: dict[tuple[Path, Path], tuple[str, ...]] = {}
+        self._choices: dict[tuple[Location, Location], tuple[str, ...]] = {}
 
     def truths(self) -> list[GroundTruth]:
         """Return the ground truths of the window that are trained on."""
@@ -117,7 +118,8 @@ class SourcesModel:
         self._files, self._magnifications, used = [], {}, set()
         for source in sources:
             key = _key(source.labels, keys) if project is not None else ""
-            if key and source.labels.is_relative_to(project.folder):  # type: ignore[union-attr]
+            labels = source.labels
+            if key and isinstance(labels, Path) and labels.is_relative_to(project.folder):  # type: ignore[union-attr]
                 used.add(key)
                 self._magnifications[key] = source.magnification
             else:
@@ -137,14 +139,14 @@ class SourcesModel:
                 return f"row:{number}"
         return ""
 
-    def _paths(self, row: SourceRow) -> list[Path]:
+    def _paths(self, row: SourceRow) -> list[Location]:
         """Return where the image of a row may lie: its file, or a copy in the project."""
         if row.source is not None:
             return [row.source.image, row.source.labels]
         layers, project = self._session.viewer.layers, self._session.saver.project
         found = [] if project is None else copies_of(row.image, project.folder / "images")
         path = layers[row.image].source.path if row.image in layers else None
-        return [Path(path), *found] if path else found
+        return [located(path), *found] if path else list(found)
 
     def _offered(self, source: Source) -> tuple[str, ...]:
         # Files are looked into once, not at every stroke.
@@ -154,5 +156,5 @@ class SourcesModel:
         return self._choices[place]
 
 
-def _key(labels: Path, keys: set[str]) -> str:
+def _key(labels: Location, keys: set[str]) -> str:
     return next((key for key in keys if labels.stem == key or labels.stem.startswith(f"{key}_")), "")

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...annotation.boxes import Box, read_boxes
 from ...errors import BoxError
 from ...geometry import align_inwards
+from ...location import Location, Url
 from ..place import Place
 from .annotations import read_annotation
 from .named import find
@@ -36,7 +37,7 @@ def boxes_for(path: Path, place: Callable[[], Place]) -> tuple[Box, ...]:
     return boxes
 
 
-def annotated_boxes(path: Path, place: Place) -> tuple[Box, ...]:
+def annotated_boxes(path: Location, place: Place) -> tuple[Box, ...]:
     """Return the boxes of an annotation in voxels of an image: the user's bounding boxes, else the one of the task.
 
     Parameters
@@ -53,7 +54,9 @@ def annotated_boxes(path: Path, place: Place) -> tuple[Box, ...]:
     VolumeError
         If it is damaged.
     """
-    named = find(Path(path))
+    if isinstance(path, Url):
+        return ()
+    named = find(path)
     annotation = None if named is None else read_annotation(named)
     if annotation is None:
         return ()
