@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from blockwise import run_stages
 from scipy import ndimage
 
 from napari_aitrain.errors import ConfigError, GroundTruthError, VolumeError
@@ -64,9 +65,8 @@ def prepare(
     return info
 
 
-def stages_of(store: Path, info: PredictionInfo, **more) -> AgglomeratingStages:  # type: ignore[no-untyped-def]
-    task = make_task("neurons", {"offsets": info.offsets})
-    return AgglomeratingStages(store, info, task, **more)
+def stages_of(store: Path, info: PredictionInfo) -> AgglomeratingStages:
+    return AgglomeratingStages(store, info, make_task("neurons", {"offsets": info.offsets}))
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def make(tmp_path: Path) -> Make:
     def predict(maps: np.ndarray, block: tuple[int, int, int], dims: int = 3, name: str = "s") -> StoredPrediction:
         info = prepare(tmp_path / name, maps, block, dims)
         stages = stages_of(tmp_path / name, info)
-        stages.run()
+        run_stages(stages)
         stages.clean_up()
         return StoredPrediction.open(tmp_path / name)
 
@@ -128,10 +128,10 @@ def test_a_cancelled_prediction_goes_on_and_gives_the_same(tmp_path: Path, make:
         return len(asked) > done
 
     with pytest.raises(PredictionCancelledError):
-        stages_of(tmp_path / "s", info, cancelled=cancelled).run()
-    stages_of(tmp_path / "s", info, progress=lambda n, total, stage: seen.append((stage, n, total))).run()
-    assert seen[-1] == ("agglomeration", 1, 1)
-    assert sum(1 for _ in (tmp_path / "s" / "manifest.jsonl").open()) == 17
+        run_stages(stages_of(tmp_path / "s", info), cancelled=cancelled)
+    run_stages(stages_of(tmp_path / "s", info), progress=lambda n, total, stage: seen.append((stage, n, total)))
+    assert seen[-1] == ("stitching", 8, 8)
+    assert sum(1 for _ in (tmp_path / "s" / "blocks.jsonl").open()) == 1 + 8 + 8 + 1 + 8
     again = StoredPrediction.open(tmp_path / "s")
     np.testing.assert_array_equal(again.fragments(), whole.fragments())
     assert again.tree is not None and whole.tree is not None
@@ -215,7 +215,7 @@ def test_truth_of_the_whole_image_is_cut_to_what_was_predicted(tmp_path: Path) -
     truth = cells((30, 70, 70))
     inner = truth[4:28, 3:67, 2:66]
     info = prepare(tmp_path / "s", affinities_of(inner), (24, 64, 64), start=(4, 3, 2))
-    stages_of(tmp_path / "s", info).run()
+    run_stages(stages_of(tmp_path / "s", info))
     tifffile.imwrite(tmp_path / "truth.tif", truth.astype(np.uint16))
     tifffile.imwrite(tmp_path / "small.tif", truth[:5].astype(np.uint16))
     found = evaluate_stored(StoredPrediction.open(tmp_path / "s"), tmp_path / "truth.tif")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from blockwise import run_stages
 
 from napari_aitrain.errors import ConfigError, OutputExistsError, StorageError, VolumeError
 from napari_aitrain.inference import PredictionCancelledError, StoredPrediction, export, predict
@@ -57,8 +58,7 @@ def scored(blobs: Callable[..., Any], perfect_stages: Callable[..., Any], tmp_pa
     maps = np.stack([(truth > 0) * 255, (truth > 0) * 255, truth * 0]).astype(np.uint8)
     maps[0][truth == 2] = 140
     stages = perfect_stages(tmp_path / "stored", maps, "instances", 3, (4, 64, 96), (2, 2, 2))
-    stages.decode_pieces()
-    stages.stitch()
+    run_stages(stages)
     info = stages.info.model_copy(update={"finished": True, "voxel_size": (40.0, 8.0, 8.0)})
     write_info(stages.store, info)
     return StoredPrediction.open(stages.store)

@@ -29,8 +29,8 @@ MakeJob = Callable[..., JobFolder]
 @pytest.fixture
 def make_prediction(make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., JobFolder]:
     """Return a factory of prediction jobs with a model of its own and an image of a few blocks."""
-    monkeypatch.setattr("napari_aitrain.inference.volume.tile_voxels", lambda network: 2**16)
-    monkeypatch.setattr("napari_aitrain.inference.volume.DECODE_VOXELS", 2**18)
+    monkeypatch.setattr("napari_aitrain.inference.planning.tile_voxels", lambda network: 2**16)
+    monkeypatch.setattr("napari_aitrain.inference.planning.DECODE_VOXELS", 2**18)
     trained = make_job("trained")
     assert run_job(trained, Inbox(None)) == 0
     image = tmp_path / "large.tif"

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import cc3d
 import numpy as np
-import zarr
 
-from ..geometry import Region, Tile, triple
+from ..geometry import Region, Triple, triple
 from ..tasks.agglomeration import AgglomeratingTask, agglomerate, contacts
 from ..tasks.protocol import LabelArray
-from ..tasks.region_graph import ByteArray, RegionGraph
+from ..tasks.region_graph import RegionGraph
 from ..volumes.atomic import atomic_write_bytes
 from .archive import read_arrays, write_arrays
-from .blocks import make_grid
+from .manifest import Block
+from .merging import ID_TYPE
 from .objects import ObjectTable
 from .stages import Stages
-from .stitching import measure_pieces
-from .store import LABELS, MAPS, MERGES
+from .stitching import IdArray, block_file, measure_pieces
+from .store import LABELS, MERGES
 
 FRAGMENTS, GRAPHS = "fragments", "graphs"
+_BLOCK = 32
+"""In graphs a fragment is called by its block, shifted by so many bits, and its number there."""
+
+_COLUMNS = ("size", "start", "stop", "total")
 
 
 class AgglomeratingStages(Stages):
-    """Runs what is not done yet of a prediction whose task agglomerates; see `Stages`.
+    """Does the blocks of a prediction whose task agglomerates; see `Stages`.
 
     Fragments are found in blocks that see some context; each block's core is written. Affinities between fragments are
     summed block by block, those across the lower faces of a block by that block, so that every affinity counts once.
@@ -34,78 +38,135 @@ class AgglomeratingStages(Stages):
     thousand voxels.
     """
 
-    def run(self) -> None:
-        """Make fragments, and the tree of their merges, from the network's maps."""
-        self.find_fragments()
-        self.measure_contacts()
-        self.agglomerate()
+    decoding = FRAGMENTS
 
-    def find_fragments(self) -> None:
-        """Write the fragments of every block with ids that are unique over blocks."""
-        labels = self._labels_array(LABELS)
-        (self.store / FRAGMENTS).mkdir(exist_ok=True)
-        for index, tile, maps in self._work("fragments", self.decode_grid, self._read_bytes):
-            found = self._task.fragments(maps, self._decode_size, self.info.dims)
-            core, count = _pieces(found[tile.core_in_outer.slices], self.info.dims)
-            offset = self._first_free(index)
-            labels[tile.core.slices] = np.where(core > 0, core + np.int32(offset), np.int32(0))
-            size, start, stop, total = measure_pieces(core, count, tile.core.start)
-            arrays = {"offset": np.array(offset), "size": size, "start": start, "stop": stop, "total": total}
-            atomic_write_bytes(self._file(FRAGMENTS, index), write_arrays(arrays))
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Blocks per stage, in the order of the stages."""
+        decoded = len(self.decode_grid)
+        return {"network": len(self.network_grid), FRAGMENTS: decoded, "contacts": decoded, "agglomeration": 1,
+                "stitching": decoded}  # fmt: skip
 
-    def measure_contacts(self) -> None:
-        """Sum the affinities between fragments, block by block."""
-        labels = zarr.open_array(self.store / LABELS, mode="r")
-        grid = make_grid(self.info.shape, self.info.decode_block, (0, 0, 0))
-        reach = np.abs(np.array(self.info.offsets)).max(axis=0)
-        (self.store / GRAPHS).mkdir(exist_ok=True)
+    def phases(self, near: Sequence[float] | None = None) -> Iterator[Iterator[Block]]:
+        """Yield what can be done together, in an order in which nothing comes before what it requires."""
+        yield self._fragments_and_contacts(near)
+        yield iter([Block("agglomeration", 0)])
+        yield (Block("stitching", int(index)) for index in self.decode_grid.order(near))
 
-        def read(tile: Tile) -> tuple[LabelArray, ByteArray]:
-            start = triple(np.maximum(0, tile.core.start - reach).tolist())
-            return np.asarray(labels[Region(start, tile.core.stop).slices]), self._read_bytes(tile)
+    def _fragments_and_contacts(self, near: Sequence[float] | None) -> Iterator[Block]:
+        for block in self._maps_and_objects(near):
+            yield block if block.stage != "faces" else Block("contacts", block.index)
 
-        for index, tile, (block, maps) in self._work("contacts", grid, read):
-            before = triple([min(r, s) for r, s in zip(reach.tolist(), tile.core.start, strict=True)])
-            ids, small = np.unique(block, return_inverse=True)
-            if ids[0] != 0:
-                ids, small = np.concatenate([[0], ids]), small + 1
-            dense: LabelArray = small.astype(np.int32).reshape(block.shape)
-            graph = contacts(dense, maps, self.info.offsets, self.info.dims, before)
-            arrays = {"pairs": ids[graph.pairs].astype(np.int64), "near": graph.near, "far": graph.far}
-            atomic_write_bytes(self._file(GRAPHS, index), write_arrays(arrays))
+    def _touched(self, index: int) -> list[int]:
+        return list(self.decode_grid.covering(self._seen(index)))
 
-    def agglomerate(self) -> None:
+    def _around(self, index: int, side: int) -> list[int]:
+        """Return the blocks whose contacts look at a block."""
+        core = self.decode_grid[index].core
+        far = core.grow(self._reach).intersect(Region.from_shape(self.info.shape))
+        return list(self.decode_grid.covering(Region(core.start, far.stop)))
+
+    def requires(self, block: Block) -> list[Block]:
+        """Return what must be there before a block of the same phase can be done."""
+        if block.stage == "contacts":
+            return [Block(FRAGMENTS, need) for need in self._touched(block.index)]
+        return super().requires(block)
+
+    def prepare(self) -> None:
+        """Make the arrays and folders that blocks write to; before the first block, by one process."""
+        super().prepare()
+        for name in (FRAGMENTS, GRAPHS):
+            (self.store / name).mkdir(exist_ok=True)
+
+    def drop(self, block: Block) -> None:
+        """Remove what a block that failed may have left of itself."""
+        if block.stage in (FRAGMENTS, "contacts"):
+            self._file(FRAGMENTS if block.stage == FRAGMENTS else GRAPHS, block.index).unlink(missing_ok=True)
+
+    def _do_fragments(self, index: int) -> None:
+        """Write the fragments of a block, by its own ids."""
+        tile = self.decode_grid[index]
+        with self._decoding:
+            found = self._agglomerating.fragments(self._map_bytes(tile.outer), self._decode_size, self.info.dims)
+        core, count = _pieces(found[tile.core_in_outer.slices], self.info.dims)
+        self._write_raw(index, core)
+        measured = measure_pieces(core, count, tile.core.start)
+        self._save(FRAGMENTS, index, dict(zip(_COLUMNS, measured, strict=True)))
+
+    def _do_contacts(self, index: int) -> None:
+        """Sum the affinities between fragments."""
+        core = self.decode_grid[index].core
+        before = triple([a - b for a, b in zip(core.start, self._seen(index).start, strict=True)])
+        labels, names = self._neighbourhood(index)
+        with self._decoding:
+            graph = contacts(labels, self._map_bytes(core), self.info.offsets, self.info.dims, before)
+        self._save(GRAPHS, index, {"pairs": names[graph.pairs], "near": graph.near, "far": graph.far})
+
+    def _neighbourhood(self, index: int) -> tuple[LabelArray, IdArray]:
+        """Return the fragments that a block and those before it see of its reach, and the name of each id."""
+        seen = self._seen(index)
+        labels = np.zeros(seen.shape, np.int32)
+        names, last = [np.zeros(1, np.int64)], 0
+        for other in self._touched(index):
+            part = self.decode_grid[other].core.intersect(seen)
+            own = self.read_raw(other, part)
+            most = int(own.max(initial=0))
+            labels[part.relative_to(seen.start).slices] = np.where(own > 0, own + np.int32(last), 0)
+            names.append((np.int64(other) << _BLOCK) + np.arange(1, most + 1))
+            last += most
+        return labels, np.concatenate(names)
+
+    def _do_agglomeration(self, index: int) -> None:
         """Join the fragments of all blocks to one merge tree, and write it with the table of fragments."""
-        whole = make_grid(self.info.shape, self.info.shape, (0, 0, 0))
-        for _ in self._work("agglomeration", whole, lambda tile: None):
-            blocks = [read_arrays(self._file(FRAGMENTS, i)) for i in range(len(self.decode_grid))]
-            graphs = [RegionGraph(**read_arrays(self._file(GRAPHS, i))) for i in range(len(self.decode_grid))]
-            columns = {name: _with_background([b[name] for b in blocks]) for name in ("size", "start", "stop", "total")}
-            tree = agglomerate(RegionGraph.sum_of(graphs), columns["size"])
-            atomic_write_bytes(self.store / MERGES, write_arrays(tree.arrays()))
-            ObjectTable.of_fragments(**columns, class_id=self.info.classes[-1]).save(self.store)
+        blocks = [self._load(FRAGMENTS, i) for i in range(len(self.decode_grid))]
+        offsets = np.cumsum([0, *(len(b["size"]) if b else 0 for b in blocks)])
+        graphs = []
+        for found in filter(None, (self._load(GRAPHS, i) for i in range(len(self.decode_grid)))):
+            names = found.pop("pairs")
+            pairs = offsets[names >> _BLOCK] + (names & (2**_BLOCK - 1))
+            graphs.append(RegionGraph(np.sort(pairs.reshape(-1, 2), axis=1), **found))
+        columns = {name: _with_background([b[name] for b in blocks if b], name) for name in _COLUMNS}
+        tree = agglomerate(RegionGraph.sum_of(graphs), columns["size"])
+        atomic_write_bytes(self.store / MERGES, write_arrays(tree.arrays()))
+        ObjectTable.of_fragments(**columns, class_id=self.info.classes[-1]).save(self.store)
+        self._save(FRAGMENTS, len(self.decode_grid), {"offsets": offsets})
+
+    def _do_stitching(self, index: int) -> None:
+        """Write ids that are unique over blocks."""
+        core = self.decode_grid[index].core
+        offsets = (self._load(FRAGMENTS, len(self.decode_grid)) or {})["offsets"]
+        raw = self.read_raw(index, core)
+        there = (raw > 0) & bool(offsets[index + 1] > offsets[index])
+        self._array(LABELS)[core.slices] = np.where(there, raw + ID_TYPE(offsets[index]), ID_TYPE(0))
 
     def clean_up(self) -> None:
         """Remove what only the stages needed."""
+        super().clean_up()
         for name in (FRAGMENTS, GRAPHS):
             shutil.rmtree(self.store / name, ignore_errors=True)
 
     @property
-    def _task(self) -> AgglomeratingTask:
+    def _agglomerating(self) -> AgglomeratingTask:
         return cast(AgglomeratingTask, self.task)
 
-    def _read_bytes(self, tile: Tile) -> ByteArray:
-        z, y, x = tile.outer.slices
-        return np.asarray(zarr.open_array(self.store / MAPS, mode="r")[:, z, y, x])
+    @property
+    def _reach(self) -> Triple:
+        return triple(np.abs(np.array(self.info.offsets)).max(axis=0).tolist())
 
-    def _file(self, folder: str, index: int) -> Path:
-        return self.store / folder / f"{index:06d}.npz"
+    def _seen(self, index: int) -> Region:
+        """Return the core of a block with the fragments before it that its affinities reach."""
+        core = self.decode_grid[index].core
+        return Region(triple([max(0, a - r) for a, r in zip(core.start, self._reach, strict=True)]), core.stop)
 
-    def _first_free(self, index: int) -> int:
-        if index == 0:
-            return 0
-        before = read_arrays(self._file(FRAGMENTS, index - 1))
-        return int(before["offset"]) + len(before["size"])
+    def _save(self, folder: str, index: int, arrays: dict[str, Any]) -> None:
+        path = self._file(folder, index)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_bytes(path, write_arrays(arrays))
+
+    def _load(self, folder: str, index: int) -> dict[str, Any] | None:
+        """Return the arrays of a block; None where it failed."""
+        path = block_file(self.store / folder, index)
+        return read_arrays(path) if path.is_file() else None
 
 
 def _pieces(labels: LabelArray, dims: int) -> tuple[LabelArray, int]:
@@ -122,7 +183,7 @@ def _pieces(labels: LabelArray, dims: int) -> tuple[LabelArray, int]:
     return pieces, total
 
 
-def _with_background(columns: list[Any]) -> Any:
+def _with_background(columns: list[Any], name: str) -> Any:
     """Return one column of all blocks, with a row of zeros before for the background."""
-    rows = np.concatenate(columns)
-    return np.concatenate([np.zeros_like(rows, shape=(1, *rows.shape[1:])), rows])
+    empty = np.zeros(1, np.int64) if name == "size" else np.zeros((1, 3), np.float64 if name == "total" else np.int64)
+    return np.concatenate([empty, *columns])

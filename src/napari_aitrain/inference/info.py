@@ -45,6 +45,17 @@ class OnImage(BaseModel):
     voxel_size: Annotated[VoxelSize | None, Field(description="nm, of these labels.")]
 
 
+class FailedBlock(BaseModel):
+    """A part of the volume that could not be predicted; z, y, x, in voxels of the prediction."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: str
+    start: Triple
+    stop: Triple
+    error: str
+
+
 class PredictionInfo(BaseModel):
     """Everything about a prediction but its arrays; ``prediction.json``."""
 
@@ -88,6 +99,9 @@ class PredictionInfo(BaseModel):
     place: Annotated[
         Place | None, Field(description="Where what is written lies in the dataset that the image is a part of.")
     ] = None
+    failed: Annotated[
+        tuple[FailedBlock, ...], Field(description="What failed three times, and is background; a resume tries again.")
+    ] = ()
     exports: dict[str, Export] = {}
 
 

@@ -1,30 +1,41 @@
-"""The stages of a stored prediction: maps by the network, pieces by decoding, objects by stitching."""
+"""The stages of a stored prediction, block by block: maps by the network, pieces by decoding, objects by stitching."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import zarr
 
 from ..evaluation.calibration import Calibration
-from ..geometry import Region, Tile
+from ..geometry import Region, triple
 from ..tasks.protocol import FloatArray, LabelArray, Task
-from .blocks import Cancelled, Manifest, OnBlock, Progress, chunk_shape, make_grid, work_through
+from .blocks import chunk_shape
+from .faces import drop_faces, match_upper, save_faces
+from .grid import Grid
 from .image import PreparedImage
-from .objects import ObjectTable
+from .manifest import Block
+from .merging import ID_TYPE, Merging, score_objects
 from .predictor import Network, predict_array
-from .stitching import IdArray, Pieces, match_pieces, measure_pieces, merge_pieces
+from .stitching import PAIRS, PIECES, Pieces, block_file, first_id, measure_pieces
 from .store import LABELS, MAPS, RAW, PredictionInfo, VoxelSize, create_array, from_bytes
 from .tiles import round_up
 
-FACES, PIECES = "faces", "pieces"
+FACES = "faces"
+JOINING = ("merging", "agglomeration")
+"""Stages that look at all blocks at once."""
 
 
 class Stages:
-    """Runs what is not done yet of a prediction whose ``prediction.json`` is written.
+    """What is to be done for each block of a prediction whose ``prediction.json`` is written.
+
+    Blocks can be done in any order that `requires` allows, by any number of threads and processes: each writes
+    chunks and files that no other block writes, and doing one twice does no harm.
 
     Parameters
     ----------
@@ -36,9 +47,17 @@ class Stages:
         The model's task.
     calibration : Calibration, optional
         How features become scores; None keeps the scores of the task.
-    progress, cancelled, on_block : callable, optional
-        See `predict_volume`.
+    network : callable, optional
+        Gives the network; only blocks of *network* ask for it.
+    image : PreparedImage, optional
+        What the network is to see.
+    alone : bool
+        Whether at most one block at a time is computed by the network, and one decoded, so that several threads
+        overlap reading, computing, decoding and writing without several times the memory.
     """
+
+    decoding = "objects"
+    """Name of the stage that decodes maps."""
 
     def __init__(
         self,
@@ -46,152 +65,179 @@ class Stages:
         info: PredictionInfo,
         task: Task,
         calibration: Calibration | None = None,
-        progress: Progress | None = None,
-        cancelled: Cancelled | None = None,
-        on_block: OnBlock | None = None,
+        network: Callable[[], Network] | None = None,
+        image: PreparedImage | None = None,
+        alone: bool = True,
     ) -> None:
         self.store, self.info, self.task, self.calibration = store, info, task, calibration
-        self.progress, self.cancelled, self.on_block = progress, cancelled, on_block
-        self.manifest = Manifest(store / "manifest.jsonl")
-        halo = [round_up(h, m) for h, m in zip(info.halo, info.multiple, strict=True)]
-        self.network_grid = make_grid(info.shape, info.network_block, (halo[0], halo[1], halo[2]))
-        reach = [o // 2 for o in info.overlap]
-        self.decode_grid = make_grid(info.shape, info.decode_block, (reach[0], reach[1], reach[2]))
+        self.network, self.image = network, image
+        gates: list[AbstractContextManager[Any]] = [Lock() if alone else nullcontext() for _ in range(3)]
+        self._reading, self._computing, self._decoding = gates
+        halo = triple([round_up(h, m) for h, m in zip(info.halo, info.multiple, strict=True)])
+        self.network_grid = Grid(info.shape, info.network_block, halo)
+        self.decode_grid = Grid(info.shape, info.decode_block, triple([o // 2 for o in info.overlap]))
 
-    def run(self) -> None:
-        """Make labels from the network's maps."""
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Blocks per stage, in the order of the stages."""
+        decoded = len(self.decode_grid)
+        if not self.task.instances:
+            return {"network": len(self.network_grid), "classes": decoded}
+        return {"network": len(self.network_grid), "objects": decoded, FACES: decoded, "merging": 1,
+                "stitching": decoded}  # fmt: skip
+
+    def phases(self, near: Sequence[float] | None = None) -> Iterator[Iterator[Block]]:
+        """Yield what can be done together, in an order in which nothing comes before what it requires."""
+        yield self._maps_and_objects(near)
         if self.task.instances:
-            self.decode_pieces()
-            self.stitch()
-        else:
-            self.decode_classes()
+            yield iter([Block("merging", 0)])
+            yield (Block("stitching", int(index)) for index in self.decode_grid.order(near))
+
+    def _maps_and_objects(self, near: Sequence[float] | None) -> Iterator[Block]:
+        grid, maps = self.decode_grid, bytearray(len(self.network_grid))
+        given, matched = bytearray(len(grid)), bytearray(len(grid))
+        decoding = self.decoding if self.task.instances else "classes"
+        for index in map(int, grid.order(near)):
+            for need in self.network_grid.covering(grid[index].outer):
+                if not maps[need]:
+                    maps[need] = True
+                    yield Block("network", need)
+            yield Block(decoding, index)
+            if decoding == "classes":
+                continue
+            given[index] = True
+            for candidate in sorted({index, *self._around(index, -1)}):
+                if not matched[candidate] and all(given[block] for block in self._touched(candidate)):
+                    matched[candidate] = True
+                    yield Block(FACES, candidate)
+
+    def _around(self, index: int, side: int) -> list[int]:
+        found = (self.decode_grid.neighbour(index, axis, side) for axis in range(3))
+        return [block for block in found if block is not None]
+
+    def _touched(self, index: int) -> list[int]:
+        """Return the decoded blocks that a block of *faces* looks at."""
+        return [index, *self._around(index, 1)]
+
+    def requires(self, block: Block) -> list[Block]:
+        """Return what must be there before a block of the same phase can be done."""
+        if block.stage in (self.decoding, "classes"):
+            needs = self.network_grid.covering(self.decode_grid[block.index].outer)
+            return [Block("network", need) for need in needs]
+        if block.stage == FACES:
+            return [Block(self.decoding, need) for need in self._touched(block.index)]
+        return []
+
+    def region(self, block: Block) -> Region:
+        """Return the voxels that a block writes, in voxels of the prediction."""
+        if block.stage == "network":
+            return self.network_grid[block.index].core
+        if block.stage in JOINING:
+            return Region.from_shape(self.info.shape)
+        return self.decode_grid[block.index].core
+
+    def prepare(self) -> None:
+        """Make the arrays and folders that blocks write to; before the first block, by one process."""
+        info = self.info
+        chunk = chunk_shape(info.shape, [info.network_block])
+        create_array(self.store / MAPS, (info.heads, *info.shape), (info.heads, *chunk), np.uint8)
+        chunk = chunk_shape(info.shape, [info.decode_block])
+        create_array(self.store / LABELS, info.shape, chunk, ID_TYPE)
+        if self.task.instances:
+            create_array(self.store / RAW, info.shape, chunk, np.int32)
+            for folder in (FACES, PIECES, PAIRS):
+                (self.store / folder).mkdir(exist_ok=True)
+
+    def do(self, block: Block) -> None:
+        """Do the work of one block."""
+        getattr(self, f"_do_{block.stage}")(block.index)
+
+    def drop(self, block: Block) -> None:
+        """Remove what a block that failed may have left of itself."""
+        if block.stage == self.decoding:
+            self._file(PIECES, block.index).unlink(missing_ok=True)
+            drop_faces(self.store / FACES, self.decode_grid, block.index)
+        elif block.stage == FACES:
+            self._file(PAIRS, block.index).unlink(missing_ok=True)
+
+    def _do_network(self, index: int) -> None:
+        """Write the network's maps as bytes."""
+        assert self.network is not None and self.image is not None
+        tile = self.network_grid[index]
+        with self._reading:
+            seen = self.image.read(tile.outer.shift(self.info.start))
+        with self._computing:
+            activate, halo = self.task.activate, self.info.halo
+            values = predict_array(self.network(), activate, seen, self.info.dims, overlap=halo, dtype=np.uint8)
+        z, y, x = tile.core.slices
+        self._array(MAPS)[:, z, y, x] = values[(slice(None), *tile.core_in_outer.slices)]
+
+    def _do_classes(self, index: int) -> None:
+        """Write the most probable class of every voxel."""
+        tile = self.decode_grid[index]
+        with self._decoding:
+            found = self.task.decode(self._maps(tile.outer), self._decode_size, self.info.dims).labels
+        self._array(LABELS)[tile.core.slices] = found[tile.core_in_outer.slices]
+
+    def _do_objects(self, index: int) -> None:
+        """Decode a block with its overlap; its core is written, its faces are kept for its neighbours."""
+        tile = self.decode_grid[index]
+        with self._decoding:
+            objects = self.task.decode(self._maps(tile.outer), self._decode_size, self.info.dims)
+        labels, count = objects.labels, len(objects.scores) - 1
+        core = labels[tile.core_in_outer.slices]
+        self._write_raw(index, core)
+        seen = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+        measured = measure_pieces(core, count, tile.core.start)
+        Pieces(seen, *measured, objects.scores[1:], objects.features[1:]).save(self._file(PIECES, index))
+        save_faces(self.store / FACES, self.decode_grid, index, labels)
+
+    def _do_faces(self, index: int) -> None:
+        """Find which pieces of a block and of its next neighbours are one object."""
+        match_upper(self.store / FACES, self.decode_grid, index).save(self._file(PAIRS, index))
+
+    def _do_merging(self, index: int) -> None:
+        """Join the pieces of all blocks to objects, and score them."""
+        merged = Merging(self.store, len(self.decode_grid)).run()
+        score_objects(merged, self.calibration, self.info.classes[-1]).save(self.store)
+
+    def _do_stitching(self, index: int) -> None:
+        """Write final ids."""
+        core = self.decode_grid[index].core
+        ids = Merging.ids(self.store, index)
+        # A block that failed has no pieces, whatever it has left behind.
+        found = ids[self.read_raw(index, core)] if len(ids) > 1 else np.zeros(core.shape, ID_TYPE)
+        self._array(LABELS)[core.slices] = found
+
+    def clean_up(self) -> None:
+        """Remove what only the stages needed."""
+        for name in (RAW, FACES, PIECES, PAIRS):
+            shutil.rmtree(self.store / name, ignore_errors=True)
+        Merging.clean_up(self.store)
 
     @property
     def _decode_size(self) -> VoxelSize | None:
         return self.info.decode_size or self.info.voxel_size
 
-    @property
-    def needs_network(self) -> bool:
-        """Whether some block has no maps yet."""
-        return not all(self.manifest.done("network", i) for i in range(len(self.network_grid)))
+    def _array(self, name: str) -> zarr.Array[Any]:
+        return zarr.open_array(self.store / name, mode="r+")
 
-    def compute_maps(self, network: Network, image: PreparedImage) -> None:
-        """Write the network's maps of every block as bytes."""
-        info = self.info
-        chunk = chunk_shape(info.shape, [info.network_block])
-        maps = create_array(self.store / MAPS, (info.heads, *info.shape), (info.heads, *chunk), np.uint8)
+    def _maps(self, region: Region) -> FloatArray:
+        return from_bytes(self._map_bytes(region))
 
-        def read(tile: Tile) -> FloatArray:
-            return image.read(tile.outer.shift(info.start))
+    def _map_bytes(self, region: Region) -> Any:
+        z, y, x = region.slices
+        return np.asarray(self._array(MAPS)[:, z, y, x])
 
-        for _, tile, block in self._work("network", self.network_grid, read):
-            values = predict_array(network, self.task.activate, block, info.dims, overlap=info.halo, dtype=np.uint8)
-            z, y, x = tile.core.slices
-            maps[:, z, y, x] = values[(slice(None), *tile.core_in_outer.slices)]
+    def _write_raw(self, index: int, core: LabelArray) -> None:
+        shown = np.where(core > 0, core + np.int32(first_id(index)), np.int32(0))
+        self._array(RAW)[self.decode_grid[index].core.slices] = shown
 
-    def decode_classes(self) -> None:
-        """Write the most probable class of every voxel."""
-        labels = self._labels_array(LABELS)
-        for _, tile, maps in self._work("classes", self.decode_grid, self._read_maps):
-            found = self.task.decode(maps, self._decode_size, self.info.dims).labels
-            labels[tile.core.slices] = found[tile.core_in_outer.slices]
+    def read_raw(self, index: int, region: Region) -> LabelArray:
+        """Return the ids that a block gave to its own pieces, of a region inside its core."""
+        raw: LabelArray = np.asarray(self._array(RAW)[region.slices])
+        np.maximum(raw - np.int32(first_id(index)), np.int32(0), out=raw)
+        return raw
 
-    def decode_pieces(self) -> None:
-        """Decode every block with its overlap; each block's core is written, its faces are kept for its neighbours."""
-        raw = self._labels_array(RAW)
-        for folder in (FACES, PIECES):
-            (self.store / folder).mkdir(exist_ok=True)
-        for index, tile, maps in self._work("objects", self.decode_grid, self._read_maps):
-            objects = self.task.decode(maps, self._decode_size, self.info.dims)
-            offset = self._offset(index)
-            labels, count = objects.labels, len(objects.scores) - 1
-            core = labels[tile.core_in_outer.slices]
-            raw[tile.core.slices] = np.where(core > 0, core + np.int32(offset), np.int32(0))
-            seen = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-            size, start, stop, total = measure_pieces(core, count, tile.core.start)
-            pairs = self._match_neighbours(index, tile, labels, offset)
-            Pieces(offset, size, seen, start, stop, total, objects.scores[1:], objects.features[1:], pairs).save(
-                self._pieces_file(index)
-            )
-            self._keep_faces(index, tile, labels)
-
-    def stitch(self) -> None:
-        """Join pieces to objects, score them, and write the final labels."""
-        merged = merge_pieces([Pieces.load(self._pieces_file(i)) for i in range(len(self.decode_grid))])
-        raw, labels = self._labels_array(RAW), self._labels_array(LABELS)
-
-        def read(tile: Tile) -> LabelArray:
-            return np.asarray(raw[tile.core.slices])
-
-        for _, tile, block in self._work("stitching", self.decode_grid, read):
-            labels[tile.core.slices] = merged.table[block]
-        score = merged.score
-        if self.calibration is not None:
-            score = self.calibration.apply(merged.features)
-            score[:1] = 0
-        ObjectTable.of(merged, score, self.info.classes[-1]).save(self.store)
-
-    def clean_up(self) -> None:
-        """Remove what only the stages needed."""
-        for name in (RAW, FACES, PIECES):
-            shutil.rmtree(self.store / name, ignore_errors=True)
-
-    def _work(self, stage: str, grid: list[Tile], read: Any) -> Any:
-        return work_through(stage, grid, self.manifest, read, self.progress, self.cancelled, self.on_block)
-
-    def _read_maps(self, tile: Tile) -> FloatArray:
-        maps = zarr.open_array(self.store / MAPS, mode="r")
-        z, y, x = tile.outer.slices
-        return from_bytes(np.asarray(maps[:, z, y, x]))
-
-    def _labels_array(self, name: str) -> zarr.Array[Any]:
-        chunk = chunk_shape(self.info.shape, [self.info.decode_block])
-        return create_array(self.store / name, self.info.shape, chunk, np.int32)
-
-    def _pieces_file(self, index: int) -> Path:
-        return self.store / PIECES / f"{index:06d}.npz"
-
-    def _offset(self, index: int) -> int:
-        if index == 0:
-            return 0
-        before = Pieces.load(self._pieces_file(index - 1))
-        return before.offset + len(before.size)
-
-    def _face_file(self, index: int, axis: int) -> Path:
-        return self.store / FACES / f"{index:06d}-{'zyx'[axis]}.zarr"
-
-    def _neighbour(self, tile: Tile, axis: int, side: int) -> int | None:
-        """Return the number of the next block along an axis, or None at the border."""
-        edge = tile.core.stop[axis] >= self.info.shape[axis] if side > 0 else tile.core.start[axis] == 0
-        if edge or self.info.overlap[axis] < 2:
-            return None
-        counts = [-(-n // b) for n, b in zip(self.info.shape, self.info.decode_block, strict=True)]
-        place = [s // b for s, b in zip(tile.core.start, self.info.decode_block, strict=True)]
-        place[axis] += side
-        return (place[0] * counts[1] + place[1]) * counts[2] + place[2]
-
-    def _keep_faces(self, index: int, tile: Tile, labels: LabelArray) -> None:
-        """Keep what later neighbours have to match."""
-        for axis in range(3):
-            following = self._neighbour(tile, axis, 1)
-            if following is not None:
-                face = self._shared(tile, self.decode_grid[following], labels)
-                path = self._face_file(index, axis)
-                shutil.rmtree(path, ignore_errors=True)
-                zarr.create_array(path, data=face, chunks=face.shape)
-
-    def _match_neighbours(self, index: int, tile: Tile, labels: LabelArray, offset: int) -> IdArray:
-        """Return pairs of ids with earlier neighbours, whose faces are read."""
-        pairs = [np.zeros((0, 2), np.int64)]
-        for axis in range(3):
-            before = self._neighbour(tile, axis, -1)
-            if before is not None:
-                theirs = np.asarray(zarr.open_array(self._face_file(before, axis), mode="r")[...])
-                found = match_pieces(theirs, self._shared(tile, self.decode_grid[before], labels))
-                pairs.append(found + np.array([Pieces.load(self._pieces_file(before)).offset, offset]))
-        return np.concatenate(pairs)
-
-    @staticmethod
-    def _shared(tile: Tile, other: Tile, labels: LabelArray) -> LabelArray:
-        common: Region = tile.outer.intersect(other.outer)
-        return labels[common.relative_to(tile.outer.start).slices]
+    def _file(self, folder: str, index: int) -> Path:
+        return block_file(self.store / folder, index)

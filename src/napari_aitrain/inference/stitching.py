@@ -1,8 +1,7 @@
-"""Objects that several blocks have seen: which pieces are one object, and what is then known of it."""
+"""Objects that several blocks have seen: which pieces are one object, and what each block knows of its pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import cc3d
 import fastremap
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..geometry import Triple
 from ..tasks.protocol import FloatArray, LabelArray
@@ -20,11 +17,24 @@ from .archive import read_arrays, write_arrays
 
 IdArray = npt.NDArray[np.int64]
 SumArray = npt.NDArray[np.float64]
+PIECES, PAIRS = "pieces", "pairs"
 SAME_OBJECT = 0.5
 """Two pieces are one object if their intersection over union in the overlap is above this."""
 
-SEEN_WHOLE = 0.9
-"""A block has seen an object whole if its piece has as many voxels, up to a tenth."""
+_SHOWN_BLOCKS, _SHOWN_IDS = 2**13, 2**17
+
+
+def block_file(folder: Path, index: int) -> Path:
+    """Return where a block keeps its arrays; some thousand files per folder, because more are slow."""
+    return folder / f"{index // 4096:05d}" / f"{index % 4096:04d}.npz"
+
+
+def first_id(index: int) -> int:
+    """Return what is added to a block's own ids in the array of pieces.
+
+    Only blocks far apart share ids, so that a prediction that is still growing can be looked at.
+    """
+    return index % _SHOWN_BLOCKS * _SHOWN_IDS
 
 
 def match_pieces(one: LabelArray, other: LabelArray, least_iou: float = SAME_OBJECT) -> IdArray:
@@ -56,12 +66,10 @@ class Pieces:
 
     Parameters
     ----------
-    offset : int
-        Added to a block's own ids to make them unique.
-    size : ndarray of int64, shape (n,)
-        Voxels in the block's core.
     seen : ndarray of int64, shape (n,)
         Voxels in all that the block has seen.
+    size : ndarray of int64, shape (n,)
+        Voxels in the block's core.
     start, stop : ndarray of int64, shape (n, 3)
         Bounding box of the voxels in the core, z, y, x, in voxels of the prediction.
     total : ndarray of float64, shape (n, 3)
@@ -70,29 +78,56 @@ class Pieces:
         As decoded.
     features : ndarray of float32, shape (n, k)
         As decoded.
-    pairs : ndarray of int64, shape (m, 2)
-        Unique ids that are one object with pieces of earlier blocks.
     """
 
-    offset: int
-    size: IdArray
     seen: IdArray
+    size: IdArray
     start: IdArray
     stop: IdArray
     total: SumArray
     score: FloatArray
     features: FloatArray
-    pairs: IdArray
 
     def save(self, path: Path) -> None:
         """Write the pieces to one file."""
-        atomic_write_bytes(path, write_arrays({f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}))
+        save_arrays(path, self)
 
     @classmethod
     def load(cls, path: Path) -> Pieces:
         """Read pieces from a file of `save`."""
-        arrays = read_arrays(path)
-        return cls(int(arrays.pop("offset")), **arrays)
+        return cls(**read_arrays(path))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Which pieces of a block are one object with pieces of its next neighbours.
+
+    Parameters
+    ----------
+    own, theirs : ndarray of int64, shape (m,)
+        Ids that the block and the neighbour gave.
+    block : ndarray of int64, shape (m,)
+        Number of the neighbour.
+    """
+
+    own: IdArray
+    block: IdArray
+    theirs: IdArray
+
+    def save(self, path: Path) -> None:
+        """Write the pairs to one file."""
+        save_arrays(path, self)
+
+    @classmethod
+    def load(cls, path: Path) -> Pairs:
+        """Read pairs from a file of `save`."""
+        return cls(**read_arrays(path))
+
+
+def save_arrays(path: Path, rows: Pieces | Pairs) -> None:
+    """Write the fields of a dataclass of arrays to one file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_bytes(path, write_arrays({f.name: np.asarray(getattr(rows, f.name)) for f in fields(rows)}))
 
 
 def measure_pieces(labels: LabelArray, count: int, origin: Triple) -> tuple[IdArray, IdArray, IdArray, SumArray]:
@@ -116,73 +151,13 @@ class Merged:
 
     Parameters
     ----------
-    table : ndarray of int32
-        Object id per unique piece id.
     size, start, stop, centroid, score, features : ndarray
         Per object id.
     """
 
-    table: LabelArray
     size: IdArray
     start: IdArray
     stop: IdArray
     centroid: SumArray
     score: FloatArray
     features: FloatArray
-
-
-def merge_pieces(blocks: Sequence[Pieces]) -> Merged:
-    """Join the pieces of all blocks to objects with ids ``1 … n`` without gaps.
-
-    An object that some block has seen whole has that block's score and features; of others they are the mean of
-    the pieces, weighted by size.
-    """
-    size, seen = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("size", "seen"))
-    score, features = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("score", "features"))
-    pairs = np.concatenate([b.pairs for b in blocks]) - 1
-    pieces = len(size)
-    # One node more than there are pieces: SciPy has no graph without nodes.
-    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(pieces + 1, pieces + 1))
-    count, group = connected_components(graph, directed=False)
-    group = group[:pieces]
-    whole = np.bincount(group, size, count).astype(np.int64)
-    ids = _compact(group, whole, size)
-    owner, n = ids[group], int(ids.max(initial=0)) + 1
-    kept = (owner > 0) & (size > 0)
-    start = np.full((n, 3), np.iinfo(np.int64).max)
-    stop, total = np.zeros((n, 3), np.int64), np.zeros((n, 3))
-    np.minimum.at(start, owner[kept], np.concatenate([b.start for b in blocks])[kept])
-    np.maximum.at(stop, owner[kept], np.concatenate([b.stop for b in blocks])[kept])
-    np.add.at(total, owner[kept], np.concatenate([b.total for b in blocks])[kept])
-    sizes = np.zeros(n, np.int64)
-    sizes[ids] = whole
-    sizes[0], start[0] = 0, 0
-    values = _combine(np.column_stack([score, features]), owner, size, seen, sizes)
-    table = np.concatenate([[0], owner]).astype(np.int32)
-    centroid = total / np.maximum(sizes, 1)[:, None]
-    return Merged(table, sizes, start, stop, centroid, values[:, 0].copy(), values[:, 1:].copy())
-
-
-def _compact(group: IdArray, whole: IdArray, size: IdArray) -> IdArray:
-    """Return an id per group in the order of its first voxels; 0 for groups without a voxel in any core."""
-    with_voxels = group[size > 0]
-    _, first = np.unique(with_voxels, return_index=True)
-    order = with_voxels[np.sort(first)]
-    ids = np.zeros(len(whole), np.int64)
-    ids[order] = np.arange(1, len(order) + 1)
-    return ids
-
-
-def _combine(values: FloatArray, owner: IdArray, size: IdArray, seen: IdArray, sizes: IdArray) -> FloatArray:
-    n = len(sizes)
-    columns = [np.bincount(owner, values[:, k] * size, n) for k in range(values.shape[1])]
-    mean = np.stack(columns, axis=1) / np.maximum(sizes, 1)[:, None]
-    missed = np.abs(seen - sizes[owner])
-    order = np.lexsort((-size, missed))[::-1]
-    best = np.full(n, -1)
-    best[owner[order]] = order
-    view = np.flatnonzero(best >= 0)
-    view = view[missed[best[view]] <= (1 - SEEN_WHOLE) * sizes[view]]
-    mean[view] = values[best[view]]
-    mean[0] = 0
-    return mean.astype(np.float32)

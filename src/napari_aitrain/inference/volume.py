@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
-from ..errors import ConfigError, OutputExistsError, StorageError
+from ..errors import OutputExistsError, StorageError
 from ..evaluation.calibration import Calibration
-from ..geometry import Region, Triple, align_inwards, triple
+from ..geometry import Region
 from ..models import Model
-from ..nets import InferenceNetwork, choose_device, choose_precision
-from ..tasks.agglomeration import AgglomeratingTask
 from ..tasks.protocol import Task
 from ..volumes import Volume
 from ..volumes.atomic import storage_errors
-from ..volumes.resample import Factors, inside_resampled
+from ..volumes.output_lock import OutputLock
 from .agglomerating import AgglomeratingStages
-from .blocks import Cancelled, OnBlock, Progress, decode_block, network_block
-from .halo import measure_halo, sample_piece
+from .blocks import Cancelled, OnBlock, Progress
+from .cluster import crew_of
+from .estimating import bytes_needed
 from .image import PreparedImage, prepare_image
-from .info import INFO, OnImage, PredictionInfo, read_info, write_info
-from .overlap import decode_overlap
-from .predictor import Network, tile_voxels
+from .info import INFO, FailedBlock, PredictionInfo, read_info, write_info
+from .manifest import Manifest
+from .planning import aligned, make_network, model_fingerprint, on_image, plan_prediction
+from .predictor import Network
 from .stages import Stages
 from .store import StoredPrediction
+from .work import Crew, Failure, Threads, Work
+from .worker import Assignment
 
-if TYPE_CHECKING:
-    from ..nets.unet import UNet
+__all__ = ["make_network", "model_fingerprint", "predict_volume"]
 
-DECODE_VOXELS = 3 * 2**22
-"""Voxels that are decoded at once, overlap included; about 70 bytes each are needed."""
+MANIFEST = "blocks.jsonl"
 
 
 def predict_volume(
@@ -45,6 +44,10 @@ def predict_volume(
     device: str = "auto",
     precision: str = "auto",
     block_shape: Sequence[int] | None = None,
+    near: Sequence[float] | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    source: Callable[[], Volume] | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
     on_block: OnBlock | None = None,
@@ -58,7 +61,11 @@ def predict_volume(
     `measure_halo`), so that their maps differ from those of one whole pass by at most 2/255 for 99.9 % of the voxels
     at their faces. Decoded blocks overlap, and objects are joined where pieces share more than half of their voxels
     there: objects smaller than the overlap are those of one whole pass. For tasks that agglomerate, fragments end at
-    the faces of blocks, and one merge tree over all blocks joins them.
+    the faces of blocks, and one merge tree over all blocks joins them. The result does not depend on the order of the
+    blocks or on who computes them.
+
+    A block that fails is tried three times. Then the others are finished without it, and `PredictionInfo.failed`
+    names it; with `resume` it is tried again, and what depends on it is made anew.
 
     Parameters
     ----------
@@ -74,14 +81,23 @@ def predict_volume(
         See `choose_device` and `choose_precision`.
     block_shape : tuple of int, optional
         z, y, x extent of the blocks; chosen by memory if not given.
+    near : tuple of float, optional
+        z, y, x, in voxels of the image: the blocks nearest to it are made first.
+    scheduler : str, optional
+        Who computes: this process if not given, else see `cluster.crew_of`.
+    workers : int, optional
+        For the schedulers ``local`` and ``threads``: how many.
+    source : callable, optional
+        Opens the image once more, in another process; the image itself is sent if not given.
     progress : callable, optional
-        Called with blocks done, blocks in all and the name of the stage.
+        Called with blocks done, blocks in all and the name of the stage. Stages that do not need all of each other go
+        on at the same time.
     cancelled : callable, optional
         Asked before each block.
     on_block : callable, optional
         Called with the name of the stage and the region, in voxels of the prediction, that can now be read: of
-        ``maps.zarr`` after *network*, of ``pieces.zarr`` after *objects*, of ``labels.zarr`` after *stitching*,
-        *classes* and *fragments*.
+        ``maps.zarr`` after *network*, of ``pieces.zarr`` after *objects* and *fragments*, of ``labels.zarr`` after
+        *stitching* and *classes*.
     resume : bool
         Go on with what an interrupted prediction left in `store`.
     resample : bool
@@ -96,141 +112,114 @@ def predict_volume(
     Raises
     ------
     OutputExistsError
-        If `store` exists and `resume` is False, or it is of another model, image or region.
+        If `store` exists and `resume` is False, it is of another model, image or region, or another process writes it.
     PredictionCancelledError
         If `cancelled` said so; the store stays, to be resumed.
     StorageError
         If the disk has too little room.
     ConfigError
-        If the image has not the model's channels, or the region is outside the image.
+        If the image has not the model's channels, the region is outside the image, or the scheduler is not known.
     """
     store, task = Path(store), model.task()
     prepared = prepare_image(model, image, resample)
-    where = _aligned(region, image, prepared)
-    get_network = network or (lambda: make_network(model, device, precision))
-    made: Network | None = None
-    if (store / INFO).is_file():
-        info = _go_on(store, model, prepared, where, resume)
-        if info.finished:
-            return StoredPrediction(store, info)
-    else:
-        _refuse(store)
-        made = get_network()
-        info = _plan(model, task, made, prepared, where, block_shape)
-        if prepared.resampled is not None:
-            place = image.place.part(image.region if region is None else region)
-            onto = _on_image(prepared.resampled, image, region)
-            info = info.model_copy(update={"resampled": onto, "place": place})
-        _check_disk(store, info)
-        with storage_errors(store):
-            store.mkdir(parents=True, exist_ok=True)
-        write_info(store, info)
-    calibration = Calibration.model_validate(model.card.calibration) if model.card.calibration else None
-    kind = AgglomeratingStages if task.agglomerates else Stages
-    stages: Stages = kind(store, info, task, calibration, progress, cancelled, on_block)
+    where = aligned(region, image, prepared)
+    made: list[Network] = []
+
+    def get_network() -> Network:
+        if not made:
+            made.append(network() if network is not None else make_network(model, device, precision))
+        return made[0]
+
     with storage_errors(store):
-        if stages.needs_network:
-            stages.compute_maps(made or get_network(), prepared)
-        stages.run()
-    info = info.model_copy(update={"finished": True})
-    write_info(store, info)
-    stages.clean_up()
+        store.parent.mkdir(parents=True, exist_ok=True)
+    with OutputLock(store):
+        if (store / INFO).is_file():
+            info = _go_on(store, model, prepared, where, resume)
+            if info.finished and not info.failed:
+                return StoredPrediction(store, info)
+        else:
+            _refuse(store)
+            info = plan_prediction(model, task, get_network(), prepared, where, block_shape)
+            if prepared.resampled is not None:
+                place = image.place.part(image.region if region is None else region)
+                onto = on_image(prepared.resampled, image, region)
+                info = info.model_copy(update={"resampled": onto, "place": place})
+            _check_disk(store, info)
+            with storage_errors(store):
+                store.mkdir(parents=True, exist_ok=True)
+            write_info(store, info)
+        stages = make_stages(store, info, task, model, get_network, prepared)
+        assignment = Assignment(store, model.folder, source or image, device, precision, resample)
+        with storage_errors(store), _crew(scheduler, assignment, stages, workers) as crew:
+            failures = _run(stages, crew, _inside(near, prepared, where), progress, cancelled, on_block)
+        info = _finished(info, failures, prepared)
+        write_info(store, info)
+        if not failures:
+            stages.clean_up()
     return StoredPrediction(store, info)
 
 
-def make_network(model: Model, device: str = "auto", precision: str = "auto") -> InferenceNetwork:
-    """Return the model's network, ready to predict."""
-    where = choose_device(device)
-    module = cast("UNet", model.network())
-    return InferenceNetwork(module, where, choose_precision(where, precision))
-
-
-def model_fingerprint(model: Model) -> str:
-    """Return a short text that changes with whatever shapes the maps and objects: weights, task, calibration."""
-    card = model.card
-    parts = (card.weights_sha256, card.task, card.task_settings, card.classes, card.network, card.calibration)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def _aligned(region: Region | None, image: Volume, prepared: PreparedImage) -> Region:
-    if region is None:
-        return prepared.volume.region
-    aligned = (
-        inside_resampled(region, prepared.resampled)
-        if prepared.resampled
-        else align_inwards(region, prepared.magnification)
-    )
-    if aligned.empty or not image.region.contains(region):
-        raise ConfigError(
-            f"the region {region.start} to {region.stop} (z, y, x) cannot be predicted",
-            f"a region inside the shape {image.shape}, of at least one voxel at the prediction's magnification",
-            "choose a larger region inside the image",
-        )
-    return aligned
-
-
-def _plan(
-    model: Model,
+def make_stages(
+    store: Path,
+    info: PredictionInfo,
     task: Task,
-    network: Network,
-    prepared: PreparedImage,
-    where: Region,
-    block_shape: Sequence[int] | None,
-) -> PredictionInfo:
-    card, shape = model.card, where.shape
-    dims = card.dims
-    multiple = network.multiple if dims == 3 else (1, *network.multiple[1:])
-    field = network.receptive_field if dims == 3 else (0, *network.receptive_field[1:])
-    overlap, trouble = (0, 0, 0), ""
-    if task.instances:
-        overlap, trouble = decode_overlap(shape, dims, task.max_distance, prepared.decode_size, DECODE_VOXELS)
-    if block_shape is None:
-        most = tile_voxels(network)
-        halo: Triple = field
-        whole = network_block(shape, field, multiple, dims, most)
-        if any(w < n for w, n in zip(whole[3 - dims :], shape[3 - dims :], strict=True)):
-            halo = measure_halo(network, task.activate, sample_piece(prepared, field, multiple, dims), dims)
-        maps_block = network_block(shape, halo, multiple, dims, most)
-        objects_block = decode_block(shape, overlap, DECODE_VOXELS)
-    else:
-        halo, objects_block = field, triple(block_shape)
-        maps_block = triple([-(-n // m) * m for n, m in zip(objects_block, multiple, strict=True)])
-    return PredictionInfo(
-        model_name=card.name,
-        model_fingerprint=model_fingerprint(model),
-        image=str(prepared.volume.path or prepared.volume.name),
-        image_fingerprint=prepared.volume.fingerprint,
-        channels=prepared.volume.channels,
-        task=card.task,
-        instances=task.instances,
-        agglomerates=task.agglomerates,
-        offsets=cast(AgglomeratingTask, task).offsets if task.agglomerates else (),
-        classes=task.classes,
-        feature_names=task.feature_names,
-        dims=dims,
-        heads=task.heads,
-        magnification=prepared.magnification,
-        start=where.start,
-        shape=shape,
-        voxel_size=prepared.volume.voxel_size,
-        low=prepared.normalisation.low,
-        high=prepared.normalisation.high,
-        multiple=multiple,
-        halo=halo,
-        overlap=overlap,
-        network_block=maps_block,
-        decode_block=objects_block,
-        threshold=card.threshold,
-        notes=prepared.notes,
-        warnings=(*prepared.warnings, *([trouble] if trouble else [])),
-        decode_size=prepared.decode_size,
-        place=prepared.volume.place.part(where),
+    model: Model,
+    network: Callable[[], Network],
+    image: PreparedImage,
+    alone: bool = True,
+) -> Stages:
+    """Return the stages of a prediction by a model; see `Stages`."""
+    calibration = Calibration.model_validate(model.card.calibration) if model.card.calibration else None
+    kind: type[Stages] = AgglomeratingStages if task.agglomerates else Stages
+    return kind(store, info, task, calibration, network, image, alone)
+
+
+def _crew(
+    scheduler: str | None, assignment: Assignment, stages: Stages, workers: int | None
+) -> AbstractContextManager[Crew]:
+    return Threads(stages) if scheduler is None else crew_of(scheduler, assignment, stages, workers)
+
+
+def _run(
+    stages: Stages,
+    crew: Crew,
+    near: Sequence[float] | None,
+    progress: Progress | None,
+    cancelled: Cancelled | None,
+    on_block: OnBlock | None,
+) -> list[Failure]:
+    stages.prepare()
+    work = Work(stages, crew, Manifest(stages.store / MANIFEST, stages.sizes), progress, cancelled, on_block)
+    work.run(stages.phases(near))
+    return work.failures
+
+
+def _inside(near: Sequence[float] | None, prepared: PreparedImage, where: Region) -> tuple[float, ...] | None:
+    """Return a place of the image in voxels of the prediction."""
+    if near is None:
+        return None
+    factors = prepared.resampled or prepared.magnification
+    return tuple(at / f - start for at, f, start in zip(near, factors, where.start, strict=True))
+
+
+def _finished(info: PredictionInfo, failures: Sequence[Failure], prepared: PreparedImage) -> PredictionInfo:
+    failed = tuple(
+        FailedBlock(stage=one.block.stage, start=one.region.start, stop=one.region.stop, error=_said(one.error))
+        for one in failures
     )
+    changed = (
+        "The image changed while it was predicted, so that blocks may not fit each other; predict it again once it "
+        "is complete."
+    )
+    warnings = [text for text in info.warnings if text != changed]
+    # Without what the volume remembers of itself.
+    if replace(prepared.volume).fingerprint != info.image_fingerprint:
+        warnings.append(changed)
+    return info.model_copy(update={"finished": True, "failed": failed, "warnings": tuple(warnings)})
 
 
-def _on_image(factors: Factors, image: Volume, region: Region | None) -> OnImage:
-    whole = image.region if region is None else region
-    return OnImage(factors=factors, start=whole.start, shape=whole.shape, voxel_size=image.voxel_size)
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 def _refuse(store: Path) -> None:
@@ -259,8 +248,7 @@ def _go_on(store: Path, model: Model, prepared: PreparedImage, where: Region, re
 
 
 def _check_disk(store: Path, info: PredictionInfo) -> None:
-    # Maps as they are, and labels and output, which compress well, with a byte and a half each.
-    needed = math.prod(info.shape) * (info.heads + 3) + 2**20
+    needed = bytes_needed(info)
     there = next(p for p in (store, *store.absolute().parents) if p.exists())
     free = shutil.disk_usage(there).free
     if free < needed:

@@ -18,12 +18,12 @@ from .folder import JobFolder
 from .inbox import Message
 from .predict_config import PredictConfig
 
-ARRAYS = {"network": MAPS, "objects": RAW, "stitching": LABELS, "classes": LABELS, "fragments": LABELS}
-_SPANS = {
-    "network": (0.0, 0.7), "objects": (0.7, 0.9), "classes": (0.7, 1.0), "stitching": (0.9, 1.0),
-    "fragments": (0.7, 0.9), "contacts": (0.9, 0.98), "agglomeration": (0.98, 1.0),
+ARRAYS = {"network": MAPS, "objects": RAW, "fragments": RAW, "stitching": LABELS, "classes": LABELS}
+_SHARES = {
+    "network": 0.7, "objects": 0.2, "faces": 0.03, "merging": 0.01, "stitching": 0.06, "classes": 0.3,
+    "fragments": 0.15, "contacts": 0.07, "agglomeration": 0.02,
 }  # fmt: skip
-"""From which fraction of the whole to which a stage goes."""
+"""Which part of the whole a stage is; those of one task add up to 1."""
 _PAUSED = 0.05
 
 
@@ -99,6 +99,7 @@ class _Running:
         said = None if before is None else before.data.get("seconds")
         self._before = float(said) if isinstance(said, (int, float)) else 0.0
         self._began = time.monotonic()
+        self._parts: dict[str, float] = {}
 
     @property
     def seconds(self) -> float:
@@ -107,8 +108,8 @@ class _Running:
 
     def progress(self, done: int, total: int, stage: str) -> None:
         """Tell how far it has come."""
-        begin, end = _SPANS[stage]
-        fraction = begin + (end - begin) * done / max(1, total)
+        self._parts[stage] = done / max(1, total)
+        fraction = min(1.0, round(sum(_SHARES[name] * part for name, part in self._parts.items()), 6))
         self._emit("progress", done=done, total=total, stage=stage, fraction=fraction, seconds=self.seconds)
 
     def block(self, stage: str, region: Region) -> None:

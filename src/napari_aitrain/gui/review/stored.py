@@ -48,8 +48,6 @@ def stored_data(store: Path, info: PredictionInfo, leading: int, flat: bool) -> 
         stored = StoredPrediction(store, info)
         objects, merges = stored.objects, stored.merges
         return Thresholded(labels, objects.score, classes=objects.class_id, merges=merges, **options)
-    if info.agglomerates and (store / LABELS / "zarr.json").is_file():
-        return Thresholded(zarr.open_array(store / LABELS, mode="r"), np.zeros(1, np.float32), **options)
     if info.instances and (store / RAW / "zarr.json").is_file():
         return Thresholded(zarr.open_array(store / RAW, mode="r"), np.zeros(1, np.float32), **options)
     if (store / MAPS / "zarr.json").is_file():

@@ -1,0 +1,132 @@
+"""What a prediction is to compute, and in which blocks, before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from ..errors import ConfigError
+from ..geometry import Region, Triple, align_inwards, triple
+from ..models import Model
+from ..nets import InferenceNetwork, choose_device, choose_precision
+from ..tasks.agglomeration import AgglomeratingTask
+from ..tasks.protocol import Task
+from ..volumes import Volume
+from ..volumes.resample import Factors, inside_resampled
+from .blocks import decode_block, network_block
+from .halo import measure_halo, sample_piece
+from .image import PreparedImage
+from .info import OnImage, PredictionInfo
+from .overlap import decode_overlap
+from .predictor import Network, tile_voxels
+
+if TYPE_CHECKING:
+    from ..nets.unet import UNet
+
+DECODE_VOXELS = 3 * 2**22
+"""Voxels that are decoded at once, overlap included; about 70 bytes each are needed."""
+
+
+def make_network(model: Model, device: str = "auto", precision: str = "auto") -> InferenceNetwork:
+    """Return the model's network, ready to predict."""
+    where = choose_device(device)
+    module = cast("UNet", model.network())
+    return InferenceNetwork(module, where, choose_precision(where, precision))
+
+
+def model_fingerprint(model: Model) -> str:
+    """Return a short text that changes with whatever shapes the maps and objects: weights, task, calibration."""
+    card = model.card
+    parts = (card.weights_sha256, card.task, card.task_settings, card.classes, card.network, card.calibration)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def aligned(region: Region | None, image: Volume, prepared: PreparedImage) -> Region:
+    """Return what to predict, in voxels of the prediction, of a region in voxels of the image.
+
+    Raises
+    ------
+    ConfigError
+        If it is not inside the image, or holds no voxel of the prediction.
+    """
+    if region is None:
+        return prepared.volume.region
+    aligned = (
+        inside_resampled(region, prepared.resampled)
+        if prepared.resampled
+        else align_inwards(region, prepared.magnification)
+    )
+    if aligned.empty or not image.region.contains(region):
+        raise ConfigError(
+            f"the region {region.start} to {region.stop} (z, y, x) cannot be predicted",
+            f"a region inside the shape {image.shape}, of at least one voxel at the prediction's magnification",
+            "choose a larger region inside the image",
+        )
+    return aligned
+
+
+def plan_prediction(
+    model: Model,
+    task: Task,
+    network: Network,
+    prepared: PreparedImage,
+    where: Region,
+    block_shape: Sequence[int] | None,
+) -> PredictionInfo:
+    """Choose halo, overlap and blocks for a region `where` of the prepared image."""
+    card, shape = model.card, where.shape
+    dims = card.dims
+    multiple = network.multiple if dims == 3 else (1, *network.multiple[1:])
+    field = network.receptive_field if dims == 3 else (0, *network.receptive_field[1:])
+    overlap, trouble = (0, 0, 0), ""
+    if task.instances:
+        overlap, trouble = decode_overlap(shape, dims, task.max_distance, prepared.decode_size, DECODE_VOXELS)
+    if block_shape is None:
+        most = tile_voxels(network)
+        halo: Triple = field
+        whole = network_block(shape, field, multiple, dims, most)
+        if any(w < n for w, n in zip(whole[3 - dims :], shape[3 - dims :], strict=True)):
+            halo = measure_halo(network, task.activate, sample_piece(prepared, field, multiple, dims), dims)
+        maps_block = network_block(shape, halo, multiple, dims, most)
+        objects_block = decode_block(shape, overlap, DECODE_VOXELS)
+    else:
+        halo, objects_block = field, triple(block_shape)
+        maps_block = triple([-(-n // m) * m for n, m in zip(objects_block, multiple, strict=True)])
+    return PredictionInfo(
+        model_name=card.name,
+        model_fingerprint=model_fingerprint(model),
+        image=str(prepared.volume.path or prepared.volume.name),
+        image_fingerprint=prepared.volume.fingerprint,
+        channels=prepared.volume.channels,
+        task=card.task,
+        instances=task.instances,
+        agglomerates=task.agglomerates,
+        offsets=cast(AgglomeratingTask, task).offsets if task.agglomerates else (),
+        classes=task.classes,
+        feature_names=task.feature_names,
+        dims=dims,
+        heads=task.heads,
+        magnification=prepared.magnification,
+        start=where.start,
+        shape=shape,
+        voxel_size=prepared.volume.voxel_size,
+        low=prepared.normalisation.low,
+        high=prepared.normalisation.high,
+        multiple=multiple,
+        halo=halo,
+        overlap=overlap,
+        network_block=maps_block,
+        decode_block=objects_block,
+        threshold=card.threshold,
+        notes=prepared.notes,
+        warnings=(*prepared.warnings, *([trouble] if trouble else [])),
+        decode_size=prepared.decode_size,
+        place=prepared.volume.place.part(where),
+    )
+
+
+def on_image(factors: Factors, image: Volume, region: Region | None) -> OnImage:
+    """Return how the prediction of a resampled image lies on the image."""
+    whole = image.region if region is None else region
+    return OnImage(factors=factors, start=whole.start, shape=whole.shape, voxel_size=image.voxel_size)
