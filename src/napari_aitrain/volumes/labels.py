@@ -13,6 +13,7 @@ from .level import describe
 from .volume import Volume
 
 MAX_LABEL = int(np.iinfo(np.int32).max)
+ANY_ID = int(np.iinfo(np.uint64).max)
 _LOOK = (4, 256, 256)
 _REMEDY = 'save them as whole numbers, for example labels.astype("uint16"), after checking that they are labels'
 
@@ -52,7 +53,7 @@ def read_labels(volume: Volume, region: Region) -> npt.NDArray[np.int32]:
     return ids
 
 
-def check_values(array: npt.NDArray[Any], name: str, region: Region) -> None:
+def check_values(array: npt.NDArray[Any], name: str, region: Region, most: int = MAX_LABEL) -> None:
     """Raise `GroundTruthError` at the first value that cannot be a label.
 
     Parameters
@@ -63,6 +64,8 @@ def check_values(array: npt.NDArray[Any], name: str, region: Region) -> None:
         What the error names.
     region : Region
         Where `array` begins.
+    most : int
+        The largest id that can be used.
     """
     if array.size == 0:
         return
@@ -73,16 +76,16 @@ def check_values(array: npt.NDArray[Any], name: str, region: Region) -> None:
     if array.dtype.kind != "u" and array.min() < 0:
         remedy = "use 0 for background or unlabelled voxels and ids from 1 for objects"
         raise _wrong(array, array < 0, name, region, "negative", remedy)
-    if array.max() > MAX_LABEL:
+    if array.max().item() > most:
         remedy = (
             "number the objects from 1, for example with skimage.segmentation.relabel_sequential, and save them as"
             " uint32 or smaller; this is not done for you, since the ids would no longer be those you know"
         )
-        raise _wrong(array, array > MAX_LABEL, name, region, f"above {MAX_LABEL:,}", remedy)
+        raise _wrong(array, array > most, name, region, f"above {most:,}", remedy)
 
 
 def check_labels(volume: Volume) -> None:
-    """Look at the type and at a bounded piece in the middle of freshly opened labels.
+    """Look at the type and at a bounded piece in the middle of freshly opened labels; ids may still be any number.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def check_labels(volume: Volume) -> None:
             "whole numbers: 0 for background or unlabelled, ids from 1",
             _REMEDY if whole else "this looks like an image or a map of probabilities: were image and labels swapped?",
         )
-    check_values(piece, volume.name, region)
+    check_values(piece, volume.name, region, ANY_ID)
 
 
 def _wrong(

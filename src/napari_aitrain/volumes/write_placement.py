@@ -12,10 +12,13 @@ from typing import Any
 import zarr
 import zarr.errors
 
+from ..errors import AitrainError
 from ..geometry import FINEST, Triple
+from ..location import Location, Url, located
 from .level import READ_ERRORS
 from .ome import ome_attributes
 from .units import VoxelSize, nanometres_per
+from .zarr_files import store_at
 
 Lengths = tuple[float, float, float]
 
@@ -65,7 +68,7 @@ class Placement:
 
 
 def placement_on(
-    image: Path | str,
+    image: Location | str,
     voxel_size: VoxelSize | None,
     magnification: Triple = FINEST,
     start: Triple = (0, 0, 0),
@@ -77,14 +80,14 @@ def placement_on(
 
     Parameters
     ----------
-    image : path
-        The image; it need not exist any more.
+    image : path or URL
+        The image; it need not be there any more.
     voxel_size : tuple of float or None
         Nanometres in z, y, x order, at `magnification`.
     magnification, start : tuple of int
         See `Placement.at`.
     """
-    own = _read(Path(image)) if os.path.exists(image) else None
+    own = _read(located(image))
     finest = None if voxel_size is None else _three([v / m for v, m in zip(voxel_size, magnification, strict=True)])
     if own is None:
         own = Placement.of(finest)
@@ -95,23 +98,28 @@ def placement_on(
     return own.at(magnification, start)
 
 
-def source_of(image: Path | str, labels: Path) -> str | None:
-    """Return the path from labels to their image for ``image-label``; None if that is no OME-Zarr on this disk."""
-    if not os.path.exists(image) or _read(Path(image)) is None:
+def source_of(image: Location | str, labels: Path) -> str | None:
+    """Return how labels name their image in ``image-label``: a relative path, or a URL; None if it is no OME-Zarr."""
+    place = located(image)
+    if _read(place) is None:
         return None
+    if isinstance(place, Url):
+        return str(place)
     try:
-        return Path(os.path.relpath(Path(image).absolute(), labels.absolute())).as_posix()
+        return Path(os.path.relpath(place.absolute(), labels.absolute())).as_posix()
     except ValueError:  # Another drive of Windows.
-        return Path(image).absolute().as_posix()
+        return place.absolute().as_posix()
 
 
-def _read(path: Path) -> Placement | None:
+def _read(place: Location) -> Placement | None:
     """Return the placement of an OME-Zarr, or of one of its levels; None if there is none."""
-    for group, level in ((path, None), (path.parent, path.name)):
+    if isinstance(place, Path) and not place.is_dir():
+        return None
+    for group, level in ((place, None), (place.parent, place.name)):
         try:
-            attributes = ome_attributes(zarr.open_group(group, mode="r").attrs.asdict())
+            attributes = ome_attributes(zarr.open_group(store_at(group), mode="r").attrs.asdict())
             found = _parse(attributes["multiscales"][0], level)
-        except (*READ_ERRORS, TypeError, AttributeError, zarr.errors.BaseZarrError):
+        except (*READ_ERRORS, TypeError, AttributeError, AitrainError, zarr.errors.BaseZarrError):
             continue
         if found is not None:
             return found

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, VolumeError
 from ..geometry import Region, Triple
+from ..location import Location
 from .atomic import refuse_existing
 from .place import Place
 from .units import VoxelSize
@@ -52,7 +53,7 @@ class LabelsWriter(Writer):
         How an OME-Zarr is stored.
     placement : Placement, optional
         Where an OME-Zarr lies in the world, instead of `voxel_size`; see `placement_on`.
-    image : path, optional
+    image : path or URL, optional
         The image that an OME-Zarr of labels names as its source, if that is an OME-Zarr itself.
 
     Raises
@@ -82,7 +83,7 @@ class LabelsWriter(Writer):
         place: Place | None = None,
         options: ZarrOptions | None = None,
         placement: Placement | None = None,
-        image: Path | str | None = None,
+        image: Location | str | None = None,
     ) -> None:
         super().__init__(path, shape)
         check_output(self.path)

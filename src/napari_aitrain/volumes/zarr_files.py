@@ -45,7 +45,7 @@ def open_zarr(place: Location, kind: Kind) -> Opened:
         If the metadata is damaged, or it is not clear which array is meant; those that exist are listed. Of a server:
         if it does not answer, refuses, or there is nothing.
     """
-    store = _store_at(place)
+    store = store_at(place)
     try:
         node = zarr.open(store, mode="r")
     except AitrainError:
@@ -59,7 +59,8 @@ def open_zarr(place: Location, kind: Kind) -> Opened:
     return _open_group(node, place, kind)
 
 
-def _store_at(place: Location) -> ReadStore:
+def store_at(place: Location) -> ReadStore:
+    """Return a store to read from a folder or an address."""
     if isinstance(place, Url):
         return open_store(place)
     return ReadStore(LocalStore(place, read_only=True), place)
@@ -70,7 +71,7 @@ def _open_level(place: Location) -> Opened | None:
     if place.parent == place or (isinstance(place, Path) and not is_zarr(place.parent)):
         return None
     try:
-        group = zarr.open_group(_store_at(place.parent), mode="r")
+        group = zarr.open_group(store_at(place.parent), mode="r")
     except (*READ_ERRORS, TypeError, AitrainError, zarr.errors.BaseZarrError):
         return None
     attributes = ome_attributes(group.attrs.asdict())
