@@ -7,10 +7,11 @@ from pathlib import Path
 import zarr
 
 from ..location import Location
-from .chunk_files import ChunkFiles, OneFile, ZarrFiles
+from .chunk_files import ChunkFiles, FilePerChunk, OneFile, ZarrFiles
 from .chunked import ChunkedArray
 from .damage import DamageLog, OnDamage
 from .lazy import LazyArray
+from .n5 import N5Array
 from .read_store import ReadStore
 
 
@@ -34,6 +35,8 @@ def cached(array: LazyArray, place: Location, on_damage: OnDamage, damage: Damag
 
 
 def _files(array: LazyArray, place: Location) -> ChunkFiles:
+    if isinstance(array, N5Array):
+        return FilePerChunk(array.place)
     if not isinstance(array, zarr.Array) or not isinstance(array.store, ReadStore):
         return OneFile(place)
     folder = array.store.location / array.path if array.path else array.store.location

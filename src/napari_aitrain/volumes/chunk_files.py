@@ -57,25 +57,22 @@ class OneFile:
         return None if found is None else found[0]
 
 
-class ZarrFiles:
-    """Each chunk or shard of a zarr array is a file.
+class FilePerChunk:
+    """Each chunk, or each shard of chunks, is a file in a folder.
 
     Parameters
     ----------
-    array : zarr.Array
-        Whose chunks are meant.
     where : Path, Url or None
-        Its folder; None where it has none, as in an archive.
+        The folder; None where it has none, as in an archive.
     """
 
-    def __init__(self, array: zarr.Array[Any], where: Location | None) -> None:
-        self._key, self._where = array.metadata.encode_chunk_key, where
+    def __init__(self, where: Location | None) -> None:
+        self._where = where
         self._folder = f"{where}{os.sep}" if isinstance(where, Path) else None
-        self._per_file = tuple(s // c for s, c in zip(array.shards or array.chunks, array.chunks, strict=True))
 
     def file(self, chunk: Index) -> str:
-        """Return the name of the file inside the folder of the array."""
-        return self._key(tuple(i // n for i, n in zip(chunk, self._per_file, strict=True)))
+        """Return the name of the file inside the folder."""
+        return "/".join(map(str, chunk))
 
     def name(self, chunk: Index) -> str:
         """Return the whole name of the file."""
@@ -89,3 +86,24 @@ class ZarrFiles:
         """Return when the file was written."""
         found = None if self._folder is None else _stamp(self._folder + self.file(chunk))
         return None if found is None else found[0]
+
+
+class ZarrFiles(FilePerChunk):
+    """The chunks of a zarr array.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Whose chunks are meant.
+    where : Path, Url or None
+        Its folder.
+    """
+
+    def __init__(self, array: zarr.Array[Any], where: Location | None) -> None:
+        super().__init__(where)
+        self._key = array.metadata.encode_chunk_key
+        self._per_file = tuple(s // c for s, c in zip(array.shards or array.chunks, array.chunks, strict=True))
+
+    def file(self, chunk: Index) -> str:
+        """Return the name of the chunk or shard inside the folder."""
+        return self._key(tuple(i // n for i, n in zip(chunk, self._per_file, strict=True)))

@@ -11,12 +11,16 @@ from .axes import Kind
 from .building import build_volume
 from .caching import cached
 from .damage import DamageLog, OnDamage
+from .hdf5 import SUFFIXES as HDF5_SUFFIXES
+from .hdf5 import open_hdf5
 from .labels import check_labels
+from .n5 import is_n5, open_n5
 from .numpy_files import open_npy, open_npz
 from .opened import Opened
 from .place import Place
 from .raster import SUFFIXES as RASTER_SUFFIXES
 from .raster import open_raster
+from .remote_file import RemoteFile
 from .tiff import open_tiff
 from .units import VoxelSize
 from .volume import Volume
@@ -24,10 +28,11 @@ from .webknossos import find_webknossos, open_webknossos
 from .zarr_files import is_zarr, open_zarr
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".lsm")
-FILE_SUFFIXES = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, ".npy", ".npz")
+FILE_SUFFIXES = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, *HDF5_SUFFIXES, ".npy", ".npz")
+_KEYED = (".npz", *HDF5_SUFFIXES)
 SUPPORTED = (
-    "TIFF (.tif, .tiff), PNG, JPEG, NumPy (.npy, .npz), zarr and OME-Zarr (.zarr, .ome.zarr), WEBKNOSSOS datasets and"
-    " annotations (.zip)"
+    "TIFF (.tif, .tiff), PNG, JPEG, NumPy (.npy, .npz), HDF5 (.h5), zarr and OME-Zarr (.zarr, .ome.zarr), N5 (.n5),"
+    " WEBKNOSSOS datasets and annotations (.zip)"
 )
 
 
@@ -47,9 +52,9 @@ def open_volume(
     Parameters
     ----------
     path : str, Path or Url
-        TIFF, PNG, JPEG, NPY, NPZ (``file.npz:key`` names the array), zarr, OME-Zarr, or of WEBKNOSSOS a dataset folder
-        or an annotation archive (``dataset/color``, ``annotation.zip/Volume`` name a layer). A zarr may also be an
-        address: ``https://…``, ``s3://…``, ``gs://…``.
+        TIFF, PNG, JPEG, NPY, NPZ (``file.npz:key`` names the array), HDF5 (``file.h5:/group/dataset``), zarr, OME-Zarr,
+        N5, or of WEBKNOSSOS a dataset folder or an annotation archive (``dataset/color``, ``annotation.zip/Volume``
+        name a layer). Zarr, N5, TIFF and HDF5 may also be addresses: ``https://…``, ``s3://…``, ``gs://…``.
     kind : {'image', 'labels'}
         Labels hold whole numbers, one per voxel.
     channels : sequence of str or int, optional
@@ -80,7 +85,7 @@ def open_volume(
     ConfigError
         If there is no such channel.
     """
-    place, key = _split_key(located(path))
+    place, key = split_key(located(path))
     opened, damage = _open(place, kind, key, onto), DamageLog()
     volume = build_volume(
         [(cached(array, place, on_damage, damage), magnification) for array, magnification in opened.arrays],
@@ -140,19 +145,24 @@ def is_volume_path(path: Path) -> bool:
     """Whether `open_volume` takes a path, judged by its name or by what marks a folder as zarr or dataset."""
     if find_webknossos(path) is not None:
         return True
-    return is_zarr(path) if path.is_dir() else path.suffix.lower() in FILE_SUFFIXES
+    return is_zarr(path) or is_n5(path) if path.is_dir() else split_key(path)[0].suffix.lower() in FILE_SUFFIXES
 
 
-def _split_key(path: Location) -> tuple[Location, str | None]:
-    base, colon, key = path.name.rpartition(":")
-    if colon and base.lower().endswith(".npz"):
-        return path.with_name(base), key
+def split_key(path: Location) -> tuple[Location, str | None]:
+    """Return the file that a path names, and the array in it that is named after a colon, as of NPZ and HDF5."""
+    text = path.as_posix() if isinstance(path, Path) else str(path)
+    for ending in _KEYED:
+        # The name of a dataset has slashes, of which a path makes folders.
+        at = text.lower().rfind(ending + ":")
+        if at >= 0:
+            base, key = text[: at + len(ending)], text[at + len(ending) + 1 :]
+            return located(base), key
     return path, None
 
 
 def _open(path: Location, kind: Kind, key: str | None, onto: Place | None) -> Opened:
     if isinstance(path, Url):
-        return open_zarr(path, kind)
+        return _open_remote(path, kind, key)
     of_webknossos = find_webknossos(path)
     if of_webknossos is not None:
         return open_webknossos(of_webknossos, kind, onto)
@@ -161,6 +171,8 @@ def _open(path: Location, kind: Kind, key: str | None, onto: Place | None) -> Op
     if path.is_dir():
         if is_zarr(path):
             return open_zarr(path, kind)
+        if is_n5(path):
+            return open_n5(path, kind)
         raise VolumeError(
             f"{path} is a folder, but no zarr array or group",
             "a file or a zarr folder",
@@ -169,6 +181,8 @@ def _open(path: Location, kind: Kind, key: str | None, onto: Place | None) -> Op
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return open_npz(path, kind, key)
+    if suffix in HDF5_SUFFIXES:
+        return open_hdf5(path, kind, key)
     readers: dict[str, Callable[[Path], Opened]] = {
         **dict.fromkeys(TIFF_SUFFIXES, open_tiff),
         **dict.fromkeys(RASTER_SUFFIXES, lambda p: open_raster(p, kind)),
@@ -178,3 +192,18 @@ def _open(path: Location, kind: Kind, key: str | None, onto: Place | None) -> Op
         remedy = "convert it, for example with Fiji, to TIFF or OME-Zarr"
         raise VolumeError(f"{path} is of no known kind", SUPPORTED, remedy)
     return readers[suffix](path)
+
+
+def _open_remote(url: Url, kind: Kind, key: str | None) -> Opened:
+    suffix = url.suffix.lower()
+    if suffix in TIFF_SUFFIXES:
+        return open_tiff(url, RemoteFile(url))
+    if suffix in HDF5_SUFFIXES:
+        return open_hdf5(url, kind, key, RemoteFile(url))
+    if suffix in FILE_SUFFIXES:
+        raise VolumeError(
+            f"{url} cannot be read in parts",
+            "an address of a zarr, OME-Zarr, N5, TIFF or HDF5",
+            "download the file and open the copy",
+        )
+    return open_n5(url, kind) if ".n5" in url.text else open_zarr(url, kind)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..errors import VolumeError
 from ..location import Location, Url, located
-from .opening import SUPPORTED, is_volume_path
+from .n5 import is_n5
+from .opening import SUPPORTED, is_volume_path, split_key
 from .webknossos import find_webknossos
 from .zarr_files import is_zarr
 
@@ -191,7 +192,7 @@ def _list(folder: Path) -> tuple[list[Path], list[Path]]:
 def _is_folder(path: Path) -> bool:
     if find_webknossos(path) is not None:
         return False
-    if not path.exists() and ".npz:" not in path.name:
+    if not path.exists() and split_key(path)[1] is None:
         raise VolumeError(f"{path} does not exist", "a file or a folder", "check the path")
     if path.is_dir() and path.suffix.lower() == ".zarr" and not is_zarr(path):
         raise VolumeError(
@@ -199,7 +200,7 @@ def _is_folder(path: Path) -> bool:
             "a zarr folder with its .zarray, .zgroup or zarr.json",
             "copy the zarr folder again: a copy that was broken off looks like this",
         )
-    return path.is_dir() and not is_zarr(path)
+    return path.is_dir() and not is_zarr(path) and not is_n5(path)
 
 
 def _says_labels(path: Path) -> bool:
@@ -208,7 +209,7 @@ def _says_labels(path: Path) -> bool:
 
 
 def _stem(path: Location) -> str:
-    name = path.name.split(".npz:")[0]
+    name = split_key(path)[0].name
     for ending in (".ome.zarr", ".ome.tif", ".ome.tiff"):
         if name.lower().endswith(ending):
             return name[: -len(ending)]

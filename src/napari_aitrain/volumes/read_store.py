@@ -13,12 +13,12 @@ from ..errors import AitrainError
 from ..location import Location, Url
 from .counting import count
 from .patience import Patience
-from .server_errors import Answer, answered, explain, transport_errors, web_page
+from .server_errors import Answer, answered, explain, pause_before_next, transport_errors, web_page
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer, BufferPrototype
 
-_METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata", "attributes.json")
+_METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 
 
 class ReadStore(WrapperStore[Store]):
@@ -72,21 +72,16 @@ class ReadStore(WrapperStore[Store]):
                 answer = answered(error)
                 if answer is Answer.MISSING:
                     return None
-                if answer is Answer.FAILED and attempt < patience.attempts:
-                    await asyncio.sleep(patience.pause * 2 ** (attempt - 1))
-                    continue
-                told = explain(what, error, attempt)
                 if answer is Answer.REFUSED and key.rpartition("/")[2] in _METADATA:
                     # A bucket that may not be listed says so of whatever it does not hold.
-                    self.refused = told
+                    self.refused = explain(what, error, attempt)
                     return None
-                raise told from error
-            if data is None:
-                return None
-            page = web_page(what, data.as_numpy_array()[:512].tobytes())
+                await asyncio.sleep(pause_before_next(what, error, attempt, patience))
+                continue
+            page = None if data is None else web_page(what, data.as_numpy_array()[:512].tobytes())
             if page is not None:
                 raise page
-            return _part(data, byte_range)
+            return None if data is None else _part(data, byte_range)
         return None
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
+import weakref
 from typing import Any
 
+from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
 from ..errors import VolumeError
@@ -13,6 +16,7 @@ from .patience import Patience
 from .read_store import ReadStore
 
 _PACKAGES = {"http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
+_opened: weakref.WeakSet[Any] = weakref.WeakSet()
 _REMEDY = 'install it with: python -m pip install "napari-aitrain[remote]"'
 
 
@@ -49,15 +53,15 @@ def file_system_of(url: Url, patience: Patience, *, asynchronous: bool) -> tuple
     from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
     try:
-        file_system, path = fsspec.core.url_to_fs(
-            url.text, asynchronous=asynchronous, skip_instance_cache=True, **_options(url, patience)
-        )
+        file_system, path = fsspec.core.url_to_fs(url.text, asynchronous=asynchronous, **_options(url, patience))
     except (ImportError, ValueError) as error:
         raise VolumeError(
             f"{url} cannot be opened: {error}",
             "an address that begins with https://, s3:// or gs://, or a protocol whose fsspec package is installed",
             _REMEDY,
         ) from error
+    if asynchronous and url.scheme in ("http", "https"):
+        _opened.add(file_system)
     if asynchronous and not file_system.async_impl:
         file_system = AsyncFileSystemWrapper(file_system, asynchronous=True)
     return file_system, path
@@ -72,3 +76,12 @@ def _options(url: Url, patience: Patience) -> dict[str, Any]:
     if url.scheme in ("s3", "s3a"):
         return {"config_kwargs": {"connect_timeout": patience.connect, "read_timeout": patience.silence}}
     return {}
+
+
+@atexit.register
+def _hang_up() -> None:
+    """Close connections in the loop that they belong to; fsspec leaves that to who gave the loop."""
+    for file_system in list(_opened):
+        session = getattr(file_system, "_session", None)
+        if session is not None and not session.closed:
+            sync(session.close(), timeout=1)

@@ -8,11 +8,13 @@ from enum import Enum
 
 from ..errors import VolumeError
 from ..location import Url
+from .patience import Patience
 
 _PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head)\b", re.IGNORECASE)
 _FAILED = {408, 425, 429, 500, 502, 503, 504}
 _CREDENTIALS = {
-    "s3": "sign in as for the AWS command line (aws configure, AWS_PROFILE); if it is public: set FSSPEC_S3_ANON=true",
+    "s3": "sign in as for the AWS command line (aws configure, AWS_PROFILE); if it is public: set FSSPEC_S3_ANON=true;"
+    " of a bucket that may not be listed, also chunks that are not stored are refused: ask for s3:ListBucket",
     "gs": "sign in with: gcloud auth application-default login; for a public bucket set FSSPEC_GS_TOKEN=anon",
 }
 
@@ -95,6 +97,19 @@ def explain(url: Url, error: BaseException, attempts: int) -> VolumeError:
         "a server that answers",
         "check address and network, and try again; set AITRAIN_REMOTE_TIMEOUT to more seconds for a slow server",
     )
+
+
+def pause_before_next(url: Url, error: Exception, attempt: int, patience: Patience) -> float:
+    """Return how many seconds to wait before a file is asked for again.
+
+    Raises
+    ------
+    VolumeError
+        If that is of no use, or it was asked for often enough.
+    """
+    if answered(error) is Answer.FAILED and attempt < patience.attempts:
+        return patience.pause * 2.0 ** (attempt - 1)
+    raise explain(url, error, attempt) from error
 
 
 def missing(url: Url) -> VolumeError:

@@ -11,7 +11,9 @@ import numpy as np
 import tifffile
 import zarr
 
+from ..errors import AitrainError
 from ..geometry import FINEST, Triple
+from ..location import Location
 from .axes import MAX_GUESSED_CHANNELS
 from .level import READ_ERRORS, LazyArray
 from .opened import Opened, damaged, magnification_of
@@ -20,11 +22,18 @@ from .tiff_metadata import imagej_metadata, ome_metadata
 _LETTERS = {"S": "c", "C": "c", "Z": "z", "Y": "y", "X": "x", "T": "t"}
 
 
-def open_tiff(path: Path) -> Opened:
+def open_tiff(path: Location, source: Any = None) -> Opened:
     """Open the first image of a TIFF file.
 
     The axes are those of its ImageJ or OME metadata. Pages without such metadata are sections (z); 2 to 4 pages
     count as channels, as `axes.guess_axes` says.
+
+    Parameters
+    ----------
+    path : Path or Url
+        The file.
+    source : file object, optional
+        What to read from instead of a path.
 
     Raises
     ------
@@ -32,13 +41,18 @@ def open_tiff(path: Path) -> Opened:
         If the file is damaged or cut short.
     """
     try:
-        file = tifffile.TiffFile(path)
+        file = tifffile.TiffFile(path if source is None else source)
+    except AitrainError:
+        raise
     except READ_ERRORS as error:
         raise damaged(path, error) from error
     try:
         series = file.series[0]
         _check_complete(file, series)
         arrays = _levels(path, file, series)
+    except AitrainError:
+        file.close()
+        raise
     except (*READ_ERRORS, TypeError) as error:
         file.close()
         raise damaged(path, error) from error
@@ -72,9 +86,10 @@ def _axes(series: Any) -> str | None:
     return None if few else "".join(letter or "z" for letter in letters)
 
 
-def _levels(path: Path, file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> list[tuple[LazyArray, Triple]]:
-    if series.dataoffset is not None and not series.is_pyramidal and not series.is_multifile:
-        mapped: Any = np.memmap(path, series.dtype.newbyteorder(file.byteorder), "r", series.dataoffset, series.shape)
+def _levels(path: Location, file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> list[tuple[LazyArray, Triple]]:
+    offset = None if series.is_pyramidal or series.is_multifile else series.dataoffset
+    if offset is not None and isinstance(path, Path):
+        mapped: Any = np.memmap(path, series.dtype.newbyteorder(file.byteorder), "r", offset, series.shape)
         return [(mapped, FINEST)]
     arrays: list[tuple[LazyArray, Triple]] = []
     for number, level in enumerate(series.levels):
