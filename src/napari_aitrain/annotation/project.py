@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,10 @@ from ..volumes.atomic import atomic_folder, atomic_write_text, storage_errors
 from ..volumes.units import VoxelSize
 from ..volumes.write_zarr import ZarrTarget
 from .labels_store import LabelsStore
+from .sparse import SparseTruth
 from .world import WorldBox
 
-PROJECT_VERSION = 1
+PROJECT_VERSION = 2
 STATE = "project.json"
 
 
@@ -63,6 +64,25 @@ class KeptImage(_Strict):
     plugin: str = ""
 
 
+class KeptWindow(_Strict):
+    """The part of a sparse ground truth that its layer showed.
+
+    Parameters
+    ----------
+    start, stop : tuple of int
+        In voxels of the magnification, in z, y, x order.
+    image_shape : tuple of int
+        Of the whole image.
+    levels : tuple of tuple of int
+        Magnifications of the image's own levels.
+    """
+
+    start: Triple
+    stop: Triple
+    image_shape: Triple
+    levels: tuple[Triple, ...] = ()
+
+
 class KeptTruth(_Strict):
     """A ground truth: its layer, and how its files are named."""
 
@@ -79,6 +99,7 @@ class KeptTruth(_Strict):
     units: tuple[str, ...] = ()
     axis_labels: tuple[str, ...] = ()
     closed: bool = False
+    window: KeptWindow | None = None
 
 
 class ProjectState(_Strict):
@@ -227,6 +248,28 @@ class Project:
             with atomic_folder(path) as part, storage_errors(path):
                 ZarrTarget(part, shape, np.dtype(np.int32), "yx" if flat else "zyx", voxel_size, chunks)
         return LabelsStore(path, magnification)
+
+    def sparse(
+        self,
+        key: str,
+        frame: Sequence[int],
+        shape: Triple,
+        magnifications: Iterable[Triple] = (),
+        voxel_size: VoxelSize | None = None,
+    ) -> SparseTruth:
+        """Return one frame of a sparse ground truth, made if there is none yet; parameters are those of `labels`.
+
+        Raises
+        ------
+        VolumeError
+            If it is damaged.
+        StorageError
+            If the disk is full or read-only.
+        """
+        path = self.labels_path(key, frame)
+        if path.exists():
+            return SparseTruth.open(path)
+        return SparseTruth.create(path, shape, magnifications, voxel_size)
 
     def frames(self, key: str) -> list[tuple[int, ...]]:
         """Return the frames of a ground truth of which labels are stored."""

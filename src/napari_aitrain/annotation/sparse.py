@@ -162,6 +162,12 @@ class SparseTruth:
         if magnification in self._sheets:
             yield from self._sheets[magnification].painted()
 
+    def extents(self) -> list[Region]:
+        """Return boxes around everything that is painted, in voxels of the image; chunks near each other share one."""
+        whole, chunk = Region.from_shape(self.shape), self._pyramid.sheets[0].chunk
+        found = [to_finest(one, m).intersect(whole) for m in self.magnifications for one in self.painted(m)]
+        return boxes_around(found, chunk)
+
     def commit(self, changes: Sequence[Change]) -> None:
         """Save changes: they are safe as soon as they are in the journal, and complete when this returns.
 
@@ -178,7 +184,9 @@ class SparseTruth:
             self._behind = False
             self._journal.shorten()
 
-    def steps_back(self, magnification: Triple, region: Region, most: int = 100) -> list[list[Change]]:
+    def steps_back(
+        self, magnification: Triple, region: Region, most: int = 100, most_bytes: int = 2**27
+    ) -> list[list[Change]]:
         """Return what was saved together inside a region, the newest first, as far as it can be undone there.
 
         Parameters
@@ -187,14 +195,15 @@ class SparseTruth:
             What was painted at others is left as it is.
         region : Region
             In voxels of the magnification. A change that also lies outside ends the list.
-        most : int
-            How many steps at most.
+        most, most_bytes : int
+            How many steps at most, and how large they may be in memory.
         """
         found: list[list[Change]] = []
         entries = reversed(list(self._journal.entries()))
         for _, group in itertools.groupby(entries, key=lambda entry: entry.group):
             here = [one for one in group if one.magnification == magnification and one.region.overlaps(region)]
-            if len(found) == most or not all(region.contains(one.region) for one in here):
+            most_bytes -= sum(8 * one.region.size for one in here)
+            if len(found) == most or most_bytes < 0 or not all(region.contains(one.region) for one in here):
                 break
             if here:
                 found.append([entry.change for entry in here])

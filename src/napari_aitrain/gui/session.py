@@ -32,6 +32,8 @@ class Session:
         Which labels layers are ground truth, of which image, with which classes.
     saver : annotate.Saver
         Keeps labels and boxes in the project folder.
+    elsewhere : annotate.Elsewhere
+        Shows what is painted of sparse ground truth outside of the part that is painted now.
     history : annotate.History
         Undo and redo over boxes and classes.
     scene : annotate.BoxScene
@@ -49,6 +51,7 @@ class Session:
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
+        from .annotate.elsewhere import Elsewhere
         from .annotate.history import History
         from .annotate.saver import Saver
         from .annotate.scene import BoxScene
@@ -67,6 +70,7 @@ class Session:
         self.scene = BoxScene(self)
         self.jobs = JobCenter()
         self.predictions = Predictions(self)
+        self.elsewhere = Elsewhere(self)
         self.training_set = SourcesModel(self)
         self.training_settings: dict[str, Any] = {}
         # Whether or not a dock shows it.
@@ -84,6 +88,7 @@ class Session:
         self._closed = True
         _sessions.pop(self.viewer, None)
         self._application.aboutToQuit.disconnect(self.close)
+        self.elsewhere.close()
         self.saver.close()
         self.predictions.close()
         self.jobs.close()

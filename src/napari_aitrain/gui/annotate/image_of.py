@@ -33,5 +33,7 @@ def finest_shape(viewer: Any, truth: GroundTruth, labels: Any) -> Triple:
     """Return the z, y, x shape of the image of a ground truth; where it is not open, as the labels say."""
     if truth.image in viewer.layers:
         return LayerFrame.of(viewer.layers[truth.image]).shape
+    if truth.window is not None:
+        return truth.window.image_shape
     shape = LayerFrame.of(labels).shape
     return triple([n * m for n, m in zip(shape, truth.magnification, strict=True)])

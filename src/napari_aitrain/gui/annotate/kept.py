@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...annotation.project import KeptClass, KeptImage, KeptTruth, Project, ProjectState
-from .truths import GroundTruth, LabelClass
+from ...annotation.project import KeptClass, KeptImage, KeptTruth, KeptWindow, Project, ProjectState
+from ...geometry import Region
+from .truth import GroundTruth, LabelClass, Window
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -46,7 +47,22 @@ def ground_truth_fields(kept: KeptTruth) -> dict[str, Any]:
         "classes": tuple(LabelClass(one.id, one.name, one.color) for one in kept.classes),
         "background_id": kept.background_id,
         "key": kept.key,
+        "window": window_of(kept.window),
     }
+
+
+def window_of(kept: KeptWindow | None) -> Window | None:
+    """Return the window of a kept one."""
+    if kept is None:
+        return None
+    return Window(Region(kept.start, kept.stop), kept.image_shape, kept.levels)
+
+
+def _kept_window(window: Window | None) -> KeptWindow | None:
+    if window is None:
+        return None
+    region = window.region
+    return KeptWindow(start=region.start, stop=region.stop, image_shape=window.image_shape, levels=window.levels)
 
 
 def _place_of(layer: Any) -> dict[str, Any]:
@@ -80,5 +96,6 @@ def _kept_truth(truth: GroundTruth, layer: Any) -> KeptTruth:
         classes=tuple(KeptClass(id=one.id, name=one.name, color=one.color) for one in truth.classes),
         background_id=truth.background_id,
         shape=tuple(int(n) for n in layer.data.shape),
+        window=_kept_window(truth.window),
         **_place_of(layer),
     )

@@ -25,7 +25,7 @@ def offered(layer: Any) -> list[Triple]:
         If the layer is rotated or sheared.
     """
     frame = LayerFrame.of(layer)
-    found = [FINEST, (2, 2, 2), (1, 2, 2), (1, 4, 4), (4, 4, 4), *_towards_cubes(frame), *_levels(layer, frame)]
+    found = [FINEST, (2, 2, 2), (1, 2, 2), (1, 4, 4), (4, 4, 4), *_towards_cubes(frame), *levels_of(layer, frame)]
     if frame.flat:
         found = [(x, y, x) for _, y, x in found]
     fitting = [m for m in dict.fromkeys(found) if m == FINEST or _fits(m, frame)]
@@ -60,6 +60,11 @@ def typed(text: str, layer: Any) -> Triple:
     return m
 
 
+def painted_at(m: Triple, layer: Any) -> Triple:
+    """Return the magnification of labels of an image layer: those of a 2-D image have no z."""
+    return (1, m[1], m[2]) if LayerFrame.of(layer).flat else m
+
+
 def _fits(m: Triple, frame: LayerFrame) -> bool:
     z, y, x = magnified_shape(frame.shape, m)
     return min(y, x) >= _LEAST and (frame.flat or m[0] == 1 or z > 1)
@@ -75,7 +80,8 @@ def _towards_cubes(frame: LayerFrame) -> list[Triple]:
     return found
 
 
-def _levels(layer: Any, frame: LayerFrame) -> list[Triple]:
+def levels_of(layer: Any, frame: LayerFrame) -> list[Triple]:
+    """Return the magnifications of the coarser levels of an image layer, in z, y, x order."""
     if not layer.multiscale:
         return []
     end = -1 if frame.rgb else None

@@ -10,13 +10,13 @@ import psutil
 from napari.layers import Labels
 
 from ...errors import GroundTruthError
-from ...geometry import Triple, magnified_shape, triple
+from ...geometry import Region, Triple, magnified_shape, triple
 from ..frames import LayerFrame
 
 LARGEST_ID = 2**31 - 1
 
 
-def new_labels(image: Any, magnification: Triple, name: str) -> Labels:
+def new_labels(image: Any, magnification: Triple, name: str, region: Region | None = None) -> Labels:
     """Return an empty int32 labels layer of the place, units and axes of an image layer.
 
     A channel axis has one entry that spans all channels, so that what is painted belongs to each of them.
@@ -29,6 +29,8 @@ def new_labels(image: Any, magnification: Triple, name: str) -> Labels:
         In z, y, x order; z of a 2-D image is ignored.
     name : str
         Of the layer.
+    region : Region, optional
+        What to span, in voxels of the magnification; None means all of the image.
 
     Raises
     ------
@@ -36,29 +38,39 @@ def new_labels(image: Any, magnification: Triple, name: str) -> Labels:
         If the image is rotated or sheared, or there is not enough memory.
     """
     frame = LayerFrame.of(image)
-    spatial = 2 if frame.flat else 3
-    factors = [1] * len(frame.leading) + list(magnification[-spatial:])
-    extents = [*frame.leading, *magnified_shape(frame.shape, magnification)[-spatial:]]
+    region = region or Region.from_shape(magnified_shape(frame.shape, magnification))
+    extents = [*frame.leading, *region.shape[1 if frame.flat else 0 :]]
     if frame.channel is not None:
-        factors[frame.channel], extents[frame.channel] = frame.leading[frame.channel], 1
-    scale, translate = np.array(image.scale), np.array(image.translate)
+        extents[frame.channel] = 1
     needed = 4 * int(np.prod(extents, dtype=np.int64))
     # Pages that were never painted take no memory, but many will be.
     if needed > 4 * psutil.virtual_memory().total:
         raise GroundTruthError(
             f"labels for all of {image.name} are {needed / 2**30:,.0f} GiB, more than this computer can hold",
             "labels that fit into memory where they are painted",
-            "choose a coarser magnification, or annotate a crop of the image",
+            "choose a coarser magnification, or paint what is on screen or in a box",
         )
     return Labels(
         np.zeros(extents, np.int32),
         name=name,
-        scale=scale * factors,
-        translate=translate + scale * (np.array(factors) - 1) / 2,
+        **placed(image, magnification, region),
         affine=image.affine,
         units=image.units,
         axis_labels=image.axis_labels,
     )
+
+
+def placed(image: Any, magnification: Triple, region: Region) -> dict[str, Any]:
+    """Return scale and translate of labels that span a region of an image, in voxels of the magnification."""
+    frame = LayerFrame.of(image)
+    spatial = 2 if frame.flat else 3
+    leading = len(frame.leading)
+    factors = np.array([1] * leading + list(magnification[-spatial:]))
+    first = np.array([0] * leading + list(region.start[-spatial:])) * factors
+    if frame.channel is not None:
+        factors[frame.channel] = frame.leading[frame.channel]
+    scale, translate = np.array(image.scale), np.array(image.translate)
+    return {"scale": scale * factors, "translate": translate + scale * (first + (factors - 1) / 2)}
 
 
 def check_paintable(layer: Labels) -> None:

@@ -18,6 +18,7 @@ from ...annotation.project import KeptImage, KeptTruth, Project
 from ...location import located
 from ..notify import warn
 from .kept import ground_truth_fields, placing
+from .moving import fill_window
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -98,9 +99,12 @@ def _open_truth(session: Session, project: Project, kept: KeptTruth) -> None:
     data = np.zeros(kept.shape, np.int32)
     layer = session.viewer.add_layer(Labels(data, name=kept.layer, **placing(kept)))
     truth = session.truths.adopt(layer, kept.image, **ground_truth_fields(kept))
-    writer = session.saver.writer(truth)
-    writer.load(project, data)
-    session.truths.note_id(layer, max(writer.counts, default=0))
+    if truth.window is None:
+        writer = session.saver.writer(truth)
+        writer.load(project, data)
+        session.truths.note_id(layer, max(writer.counts, default=0))
+    else:
+        fill_window(session, truth)
     if truth.mode == "instances":
         layer.selected_label = session.truths.next_id(truth)
     layer.refresh()

@@ -19,6 +19,7 @@ from .kept import kept_state
 from .open_projects import base_folder, let_go, take
 from .restore import restore
 from .sources import sources_of
+from .window_writer import fits, writer_of
 from .writing import TruthWriter, Work, write_all
 
 if TYPE_CHECKING:
@@ -234,8 +235,10 @@ class Saver:
         for key in [key for key in self._writers if key not in truths]:
             self._writers.pop(key).changes.close()
         for key, truth in truths.items():
+            if key in self._writers and not fits(self._writers[key], truth):
+                self._writers.pop(key).changes.close()
             if key not in self._writers:
-                self._writers[key] = TruthWriter(self._session, truth, saved=self._stored(key))
+                self._writers[key] = writer_of(self._session, truth, saved=self._stored(key))
 
     def _stored(self, key: str) -> bool:
         return self.project is not None and any(kept.key == key for kept in self.project.state.truths)

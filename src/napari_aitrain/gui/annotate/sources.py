@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import AitrainError, StorageError
+from ...annotation.boxes import Box
+from ...annotation.sparse import SparseTruth
+from ...errors import AitrainError, GroundTruthError, StorageError
 from ...geometry import FINEST, Region, format_magnification
 from ...location import Location, located
 from ...training.config import Source
@@ -14,6 +16,7 @@ from ...volumes import Volume, open_volume
 from ...volumes.building import build_volume
 from ..frames import LayerFrame
 from .image_of import image_layer
+from .writing import Stored
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -44,6 +47,7 @@ def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]
     path: Location
     opened = on_disk(image, frame)
     for at in frames:
+        labels = writer.store(project, _labels_frame(at, frame))
         if opened is None:
             volume = frame_volume(image, frame, at)
             path, channels = session.saver.copies.get(volume, project.folder / "images", wait), None
@@ -52,8 +56,8 @@ def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]
         found.append(
             Source(
                 image=path,
-                labels=writer.store(project, _labels_frame(at, frame)).path,
-                boxes=tuple(frame.to_box(box) for box in boxes if box.frame == at),
+                labels=labels.path,
+                boxes=tuple(frame.to_box(box) for box in boxes if box.frame == at) or _painted(labels, truth),
                 magnification=format_magnification(truth.magnification),
                 voxel_size=frame.voxel_size,
                 channels=channels,
@@ -62,6 +66,19 @@ def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]
             )
         )
     return found
+
+
+def _painted(labels: Stored, truth: GroundTruth) -> tuple[Box, ...]:
+    """Return boxes around what is painted of a sparse ground truth, of which nobody could read all; else none."""
+    if not isinstance(labels, SparseTruth):
+        return ()
+    regions = labels.extents()
+    if not regions:
+        raise GroundTruthError(f"nothing is painted in {truth.layer} yet", "painted voxels", "paint some")
+    return tuple(
+        Box(start=one.start, stop=one.stop, name=f"painted {number}", sparse=True)
+        for number, one in enumerate(regions, start=1)
+    )
 
 
 def _labels_frame(at: tuple[int, ...], frame: LayerFrame) -> tuple[int, ...]:

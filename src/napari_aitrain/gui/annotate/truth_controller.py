@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,12 @@ from ...errors import AitrainError
 from ...geometry import FINEST, Triple, format_magnification
 from ..notify import reported
 from .class_view import ClassRow, ClassView
-from .magnifications import offered, typed
+from .image_of import image_layer
+from .magnifications import offered, painted_at, typed
+from .moving import move_window
 from .truth_view import TruthView
 from .truths import GroundTruth
+from .window_place import wants_window, window_for
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -42,10 +46,12 @@ class TruthController:
         self._session, self._view, self._classes = session, view, classes
         self._ask = ask or self._ask_person
         self._image = ""
+        self._placed_for = ""
         self._watched: Any = None
         view.image_chosen.connect(self._choose_image)
         view.truth_chosen.connect(self._choose_truth)
         view.new_asked.connect(self._new)
+        view.move_asked.connect(self._move)
         view.adopt_asked.connect(self._adopt)
         classes.chosen.connect(self._paint_with)
         classes.renamed.connect(lambda number, name: self._change(number, name=name))
@@ -85,9 +91,12 @@ class TruthController:
         self._view.set_images(images, self._image)
         names = [truth.layer for truth in truths.all()]
         self._view.set_truths(names, "" if current is None else current.layer)
-        free = [one.name for one in layers if one._type_string == "labels" and truths.of_layer(one.name) is None]
+        labels = [one for one in layers if one._type_string == "labels" and not one.multiscale]
+        free = [one.name for one in labels if truths.of_layer(one.name) is None]
         self._view.set_labels(free if images else [])
         self._view.set_magnifications([format_magnification(m) for m in self._magnifications()])
+        self._view.set_movable(current is not None and current.window is not None)
+        self._offer_place()
         self._watch(None if current is None else truths.layer(current))
         self.refresh_classes()
 
@@ -117,12 +126,33 @@ class TruthController:
             self._session.truths.current = truth
             self._session.viewer.layers.selection.active = self._session.truths.layer(truth)
 
-    def _new(self, mode: Any, magnification: str) -> None:
+    def _new(self, mode: Any, magnification: str, where: str) -> None:
         with reported():
             layer = self._session.viewer.layers[self._image]
-            added = self._session.truths.create(layer, mode, typed(magnification, layer))
+            m = painted_at(typed(magnification, layer), layer)
+            added = self._session.truths.create(layer, mode, m, window=window_for(self._session, layer, m, where))
             self._session.viewer.layers.selection.active = added
             added.mode = "paint"
+
+    def _move(self, magnification: str, where: str) -> None:
+        truth = self._session.truths.current
+        if truth is None or truth.window is None:
+            return
+        with reported():
+            image = image_layer(self._session.viewer, truth.image)
+            m = painted_at(typed(magnification, image), image)
+            window = window_for(self._session, image, m, "screen" if where == "all" else where)
+            if window is not None:
+                truth = move_window(self._session, truth, m, window)
+                self._take_brush(self._session.truths.layer(truth))
+
+    def _offer_place(self) -> None:
+        """Choose what suits an image, once when it comes into view; a person may choose otherwise."""
+        if self._image and self._image != self._placed_for:
+            self._placed_for = self._image
+            with suppress(AitrainError):
+                large = wants_window(self._session.viewer.layers[self._image])
+                self._view.set_where("screen" if large else "all")
 
     def _adopt(self, name: str, mode: Any) -> None:
         with reported():

@@ -14,6 +14,7 @@ _MODES = {
     "Instances: number every object": "instances",
     "Classes: name every voxel": "classes",
 }
+_WHERE = {"All of the image": "all", "What is on screen": "screen", "The selected box": "box"}
 _NO_IMAGE = "Open an image first: File ▸ Open File, or File ▸ Open Sample ▸ AI Train."
 _NO_TRUTH = "Now make a ground truth: an empty labels layer that you paint what is to be found into."
 
@@ -25,15 +26,18 @@ class TruthView(QWidget):
     -------
     image_chosen, truth_chosen : str
         Name of the layer.
-    new_asked : str, str
-        Mode and magnification.
+    new_asked : str, str, str
+        Mode, magnification, and where: ``all``, ``screen`` or ``box``.
+    move_asked : str, str
+        Magnification, and where the current ground truth is to be painted now.
     adopt_asked : str, str
         Name of a labels layer, and mode.
     """
 
     image_chosen = Signal(str)
     truth_chosen = Signal(str)
-    new_asked = Signal(str, str)
+    new_asked = Signal(str, str, str)
+    move_asked = Signal(str, str)
     adopt_asked = Signal(str, str)
 
     def __init__(self) -> None:
@@ -59,13 +63,26 @@ class TruthView(QWidget):
         completer: Any = None
         self.magnification.setCompleter(completer)
         self.magnification.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.where = _combo(
+            "What of the image the ground truth lets you paint at a time. Of an image of any size you paint what is on "
+            "screen, or in the selected box, go on to another place, and paint there: all of it is one ground truth, "
+            "and only what is painted takes space on the disk. All of the image suits images that fit into memory."
+        )
+        for text, where in _WHERE.items():
+            self.where.addItem(text, where)
+        self.here = _button(
+            "&Paint here",
+            "Go on with the chosen ground truth where it is said on the left, at the chosen magnification. What is "
+            "painted elsewhere stays.",
+        )
         self.new = _button("&New ground truth", "Add an empty labels layer that lies exactly on the image.")
         self.labels = _combo("Labels that are open and no ground truth yet.")
         self.adopt = _button("&Use as ground truth", "Take these labels as ground truth of the image, as they are.")
         self._lay_out()
         self.image.activated.connect(lambda: self.image_chosen.emit(self.image.currentText()))
         self.truth.activated.connect(lambda: self.truth_chosen.emit(self.truth.currentText()))
-        self.new.clicked.connect(lambda: self.new_asked.emit(self._mode, self.magnification.currentText()))
+        self.new.clicked.connect(lambda: self.new_asked.emit(self._mode, self._m, self._where))
+        self.here.clicked.connect(lambda: self.move_asked.emit(self._m, self._where))
         self.adopt.clicked.connect(lambda: self.adopt_asked.emit(self.labels.currentText(), self._mode))
 
     def set_images(self, names: Sequence[str], current: str) -> None:
@@ -89,6 +106,22 @@ class TruthView(QWidget):
         _fill(self.magnification, texts, chosen)
         self.magnification.setEditText(chosen)
 
+    def set_where(self, where: str) -> None:
+        """Offer first what suits the image."""
+        self.where.setCurrentIndex(self.where.findData(where))
+
+    def set_movable(self, movable: bool) -> None:
+        """Say whether the chosen ground truth can be painted elsewhere."""
+        self.here.setEnabled(movable)
+
+    @property
+    def _m(self) -> str:
+        return self.magnification.currentText()
+
+    @property
+    def _where(self) -> str:
+        return str(self.where.currentData())
+
     @property
     def _mode(self) -> str:
         return str(self.mode.currentData())
@@ -97,7 +130,7 @@ class TruthView(QWidget):
         images, truths = self.image.count() > 0, self.truth.count() > 0
         self.hint.setText(_NO_TRUTH if images else _NO_IMAGE)
         self.hint.setVisible(not (images and truths))
-        for widget in (self.image, self.mode, self.magnification, self.new, self.adopt):
+        for widget in (self.image, self.mode, self.magnification, self.where, self.new, self.adopt):
             widget.setEnabled(images)
         self.truth.setEnabled(truths)
 
@@ -106,6 +139,12 @@ class TruthView(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for text, widget in (("&Image", self.image), ("Ground &truth", self.truth), ("&Kind", self.mode)):
             form.addRow(text, widget)
+        place = QHBoxLayout()
+        place.addWidget(self.where, 1)
+        place.addWidget(self.here)
+        where = QLabel("Wh&ere")
+        where.setBuddy(self.where)
+        form.addRow(where, place)
         row = QHBoxLayout()
         row.addWidget(self.magnification)
         row.addWidget(self.new, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from ...annotation.world import new_id
 from ...geometry import FINEST, format_magnification, triple
 from ..frames import LayerFrame
 from .class_steps import ClassSteps
 from .colours import CLASS_COLOURS, colour_of_class, colour_truth, shares_background_colour
 from .new_layer import check_free, check_ids, check_paintable, magnification_of, new_labels
-from .truth import BACKGROUND_ID, GroundTruth, LabelClass, Mode, background_class
+from .truth import BACKGROUND_ID, GroundTruth, LabelClass, Mode, Window, background_class, new_key
 
 __all__ = ["GroundTruth", "GroundTruths", "LabelClass", "Mode"]
 
@@ -106,6 +104,7 @@ class GroundTruths:
         mode: Mode = "instances",
         magnification: Sequence[int] = FINEST,
         classes: Iterable[LabelClass] = (),
+        window: Window | None = None,
     ) -> Labels:
         """Add an empty labels layer that matches an image layer, as ground truth.
 
@@ -119,6 +118,8 @@ class GroundTruths:
             Of the labels relative to the image, in z, y, x order.
         classes : iterable of LabelClass
             For mode ``classes``; none means background and one class.
+        window : Window, optional
+            The part to be painted first; None means all of the image.
 
         Raises
         ------
@@ -129,13 +130,13 @@ class GroundTruths:
         m = triple(magnification)
         if LayerFrame.of(image).flat:
             m = (1, m[1], m[2])
-        suffix = "" if m == FINEST else f" @{format_magnification(m)}"
-        layer = new_labels(image, m, f"{image.name} ground truth ({mode}){suffix}")
+        suffix = "" if m == FINEST or window else f" @{format_magnification(m)}"
+        layer = new_labels(image, m, f"{image.name} ground truth ({mode}){suffix}", window.region if window else None)
         added = self._viewer.add_layer(layer)
         given = tuple(classes)
         if mode == "classes" and not given:
             given = (background_class(), LabelClass(2, "class 1", CLASS_COLOURS[0]))
-        truth = GroundTruth(added.name, image.name, mode, m, given, BACKGROUND_ID, _key(image.name))
+        truth = GroundTruth(added.name, image.name, mode, m, given, BACKGROUND_ID, new_key(image.name), window)
         self._add(added, truth, new=True)
         added.selected_label = self.next_id(truth) if mode == "instances" else given[-1].id
         return added
@@ -150,6 +151,7 @@ class GroundTruths:
         classes: Iterable[LabelClass] = (),
         background_id: int | None = None,
         key: str = "",
+        window: Window | None = None,
     ) -> GroundTruth:
         """Take an existing labels layer as ground truth of an image.
 
@@ -163,7 +165,7 @@ class GroundTruths:
             What its ids mean.
         magnification : tuple of int, optional
             None finds it from the shapes.
-        classes, background_id, key
+        classes, background_id, key, window
             As for `GroundTruth`; an empty key makes one.
 
         Raises
@@ -174,8 +176,8 @@ class GroundTruths:
         """
         check_paintable(layer)
         m = triple(magnification) if magnification else magnification_of(layer, self._viewer.layers[image])
-        truth = GroundTruth(layer.name, image, mode, m, tuple(classes), background_id, key or _key(image))
-        self._add(layer, truth)
+        truth = GroundTruth(layer.name, image, mode, m, tuple(classes), background_id, key or new_key(image), window)
+        self._add(layer, truth, new=window is not None)
         return truth
 
     def update(self, truth: GroundTruth, **changes: Any) -> GroundTruth:
@@ -287,8 +289,3 @@ class GroundTruths:
             elif truth.image == old:
                 self._truths[labels] = replace(truth, image=layer.name)
         self.changed.emit()
-
-
-def _key(name: str) -> str:
-    stem = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40]
-    return f"{stem or 'labels'}-{new_id()[:6]}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import fastremap
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from ...annotation.labels_store import LabelsStore
 from ...annotation.project import Project, ProjectState
 from ...geometry import Region, Triple
+from ...volumes.units import VoxelSize
 from ..frames import LayerFrame
 from .changes import LayerChanges, Tile
 from .image_of import finest_shape
@@ -19,6 +21,12 @@ from .image_of import finest_shape
 if TYPE_CHECKING:
     from ..session import Session
     from .truths import GroundTruth
+
+
+class Stored(Protocol):
+    """Labels on disk."""
+
+    path: Path
 
 
 class TruthWriter:
@@ -38,10 +46,21 @@ class TruthWriter:
         layer = session.truths.layer(truth)
         self.key, self.magnification = truth.key, truth.magnification
         self.shape = finest_shape(session.viewer, truth, layer)
-        self._tile = LabelsStore.tile_of(LayerFrame.of(layer).shape)
+        self._tile = self._tile_shape(layer)
         self.changes = LayerChanges(layer, self._tile, saved)
         self._stores: dict[tuple[int, ...], LabelsStore] = {}
         self._counts: dict[Tile, dict[int, int]] = {}
+
+    def _tile_shape(self, layer: Any) -> Triple:
+        """Return the shape of what is written at once."""
+        return LabelsStore.tile_of(LayerFrame.of(layer).shape)
+
+    @property
+    def finest_voxel_size(self) -> VoxelSize | None:
+        """Of the image, in nm."""
+        size = self.changes.frame.voxel_size
+        finest = size and tuple(s / m for s, m in zip(size, self.magnification, strict=True))
+        return (finest[0], finest[1], finest[2]) if finest else None
 
     @property
     def counts(self) -> dict[int, int]:
@@ -52,7 +71,7 @@ class TruthWriter:
                 total[number] = total.get(number, 0) + voxels
         return total
 
-    def store(self, project: Project, frame: tuple[int, ...]) -> LabelsStore:
+    def store(self, project: Project, frame: tuple[int, ...]) -> Stored:
         """Return where the labels of a frame are kept.
 
         Raises
@@ -60,14 +79,14 @@ class TruthWriter:
         StorageError
             If the disk is full or read-only.
         """
+        return self._store(project, frame)
+
+    def _store(self, project: Project, frame: tuple[int, ...]) -> LabelsStore:
         path = project.labels_path(self.key, frame)
         if frame not in self._stores or self._stores[frame].path != path or not path.exists():
-            size = self.changes.frame.voxel_size
-            finest = size and tuple(s / m for s, m in zip(size, self.magnification, strict=True))
-            voxel_size = (finest[0], finest[1], finest[2]) if finest else None
-            flat = self.changes.frame.flat
+            flat, size = self.changes.frame.flat, self.finest_voxel_size
             self._stores[frame] = project.labels(
-                self.key, frame, self.shape, flat=flat, magnification=self.magnification, voxel_size=voxel_size
+                self.key, frame, self.shape, flat=flat, magnification=self.magnification, voxel_size=size
             )
         return self._stores[frame]
 
@@ -76,9 +95,12 @@ class TruthWriter:
         values = self.changes.read(tile)
         if not self.changes.is_new(tile, values):
             return False
-        self.store(project, tile.frame).write(self.changes.region(tile), values)
+        self._store(project, tile.frame).write(self.changes.region(tile), values)
         self.loaded(tile, values)
         return True
+
+    def finish(self, project: Project) -> None:
+        """Write what `write` has only collected; here nothing."""
 
     def loaded(self, tile: Tile, values: npt.NDArray[np.int32]) -> None:
         """Take note of what is on disk."""
@@ -90,7 +112,7 @@ class TruthWriter:
         """Read everything that is stored into an array of the layer's shape."""
         frame = self.changes.frame
         for at in project.frames(self.key):
-            for region, values in self.store(project, at).stored():
+            for region, values in self._store(project, at).stored():
                 into[frame.index(region, at)] = values[0] if frame.flat else values
                 self.loaded(Tile(at, _place(region, LabelsStore.tile_of(self.shape))), values)
 
@@ -128,11 +150,13 @@ def write_all(work: Work) -> None:
     GroundTruthError
         If an id does not fit into 32 bits.
     """
+    # First, so that what is painted is found again, even if this process is killed in between.
+    work.wrote |= work.state != work.project.state
+    work.project.save_state(work.state)
     for writer, tiles in work.tiles:
         for tile in [*tiles, *writer.changes.next_suspects(work.sweep)]:
             work.wrote |= writer.write(work.project, tile)
-    work.wrote |= work.state != work.project.state
-    work.project.save_state(work.state)
+        writer.finish(work.project)
 
 
 def _place(region: Region, tile: Triple) -> Triple:

@@ -72,6 +72,25 @@ def seen(viewer: Any, frame: LayerFrame, magnification: Triple, dims: int) -> Se
     dims : {2, 3}
         Whether the model sees slices or volumes.
     """
+    needed, hidden = _needed(viewer, frame, magnification)
+    if needed.empty:
+        return None
+    whole = Region.from_shape(magnified_shape(frame.shape, magnification))
+    context = np.where(hidden, CONTEXT // 2, _MARGIN)
+    if dims == 2:
+        context[0] = 0
+    wanted = _shrunk(needed.grow(_whole(context)).intersect(whole), hidden, MOST_VOXELS[dims])
+    return Seen(needed.intersect(wanted), wanted)
+
+
+def seen_region(viewer: Any, frame: LayerFrame, magnification: Triple) -> Region | None:
+    """Return what of an image is on screen, in voxels of a magnification, however much; None if nothing of it is."""
+    needed, _ = _needed(viewer, frame, magnification)
+    return None if needed.empty else needed
+
+
+def _needed(viewer: Any, frame: LayerFrame, magnification: Triple) -> tuple[Region, Any]:
+    """Return what is on screen, and which axes are not."""
     middle, half = _extent(viewer)
     scale, translate = np.array(frame.scale), np.array(frame.translate)
     m = np.array(magnification)
@@ -82,14 +101,7 @@ def seen(viewer: Any, frame: LayerFrame, magnification: Triple, dims: int) -> Se
     low, high = np.floor(at - reach), np.where(reach > 0, np.ceil(at + reach), np.floor(at) + 1)
     bound = np.iinfo(np.int32).max
     needed = Region(_whole(np.clip(low, -bound, bound)), _whole(np.clip(high, -bound, bound))).intersect(whole)
-    if needed.empty:
-        return None
-    hidden = reach == 0
-    context = np.where(hidden, CONTEXT // 2, _MARGIN)
-    if dims == 2:
-        context[0] = 0
-    wanted = _shrunk(needed.grow(_whole(context)).intersect(whole), hidden, MOST_VOXELS[dims])
-    return Seen(needed.intersect(wanted), wanted)
+    return needed, reach == 0
 
 
 def _extent(viewer: Any) -> tuple[Any, Any]:

@@ -1,0 +1,170 @@
+"""Shows what is painted of a sparse ground truth outside of its window, at every zoom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Labels
+
+from ...annotation.sparse import SparseTruth
+from ...annotation.sparse_pyramid import coarser
+from ...annotation.sparse_sheet import Sheet
+from ...geometry import Region, to_finest, triple
+from ..frames import LayerFrame
+from ..review.prediction_layer import kept_selection
+from .colours import colour_truth
+from .image_of import image_layer
+from .new_layer import placed
+from .window_writer import WindowWriter
+
+if TYPE_CHECKING:
+    from ..session import Session
+    from .truth import GroundTruth
+
+
+class LevelElsewhere:
+    """An array-like over one level of the pyramid on disk, clear where the window lies.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The level.
+    flat : bool
+        Whether the array has the axes y and x alone.
+    window : Region
+        In voxels of the level.
+    """
+
+    dtype = np.dtype(np.int32)
+
+    def __init__(self, sheet: Sheet, flat: bool, window: Region) -> None:
+        self._sheet, self._flat, self.window = sheet, flat, window
+        self.shape = sheet.shape[1:] if flat else sheet.shape
+        self.ndim, self.size = len(self.shape), int(np.prod(self.shape))
+
+    def __getitem__(self, key: Any) -> npt.NDArray[np.int32]:
+        parts = list(key) if isinstance(key, tuple) else [key]
+        parts += [slice(None)] * (self.ndim - len(parts))
+        spans, order = [], []
+        for part, n in zip(parts, self.shape, strict=True):
+            indices = np.arange(n)[part] if isinstance(part, slice) else np.asarray([part])
+            low, high = (int(indices.min()), int(indices.max()) + 1) if len(indices) else (0, 0)
+            spans.append((low, high))
+            order.append(indices - low if isinstance(part, slice) else int(indices[0]) - low)
+        spans = [(0, 1), *spans] if self._flat else spans
+        region = Region(triple([a for a, _ in spans]), triple([b for _, b in spans]))
+        values = self._sheet.read(region)
+        inside = region.intersect(self.window)
+        if not inside.empty:
+            values[inside.relative_to(region.start).slices] = 0
+        found = values[0] if self._flat else values
+        for axis, chosen in reversed(list(enumerate(order))):
+            found = found.take(chosen, axis=axis)
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return self[(slice(None),) * self.ndim].astype(dtype or self.dtype, copy=False)
+
+
+class Elsewhere:
+    """One layer per sparse ground truth of an image without further axes; a person may remove it.
+
+    Parameters
+    ----------
+    session : Session
+        Whose ground truths are shown.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._layers: dict[str, Any] = {}
+        self._shown: dict[str, list[LevelElsewhere]] = {}
+        self._drawn: dict[str, GroundTruth] = {}
+        session.truths.changed.connect(self._on_truths)
+        session.saver.saved.connect(self._on_saved)
+
+    def layer(self, truth: GroundTruth) -> Any:
+        """Return the layer of a ground truth; None if there is none."""
+        found = self._layers.get(truth.key)
+        return found if found in self._session.viewer.layers else None
+
+    def close(self) -> None:
+        """Follow the session no longer; layers stay."""
+        self._session.truths.changed.disconnect(self._on_truths)
+        self._session.saver.saved.disconnect(self._on_saved)
+
+    def _on_truths(self) -> None:
+        truths = {truth.key: truth for truth in self._session.truths.all()}
+        for key in [key for key in self._layers if key not in truths]:
+            layer = self._layers.pop(key)
+            self._drawn.pop(key)
+            self._shown.pop(key)
+            if layer in self._session.viewer.layers:
+                with kept_selection(self._session.viewer):
+                    self._session.viewer.layers.remove(layer)
+        for key in self._layers.keys() & truths.keys():
+            if truths[key] != self._drawn[key]:
+                self._show(truths[key])
+
+    def _on_saved(self) -> None:
+        for truth in self._session.truths.all():
+            if truth.window is None or truth.image not in self._session.viewer.layers:
+                continue
+            if truth.key not in self._layers:
+                self._add(truth)
+            elif (layer := self.layer(truth)) is not None:
+                # What the list of layers passes on has it painted anew, in a frame of its own.
+                with self._session.viewer.layers.events.blocker_all():
+                    layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def _levels(self, truth: GroundTruth) -> list[LevelElsewhere] | None:
+        image = image_layer(self._session.viewer, truth.image)
+        frame, project = LayerFrame.of(image), self._session.saver.project
+        writer = self._session.saver.writer(truth)
+        if frame.leading or project is None or not isinstance(writer, WindowWriter):
+            return None
+        store: SparseTruth = writer.store(project, ())
+        assert truth.window is not None
+        fine = to_finest(truth.window.region, truth.magnification)
+        sheets = [Sheet(store.path / str(number)) for number in range(len(store.levels))]
+        return [
+            LevelElsewhere(sheet, frame.flat, coarser(fine, level))
+            for sheet, level in zip(sheets, store.levels, strict=True)
+        ]
+
+    def _add(self, truth: GroundTruth) -> None:
+        levels = self._levels(truth)
+        if levels is None:
+            return
+        viewer = self._session.viewer
+        image, above = viewer.layers[truth.image], self._session.truths.layer(truth)
+        layer = Labels(
+            levels,
+            multiscale=True,
+            name=f"{truth.layer}, elsewhere",
+            **placed(image, (1, 1, 1), Region.from_shape(LayerFrame.of(image).shape)),
+            affine=image.affine,
+            units=image.units,
+            axis_labels=image.axis_labels,
+            opacity=above.opacity,
+        )
+        colour_truth(layer, truth)
+        self._layers[truth.key], self._drawn[truth.key], self._shown[truth.key] = layer, truth, levels
+        with kept_selection(viewer):
+            viewer.layers.insert(viewer.layers.index(above), layer)
+
+    def _show(self, truth: GroundTruth) -> None:
+        """Follow the window and the classes of a ground truth."""
+        before, self._drawn[truth.key] = self._drawn[truth.key], truth
+        layer = self.layer(truth)
+        if layer is None or truth.window is None:
+            return
+        if truth.window != before.window or truth.magnification != before.magnification:
+            moved = self._levels(truth) or []
+            for level, other in zip(self._shown[truth.key], moved, strict=False):
+                level.window = other.window
+            layer.refresh()
+        if truth.classes != before.classes or truth.background_id != before.background_id:
+            colour_truth(layer, truth)
