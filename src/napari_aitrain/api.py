@@ -87,6 +87,7 @@ def train(
     boxes: PathLike | Sequence[Box] | Sequence[PathLike | Sequence[Box]] | None = None,
     out: PathLike | None = None,
     on_event: Callable[[Event], None] | None = None,
+    processes: int = 1,
     **settings: Any,
 ) -> TrainResult:
     """Train a model in a worker process and wait for it.
@@ -103,6 +104,8 @@ def train(
         New folder for the job; its model is ``out/model``. By name and time in the user's folder if not given.
     on_event : callable, optional
         Called with every event, such as progress.
+    processes : int
+        How many processes of this machine train together, with a GPU each.
     **settings
         ``task``, ``minutes``, ``steps`` and every other setting of `TrainConfig`; ``magnification``, ``voxel_size``
         and the other settings of a `Source` hold for all images.
@@ -125,7 +128,7 @@ def train(
     elif image is not None or labels is not None or boxes is not None or settings:
         raise ConfigError("both a config and settings are given", "one or the other", "use config.model_copy(update=…)")
     job = JobFolder.create(config, folder)
-    worker = Worker(job)
+    worker = Worker(job, processes=processes)
     try:
         for event in job.follow(alive=lambda: worker.alive):
             if on_event is not None:

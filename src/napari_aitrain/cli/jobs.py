@@ -147,13 +147,18 @@ def stop(
 def resume(
     job: Reference,
     at_once: Annotated[bool, typer.Option(help="Run beside other jobs instead of waiting for them.")] = False,
+    processes: options.Processes = 1,
     as_json: options.Json = False,
 ) -> None:
     """Go on with a job that was stopped, paused, killed, or failed; follow one that is running."""
-    run_again(find_job(job).path, Output(as_json), at_once=at_once)
+    from .running import take_part
+
+    folder = find_job(job).path
+    take_part(folder, processes)
+    run_again(folder, Output(as_json), at_once=at_once, processes=processes)
 
 
-def run_again(folder: Path, output: Output, *, at_once: bool) -> None:
+def run_again(folder: Path, output: Output, *, at_once: bool, processes: int = 1) -> None:
     """Run the job in a folder from where it is.
 
     Raises
@@ -163,11 +168,12 @@ def run_again(folder: Path, output: Output, *, at_once: bool) -> None:
     """
     from ..jobs import RESUME, JobFolder, PredictConfig
     from ..jobs.lock import living_owner
+    from ..training.distributed_place import place_here
     from . import running
     from .progress import show_events
 
     job = JobFolder.open(folder)
-    if living_owner(job.path) is not None:
+    if living_owner(job.path) is not None and place_here() is None:
         if job.state() == "paused":
             job.send(RESUME)
         output.progress_console.print(f"{job.name} is running; this follows it.", markup=False)
@@ -182,8 +188,12 @@ def run_again(folder: Path, output: Output, *, at_once: bool) -> None:
             "a job with something left to do",
             f"its result is in {job.prediction}" if isinstance(settings, PredictConfig) else more,
         )
+    if processes > 1 and isinstance(settings, PredictConfig):
+        raise ConfigError(
+            f"{job.name} is a prediction", "--processes for trainings alone", "give predict a --scheduler instead"
+        )
     job.enqueue()
-    running.run(job, output, at_once=at_once)
+    running.run(job, output, at_once=at_once, processes=processes)
 
 
 @app.command()

@@ -83,6 +83,14 @@ Minutes = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option(help="Train this many steps.", rich_help_panel=_LONG)]
 Name = Annotated[str | None, typer.Option("--name", "-n", help="Name of the model.", rich_help_panel=_LONG)]
+Processes = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Train in so many processes of this machine, one per GPU, that share each batch.",
+        rich_help_panel=_HOW,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and nothing else.")]
 
 
@@ -239,6 +247,30 @@ def three_numbers(text: str | None) -> list[float] | None:
             f"voxel size {text!r} is not known", "three numbers above 0, in nm, as Z,Y,X", "write --voxel-size 50,4,4"
         )
     return numbers
+
+
+def place(text: str | None) -> list[float] | None:
+    """Read a place written as Z,Y,X.
+
+    Raises
+    ------
+    ConfigError
+        If it is not three numbers.
+    """
+    if text is None:
+        return None
+    try:
+        z, y, x = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"the place {text!r} is not known", "three numbers as Z,Y,X, in voxels", "write --near 20,500,500"
+        ) from None
+    return [z, y, x]
+
+
+def words(text: str | None) -> list[str]:
+    """Read words written as probability,uncertainty."""
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
 def names_or_numbers(text: str | None) -> list[str | int] | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import JobError
+from ..errors import ConfigError, JobError
 from ..words import spoken_time
 from .output import Output
 from .progress import Shown, show_events
@@ -25,8 +25,41 @@ GRACE = 60.0
 RAN_BADLY = frozenset({"JobError", "TrainingDivergedError"})
 
 
-def run(job: JobFolder, output: Output, *, at_once: bool) -> None:
-    """Run a job in a worker process and follow it until it has ended.
+def take_part(job: Path | None, processes: int = 1) -> None:
+    """Under torchrun have this process follow the one that leads, and leave; without torchrun do nothing.
+
+    Raises
+    ------
+    typer.Exit
+        With the exit code of a process that followed.
+    ConfigError
+        If there is no job that all could run.
+    """
+    from ..training.distributed_place import place_here
+
+    place = place_here()
+    if place is None:
+        return
+    if processes > 1:
+        raise ConfigError(
+            f"torchrun has started {place.size} processes, and each is to start {processes}",
+            "torchrun or --processes",
+            "leave one of them out",
+        )
+    if job is None or not job.is_dir():
+        raise ConfigError(
+            f"torchrun has started {place.size} processes, and each would write a job of its own",
+            "the folder of a job",
+            "write it first with `napari-aitrain train … --out JOB --write-only`, then give JOB to torchrun",
+        )
+    if not place.leads:
+        from ..jobs import worker
+
+        raise typer.Exit(worker.main([str(job)]))
+
+
+def run(job: JobFolder, output: Output, *, at_once: bool, processes: int = 1) -> None:
+    """Run a job in a worker process, or in several, and follow it until it has ended.
 
     Raises
     ------
@@ -38,7 +71,7 @@ def run(job: JobFolder, output: Output, *, at_once: bool) -> None:
     from ..jobs import Worker
 
     since = max((event.seq for event in job.events()), default=0)
-    worker = Worker(job, at_once=at_once)
+    worker = Worker(job, at_once=at_once, processes=processes)
     interrupted = _follow(job, output, since, worker)
     worker.process.wait()
     finish(job, output, interrupted=interrupted)
@@ -62,7 +95,7 @@ def _follow(job: JobFolder, output: Output, since: int, worker: Any) -> bool:
         with _terminate_as_interrupt():
             worker.stop(GRACE)
     except KeyboardInterrupt:
-        worker.process.kill()
+        worker.kill()
     with contextlib.suppress(JobError):
         worker.send(STOP)
     return True

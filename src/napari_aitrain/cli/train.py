@@ -24,6 +24,15 @@ Busy = Annotated[
     typer.Option(help="If another job is running here: wait for it, refuse, or run beside it."),
 ]
 
+WriteOnly = Annotated[
+    bool,
+    typer.Option(
+        "--write-only",
+        help="Write the job, to be run later or elsewhere: napari-aitrain train OUT.",
+        rich_help_panel=options._LONG,
+    ),
+]
+
 
 def train(
     job: options.Job = None,
@@ -47,6 +56,8 @@ def train(
     name: options.Name = None,
     out: Out = None,
     when_busy: Busy = "wait",
+    processes: options.Processes = 1,
+    write_only: WriteOnly = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a model on images and their labels.
@@ -57,6 +68,7 @@ def train(
     from ..jobs import refuse_if_busy
     from . import running
 
+    running.take_part(job, processes)
     output = Output(as_json)
     if when_busy == "refuse":
         refuse_if_busy()
@@ -78,7 +90,8 @@ def train(
             device,
             seed,
         )
-        _run_folder(job, (*given, settings, minutes, steps, name, out), output, at_once)
+        given_too = (*given, settings, minutes, steps, name, out, write_only or None)
+        _run_folder(job, given_too, output, at_once, processes)
         return
     config = options.make_config(
         job, image, labels, boxes, settings=settings,
@@ -86,10 +99,14 @@ def train(
         of_training=options.training_options(task, dims, model, device, seed, minutes, steps, name),
         of_task={"max_distance": max_distance},
     )  # fmt: skip
-    running.run(create_job(config, out, output), output, at_once=at_once)
+    written = create_job(config, out, output)
+    if write_only:
+        output.result({"job": str(written.path), "state": written.state()})
+        return
+    running.run(written, output, at_once=at_once, processes=processes)
 
 
-def _run_folder(job: Path, given: tuple[object, ...], output: Output, at_once: bool) -> None:
+def _run_folder(job: Path, given: tuple[object, ...], output: Output, at_once: bool, processes: int) -> None:
     from .jobs import run_again
 
     if any(value is not None for value in given):
@@ -98,7 +115,7 @@ def _run_folder(job: Path, given: tuple[object, ...], output: Output, at_once: b
             "a job folder alone",
             f"train anew from {job / 'job.yaml'} with other settings",
         )
-    run_again(job, output, at_once=at_once)
+    run_again(job, output, at_once=at_once, processes=processes)
 
 
 def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFolder:

@@ -264,7 +264,8 @@ class Loop:
             "log",
             message=f"{setup.dims}-D network with {weights:,} weights on {describe_device(setup.device)} in "
             f"{self._precision()}, {torch.get_num_threads()} threads; {setup.batch_size} patches of "
-            f"{'×'.join(map(str, setup.sampler.patch_shape))} voxels (z×y×x) per step.",
+            f"{'×'.join(map(str, setup.sampler.patch_shape))} voxels (z×y×x) per step"
+            f"{f', shared by {self.team.size} processes' if self.team.size > 1 else ''}.",
         )
 
     def _precision(self) -> str:
