@@ -162,6 +162,7 @@ def predict(
     *,
     threshold: float | None = None,
     device: str = "auto",
+    resample: bool = False,
 ) -> Prediction: ...
 
 
@@ -173,7 +174,11 @@ def predict(
     *,
     threshold: float | None = None,
     device: str = "auto",
+    resample: bool = False,
     resume: bool = False,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    near: Sequence[float] | None = None,
 ) -> list[PredictedImage]: ...
 
 
@@ -184,7 +189,11 @@ def predict(
     *,
     threshold: float | None = None,
     device: str = "auto",
+    resample: bool = False,
     resume: bool = False,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    near: Sequence[float] | None = None,
 ) -> Prediction | list[PredictedImage]:
     """Run a model on an image.
 
@@ -200,8 +209,16 @@ def predict(
         0 … 1; the model's own if not given.
     device : str
         auto, cpu, cuda, cuda:N or mps.
+    resample : bool
+        Bring the image to the voxel size of the training.
     resume : bool
         With `out`, go on with a prediction that was broken off.
+    scheduler : str, optional
+        With `out`, who computes: ``local``, ``threads`` or ``tcp://HOST:PORT``; this process alone if not given.
+    workers : int, optional
+        How many ``local`` and ``threads`` start.
+    near : tuple of float, optional
+        With `out`, z, y, x in voxels of the image: what is near is made first.
 
     Returns
     -------
@@ -221,10 +238,13 @@ def predict(
     if out is not None:
         if not isinstance(image, (str, Path)):
             raise ConfigError("an array is to be predicted into a file", "a path, or no out", "leave out away")
-        return predict_files(opened.folder, image, out, threshold=threshold, resume=resume, device=device)
+        return predict_files(
+            opened.folder, image, out, threshold=threshold, resume=resume, device=device, resample=resample,
+            scheduler=scheduler, workers=workers, near=near,
+        )  # fmt: skip
     volume = open_volume(image) if isinstance(image, (str, Path)) else Volume.from_array(image)
     with tempfile.TemporaryDirectory(prefix="aitrain-", ignore_cleanup_errors=True) as place:
-        stored = predict_volume(opened, volume, Path(place) / "store", device=device)
+        stored = predict_volume(opened, volume, Path(place) / "store", device=device, resample=resample)
         wanted = stored.info.threshold if threshold is None else threshold
         return Prediction(stored.labels(threshold=wanted), np.array(stored.scores), wanted)
 

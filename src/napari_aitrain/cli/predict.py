@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from ..words import spoken_time
 from . import options
+from .estimates import tell_estimate
 from .output import Output
 
 if TYPE_CHECKING:
     from ..inference.run import PredictedImage
+    from ..volumes.write_ome import OmeVersion
+
+FAILED_BLOCKS = 3
+"""Exit code where some blocks could not be predicted."""
+
+_LARGE, _WRITTEN = "Large volumes", "What is written"
 
 
 def predict(
@@ -31,22 +38,63 @@ def predict(
         bool,
         typer.Option("--resample", help="Bring the image to the voxel size of the training; labels fit the image."),
     ] = False,
+    near: Annotated[
+        str | None,
+        typer.Option(help="Make the blocks nearest to Z,Y,X first, in voxels of the image.", rich_help_panel=_LARGE),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="local: a process per GPU or core; threads; or tcp://HOST:PORT of dask.distributed. Without, this "
+            "process predicts alone.",
+            rich_help_panel=_LARGE,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many workers local or threads start.", rich_help_panel=_LARGE),
+    ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="Only say how long it will take, and how much disk.", rich_help_panel=_LARGE),
+    ] = False,
+    save: Annotated[
+        str | None, typer.Option(help="Also write maps: probability,uncertainty.", rich_help_panel=_WRITTEN)
+    ] = None,
+    table: Annotated[
+        str, typer.Option("--table", help="Format of the table: csv, parquet or both.", rich_help_panel=_WRITTEN)
+    ] = "csv",
+    ome: Annotated[
+        str, typer.Option("--ome", help="Version of OME-Zarr: 0.5 or 0.4.", rich_help_panel=_WRITTEN)
+    ] = "0.5",
+    shards: Annotated[
+        bool, typer.Option("--shards", help="Many chunks per file, for huge volumes.", rich_help_panel=_WRITTEN)
+    ] = False,
     device: options.Device = None,
     as_json: options.Json = False,
 ) -> None:
     """Run a model on an image, however large, and write labels and a table of the objects' scores.
 
     The scores are kept beside the labels: another threshold takes seconds and does not run the network again. Ctrl-C
-    keeps what is finished, and --resume goes on from there.
+    keeps what is finished, and --resume goes on from there. A block that fails three times is left out and named, the
+    exit code is then 3, and --resume tries it again.
     """
     from ..inference.blocks import PredictionCancelledError
     from ..inference.run import predict as predict_files
     from ..models import find_model
+    from ..volumes.write_zarr import ZarrOptions
     from .watch import watched
 
     output = Output(as_json)
     folder = find_model(model).folder
     size = options.three_numbers(voxel_size)
+    given: dict[str, Any] = {
+        "channels": options.names_or_numbers(channels), "axes": axes,
+        "voxel_size": None if size is None else (size[0], size[1], size[2]),
+    }  # fmt: skip
+    if estimate:
+        tell_estimate(output, folder, image, device or "auto", resample, **given)
+        return
     with watched(output.progress_console, "Predicting") as watch:
         try:
             images = predict_files(
@@ -56,10 +104,14 @@ def predict(
                 threshold=threshold,
                 resume=resume,
                 device=device or "auto",
-                channels=options.names_or_numbers(channels),
-                axes=axes,
-                voxel_size=None if size is None else (size[0], size[1], size[2]),
                 resample=resample,
+                near=options.place(near),
+                scheduler=scheduler,
+                workers=workers,
+                options=ZarrOptions(version=cast("OmeVersion", ome), shards=shards),
+                tables=options.words(table),
+                save=options.words(save),
+                **given,
                 progress=watch.progress,
                 cancelled=watch.cancelled,
             )
@@ -69,12 +121,23 @@ def predict(
     if not as_json:
         for one in images:
             _say(one, output)
-    output.result({"out": str(out), "model": str(folder), "images": [vars(one) for one in images]})
+    output.result({"out": str(out), "model": str(folder), "images": [_plain(one) for one in images]})
+    if any(one.failed for one in images):
+        raise typer.Exit(FAILED_BLOCKS)
+
+
+def _plain(one: PredictedImage) -> dict[str, Any]:
+    return {**vars(one), "failed": [block.model_dump(mode="json") for block in one.failed]}
 
 
 def _say(one: PredictedImage, output: Output) -> None:
     for text in one.warnings:
         output.say(f"Warning: {text}", "yellow")
+    for block in one.failed:
+        z, y, x = (f"{a}–{b - 1}" for a, b in zip(block.start, block.stop, strict=True))
+        output.say(f"Failed: x {x}, y {y}, z {z} ({block.stage}): {block.error}", "red")
+    if one.failed:
+        output.say(f"{len(one.failed)} blocks failed and are background; --resume tries them again.", "yellow")
     for text in one.notes:
         output.say(text, "dim")
     found = "classes"

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigError, VolumeError
 from ..location import Location, Url, located
@@ -15,12 +16,16 @@ from ..models import Model, load_model
 from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
 from ..volumes.opening import is_volume_path, settle_axes
+from ..volumes.write_zarr import ZarrOptions
 from ..volumes.writers import check_voxel_size_for
 from .blocks import Cancelled, Progress
 from .export import check_export, export, scores_path
+from .export_maps import check_kinds, maps_path
 from .image import View, choose_view
+from .info import FailedBlock
 from .predictor import Network
 from .store import SUFFIX, PredictionInfo, StoredPrediction, VoxelSize, check_threshold, read_info
+from .tables import check_formats
 from .volume import make_network, model_fingerprint, predict_volume
 
 
@@ -42,6 +47,8 @@ class PredictedImage:
         Time it took.
     notes, warnings : tuple of str
         Sentences for people.
+    failed : tuple of FailedBlock
+        Parts of the image that could not be predicted.
     """
 
     image: Location
@@ -54,6 +61,21 @@ class PredictedImage:
     seconds: float
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    failed: tuple[FailedBlock, ...] = ()
+
+
+@dataclass(frozen=True)
+class _How:
+    """What `predict` was asked, beside model and images."""
+
+    threshold: float | None
+    resume: bool
+    resample: bool
+    options: ZarrOptions | None
+    tables: Sequence[str]
+    save: Sequence[str]
+    running: dict[str, Any]
+    """What `predict_volume` is given as it is."""
 
 
 def predict(
@@ -69,6 +91,12 @@ def predict(
     axes: str | None = None,
     voxel_size: VoxelSize | None = None,
     resample: bool = False,
+    near: Sequence[float] | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    options: ZarrOptions | None = None,
+    tables: Sequence[str] = ("csv",),
+    save: Sequence[str] = (),
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> list[PredictedImage]:
@@ -95,6 +123,10 @@ def predict(
         See `open_volume`.
     resample : bool
         Bring images to the voxel size of the training; the labels are written on the voxels of the image.
+    near, scheduler, workers : optional
+        See `predict_volume`.
+    options, tables, save : optional
+        See `export`.
     progress, cancelled : callable, optional
         See `predict_volume`.
 
@@ -113,23 +145,37 @@ def predict(
     model = load_model(Path(model_path))
     jobs = list(_outputs(located(image_path), Path(out)))
     network = functools.cache(lambda: make_network(model, device, precision))
-
-    def opened(path: Location) -> Volume:
-        volume = open_volume(path, channels=channels, axes=axes, voxel_size=voxel_size)
-        taken = len(model.card.channels)
-        return settle_axes(
-            volume,
-            lambda other: len(other.channels) == taken,
-            lambda asked: open_volume(path, channels=channels, axes=asked, voxel_size=voxel_size),
-        )
-
+    running: dict[str, Any] = {
+        "device": device, "precision": precision, "near": near, "scheduler": scheduler, "workers": workers,
+        "progress": progress, "cancelled": cancelled,
+    }  # fmt: skip
+    how = _How(threshold, resume, resample, options, tables, save, running)
     if len(jobs) > 1 and threshold is None and not resume:
         for _, target in jobs:
-            check_export(target)
+            check_export(target, None, tables, save)
+    sources = (
+        functools.partial(open_for, path, len(model.card.channels), channels, axes, voxel_size) for path, _ in jobs
+    )
     return [
-        _predict_one(model, image, opened(image), target, threshold, resume, resample, network, progress, cancelled)
-        for image, target in jobs
+        _predict_one(model, image, source, target, how, network)
+        for (image, target), source in zip(jobs, sources, strict=True)
     ]
+
+
+def open_for(
+    path: Location,
+    taken: int,
+    channels: Sequence[str | int] | None = None,
+    axes: str | None = None,
+    voxel_size: VoxelSize | None = None,
+    at: dict[str, int] | None = None,
+) -> Volume:
+    """Open an image for a model that takes so many channels; workers do the same."""
+
+    def asking(asked: str | None) -> Volume:
+        return open_volume(path, channels=channels, axes=asked, voxel_size=voxel_size, at=at)
+
+    return settle_axes(asking(axes), lambda other: len(other.channels) == taken, asking)
 
 
 def find_prediction(model: Model, view: View, out: Path) -> StoredPrediction | None:
@@ -160,42 +206,48 @@ def _readable(store: Path) -> PredictionInfo | None:
 def _predict_one(
     model: Model,
     path: Location,
-    volume: Volume,
+    source: Callable[[], Volume],
     out: Path,
-    threshold: float | None,
-    resume: bool,
-    resample: bool,
+    how: _How,
     network: Callable[[], Network],
-    progress: Progress | None,
-    cancelled: Cancelled | None,
 ) -> PredictedImage:
-    began, ran = time.monotonic(), False
+    began, ran, volume = time.monotonic(), False, source()
 
     def counted() -> Network:
         nonlocal ran
         ran = True
         return network()
 
-    wanted = model.card.threshold if threshold is None else threshold
-    stored = find_prediction(model, choose_view(model, volume, resample), out)
-    done = stored is not None and resume and out.exists() and stored.wrote(out) and stored.written_at(out) == wanted
-    if not done:
-        check_export(out, stored if threshold is not None else None)
+    wanted = model.card.threshold if how.threshold is None else how.threshold
+    stored = find_prediction(model, choose_view(model, volume, how.resample), out)
+    again = stored is not None and how.resume and bool(stored.info.failed) and stored.folder == store_path(out)
+    if stored is None or again or not (how.resume and _is_written(stored, out, wanted, how)):
+        check_export(out, stored if again or how.threshold is not None else None, how.tables, how.save)
         check_voxel_size_for(out, volume.voxel_size)
-        if stored is None:
+        if stored is None or again:
             with storage_errors(out):
                 out.parent.mkdir(parents=True, exist_ok=True)
             stored = predict_volume(
-                model, volume, store_path(out), progress=progress, cancelled=cancelled, resume=resume,
-                resample=resample, network=counted,
+                model, volume, store_path(out), resume=how.resume, resample=how.resample, network=counted,
+                source=source, **how.running,
             )  # fmt: skip
-        export(stored, out, wanted)
-    assert stored is not None
+            ran = ran or how.running["scheduler"] is not None
+        export(stored, out, wanted, options=how.options, tables=how.tables, save=how.save)
     info = stored.info
     notes = info.notes if ran else (*info.notes, f"The network was not run: the prediction in {stored.folder} is used.")
     count = stored.count(wanted) if info.instances else None
     seconds = time.monotonic() - began
-    return PredictedImage(path, out, scores_path(out), stored.folder, wanted, count, ran, seconds, notes, info.warnings)
+    scores = scores_path(out, check_formats(how.tables)[0])
+    return PredictedImage(
+        path, out, scores, stored.folder, wanted, count, ran, seconds, notes, info.warnings, info.failed
+    )
+
+
+def _is_written(stored: StoredPrediction, out: Path, threshold: float, how: _How) -> bool:
+    """Whether all that is asked for is there already."""
+    maps = [maps_path(out, kind) for kind in check_kinds(how.save)]
+    there = all(path.exists() and stored.wrote(path) for path in (out, *maps))
+    return there and stored.written_at(out) == threshold
 
 
 def _outputs(image: Location, out: Path) -> Iterator[tuple[Location, Path]]:

@@ -39,6 +39,14 @@ class PredictConfig(BaseModel):
     resample: Annotated[
         bool, Field(description="Bring the image to the voxel size of the training; `out` fits the image.")
     ] = False
+    near: Annotated[
+        tuple[float, float, float] | None,
+        Field(description="Place in z, y, x order, in voxels of the image, whose blocks are made first."),
+    ] = None
+    scheduler: Annotated[
+        str | None, Field(description="local, threads or tcp://HOST:PORT of dask.distributed; none is one process.")
+    ] = None
+    workers: Annotated[int | None, Field(ge=1, description="How many workers local or threads start.")] = None
     at: Annotated[dict[str, int], Field(description="Index to take of other axes, such as t: 0.")] = {}
     region: Annotated[
         Region | None, Field(description="Start and stop in z, y, x order, in voxels of the image; none is all of it.")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
 from ..geometry import Region
 from ..inference import PredictionCancelledError, StoredPrediction, export, predict_volume
+from ..inference.run import open_for
 from ..inference.store import LABELS, MAPS, RAW
 from ..models import load_model
 from ..nets.device import choose_device, choose_precision, describe_device
-from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
-from ..volumes.opening import settle_axes
 from .events import last
 from .folder import JobFolder
 from .inbox import Message
@@ -50,13 +50,16 @@ def run_prediction(
     """
     running = _Running(job, emit, control)
     model = load_model(config.model)
-    image = _open(config, len(model.card.channels))
+    source = functools.partial(
+        open_for, config.image, len(model.card.channels), config.channels, config.axes, config.voxel_size, config.at
+    )
     emit("state", state="running")
     try:
         stored = predict_volume(
-            model, image, job.prediction, region=config.region, device=config.device, precision=config.precision,
+            model, source(), job.prediction, region=config.region, device=config.device, precision=config.precision,
             progress=running.progress, cancelled=running.cancelled, on_block=running.block, resume=True,
-            resample=config.resample,
+            resample=config.resample, near=config.near, scheduler=config.scheduler, workers=config.workers,
+            source=source,
         )  # fmt: skip
     except PredictionCancelledError:
         return
@@ -64,21 +67,15 @@ def run_prediction(
         emit("log", message=text)
     for text in stored.info.warnings:
         emit("warning", message=text)
+    for block in stored.info.failed:
+        said = f"{block.start} to {block.stop} (z, y, x) could not be predicted and is background: {block.error}"
+        emit("warning", message=said)
     if config.out is not None:
         _export(stored, config)
     device = choose_device(config.device)
     precision = str(choose_precision(device, config.precision)).removeprefix("torch.")
     emit("done", seconds=running.seconds, prediction=str(job.prediction), out=config.out,
          device=describe_device(device), precision=precision)  # fmt: skip
-
-
-def _open(config: PredictConfig, channels: int) -> Volume:
-    def opened(axes: str | None) -> Volume:
-        return open_volume(
-            config.image, channels=config.channels, axes=axes, voxel_size=config.voxel_size, at=config.at
-        )
-
-    return settle_axes(opened(config.axes), lambda volume: len(volume.channels) == channels, opened)
 
 
 def _export(stored: StoredPrediction, config: PredictConfig) -> None:
