@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import VolumeError
+from ..errors import AitrainError, VolumeError
 from ..geometry import FINEST, Triple
 from ..location import Location, Url
 from .axes import Kind
 from .lazy import READ_ERRORS
 from .opened import Opened, damaged
 from .patience import Patience
-from .remote import file_system_of
-from .server_errors import explain, missing, transport_errors
+from .remote import fetch
+from .server_errors import explain
 from .units import VoxelSize, nanometres_per
 
 ATTRIBUTES = "attributes.json"
+_OF_THE_SERVER = ("PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "HTTP")
 _NAMES: dict[Kind, tuple[str, ...]] = {
     "image": ("raw", "image", "data", "em"),
     "labels": ("labels", "label", "neuron_ids", "masks", "segmentation"),
@@ -80,7 +81,13 @@ class N5Array:
     def __init__(self, place: Location) -> None:
         import tensorstore
 
-        spec = {"driver": "n5", "kvstore": _kvstore(place), "open": True, "recheck_cached_data": "open"}
+        spec = {
+            "driver": "n5",
+            "kvstore": _kvstore(place),
+            "open": True,
+            "recheck_cached_data": "open",
+            "context": _retries(Patience.from_environment()),
+        }
         try:
             self._store = tensorstore.open(spec, read=True).result()
         except (*READ_ERRORS, TypeError) as error:
@@ -93,7 +100,22 @@ class N5Array:
 
     def __getitem__(self, key: Any, /) -> Any:
         """Read by integers and slices."""
-        return self._store[key].read().result()
+        try:
+            return self._store[key].read().result()
+        except (ValueError, RuntimeError, OSError) as error:
+            if isinstance(self.place, Url) and any(word in str(error) for word in _OF_THE_SERVER):
+                raise explain(self.place, error, 1) from error
+            raise
+
+
+def _retries(patience: Patience) -> dict[str, Any]:
+    """Return how tensorstore is to ask servers again."""
+    rule = {
+        "max_retries": patience.attempts,
+        "initial_delay": f"{round(1000 * patience.pause)}ms",
+        "max_delay": f"{round(8000 * patience.pause)}ms",
+    }
+    return {f"{kind}_request_retries": rule for kind in ("http", "s3", "gcs")}
 
 
 def _kvstore(place: Location) -> dict[str, Any]:
@@ -113,17 +135,11 @@ def _kvstore(place: Location) -> dict[str, Any]:
 def _attributes(place: Location) -> Mapping[str, Any]:
     where = place / ATTRIBUTES
     try:
-        if isinstance(where, Url):
-            files, path = file_system_of(where, Patience.from_environment(), asynchronous=False)
-            data = json.loads(files.cat_file(path))
-        else:
-            data = json.loads(where.read_bytes())
-    except FileNotFoundError as error:
-        raise missing(place) if isinstance(place, Url) else damaged(place, error) from error
-    except ValueError as error:
+        data = json.loads(fetch(where) if isinstance(where, Url) else where.read_bytes())
+    except AitrainError:
+        raise
+    except (OSError, ValueError) as error:
         raise damaged(where, error) from error
-    except transport_errors() as error:
-        raise (explain(where, error, 1) if isinstance(where, Url) else damaged(where, error)) from error
     if not isinstance(data, dict):
         raise damaged(where, ValueError("it holds no attributes"))
     return data

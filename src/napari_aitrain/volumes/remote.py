@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import time
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore
 
 from ..errors import VolumeError
 from ..location import Url
+from .counting import count
 from .patience import Patience
 from .read_store import ReadStore
+from .server_errors import pause_before_next, transport_errors, web_page
 
+T = TypeVar("T")
 _PACKAGES = {"http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 _opened: weakref.WeakSet[Any] = weakref.WeakSet()
 _REMEDY = 'install it with: python -m pip install "napari-aitrain[remote]"'
@@ -65,6 +70,35 @@ def file_system_of(url: Url, patience: Patience, *, asynchronous: bool) -> tuple
     if asynchronous and not file_system.async_impl:
         file_system = AsyncFileSystemWrapper(file_system, asynchronous=True)
     return file_system, path
+
+
+def ask(url: Url, patience: Patience, request: Callable[[], T]) -> T:
+    """Return the answer to a request, which is repeated where that may help.
+
+    Raises
+    ------
+    VolumeError
+        If it does not.
+    """
+    attempt = 1
+    while True:
+        try:
+            return request()
+        except transport_errors() as error:
+            time.sleep(pause_before_next(url, error, attempt, patience))
+            attempt += 1
+
+
+def fetch(url: Url) -> bytes:
+    """Return a small file; raise `VolumeError` if it cannot be read or is a web page."""
+    patience = Patience.from_environment()
+    files, path = file_system_of(url, patience, asynchronous=False)
+    data: bytes = ask(url, patience, lambda: files.cat_file(path))
+    count(stored=len(data), requests=1)
+    page = web_page(url, data[:512])
+    if page is not None:
+        raise page
+    return data
 
 
 def _options(url: Url, patience: Patience) -> dict[str, Any]:

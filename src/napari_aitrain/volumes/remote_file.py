@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,8 +15,8 @@ from .chunk_files import OneFile
 from .chunked import ChunkedArray
 from .counting import count
 from .patience import Patience
-from .remote import file_system_of
-from .server_errors import pause_before_next, transport_errors, web_page
+from .remote import ask, file_system_of
+from .server_errors import web_page
 
 _BLOCK = 1 << 18
 _WHOLE = "download the file and open the copy, or put the image on the server as OME-Zarr"
@@ -84,7 +82,7 @@ class _Blocks:
         page = web_page(url, beginning)
         if page is not None:
             raise page
-        size = self._ask(lambda: self._files.info(self._path)["size"])
+        size = ask(url, self._patience, lambda: self._files.info(self._path)["size"])
         if not size:
             raise VolumeError(f"the server does not say how long {url} is", "the length of the file", _WHOLE)
         self.shape, self.dtype, self.chunks = (int(size),), np.dtype(np.uint8), (_BLOCK,)
@@ -94,19 +92,10 @@ class _Blocks:
         return np.frombuffer(self._part(key[0].start, key[0].stop), np.uint8)
 
     def _part(self, start: int, stop: int) -> bytes:
-        data: bytes = self._ask(lambda: self._files.cat_file(self._path, start, stop))
+        data = ask(self._url, self._patience, lambda: self._files.cat_file(self._path, start, stop))
         count(stored=len(data), requests=1)
         if len(data) > stop - start:
             raise VolumeError(
                 f"the server of {self._url} gives out no parts of a file", "an answer to a request for a range", _WHOLE
             )
-        return data
-
-    def _ask(self, request: Callable[[], Any]) -> Any:
-        attempt = 1
-        while True:
-            try:
-                return request()
-            except transport_errors() as error:
-                time.sleep(pause_before_next(self._url, error, attempt, self._patience))
-                attempt += 1
+        return bytes(data)

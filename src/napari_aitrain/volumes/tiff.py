@@ -41,7 +41,7 @@ def open_tiff(path: Location, source: Any = None) -> Opened:
         If the file is damaged or cut short.
     """
     try:
-        file = tifffile.TiffFile(path if source is None else source)
+        file = tifffile.TiffFile(str(path) if source is None else source)
     except AitrainError:
         raise
     except READ_ERRORS as error:
