@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from ..errors import VolumeError
 from ..geometry import Triple, format_magnification, magnified_shape
 from ..location import Location
 from .axes import Kind, resolve_layout
 from .damage import DamageLog
 from .lazy import LazyArray
-from .level import Level
+from .level import Level, native_dtype
 from .place import Place
 from .units import VoxelSize, check_voxel_size
 from .volume import Volume
@@ -46,7 +44,7 @@ def build_volume(
     """
     finest = arrays[0][0]
     shape = tuple(int(n) for n in finest.shape)
-    dtype = np.dtype(finest.dtype)
+    dtype = native_dtype(finest.dtype)
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise VolumeError(
             f"{name} holds values of type {dtype}",

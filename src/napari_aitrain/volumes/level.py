@@ -127,7 +127,8 @@ def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def native_dtype(dtype: Any) -> np.dtype[Any]:
     """Return the dtype that reading gives."""
-    kind = np.dtype(dtype)
+    # The types of tensorstore are no types of numpy.
+    kind = np.dtype(getattr(dtype, "numpy_dtype", dtype))
     return np.dtype(np.uint8) if kind.kind == "b" else kind.newbyteorder("=")
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..errors import AitrainError
 from .chunked import ChunkedArray, Spans
+from .lazy import READ_ERRORS
 
 _log = logging.getLogger(__name__)
 _THREADS, _MOST_WAITING = 4, 16
@@ -41,5 +42,5 @@ def prefetch(array: ChunkedArray, spans: Spans) -> Future[None] | None:
 def _visit(array: ChunkedArray, spans: Spans) -> None:
     try:
         array.visit(spans)
-    except AitrainError as error:
-        _log.info("not read ahead: %s", error.what)
+    except (AitrainError, *READ_ERRORS) as error:
+        _log.info("not read ahead: %s", error)

@@ -15,6 +15,8 @@ from ..errors import ConfigError, VolumeError
 from ..geometry import FINEST, Region, Triple, magnified_shape, to_finest, triple
 from ..location import Location
 from .axes import Kind
+from .chunk_files import OneFile
+from .chunked import ChunkedArray
 from .damage import DamagedChunk, DamageLog
 from .downsample import downsample_mean, downsample_mode
 from .fingerprint import fingerprint_of
@@ -76,6 +78,7 @@ class Volume:
         axes: str | None = None,
         channels: Sequence[str] | None = None,
         voxel_size: VoxelSize | None = None,
+        cache: bool = False,
     ) -> Volume:
         """Return a volume of an array in memory, or of anything that is indexed like one.
 
@@ -93,6 +96,8 @@ class Volume:
             Names of all channels.
         voxel_size : tuple of float, optional
             Nanometres in z, y, x order.
+        cache : bool
+            Keep decoded chunks of an array that has ``chunks``. Only for arrays that nobody writes into.
 
         Raises
         ------
@@ -101,6 +106,8 @@ class Volume:
         """
         from .building import build_volume
 
+        if cache and getattr(array, "chunks", None):
+            array = ChunkedArray(array, OneFile(None, name))
         return build_volume([(array, FINEST)], name, None, kind, asked=axes, names=channels, voxel_size=voxel_size)
 
     @property
