@@ -81,11 +81,11 @@ def estimate(
     network_grid = Grid(info.shape, info.network_block, info.halo)
     decode_grid = Grid(info.shape, info.decode_block, triple([o // 2 for o in info.overlap]))
     computing, decoding = _seconds_per_voxel(model, network, prepared, info)
-    seconds = _STITCHING * (computing * _seen(network_grid) + decoding * _seen(decode_grid))
+    seconds = _STITCHING * (computing * seen_voxels(network_grid) + decoding * seen_voxels(decode_grid))
     return Estimate(seconds, bytes_needed(info), math.prod(info.shape), len(network_grid), len(decode_grid))
 
 
-def _seen(grid: Grid) -> int:
+def seen_voxels(grid: Grid) -> int:
     """Return the voxels of all blocks with their halos."""
     per_axis = []
     for n, block, halo in zip(grid.shape, grid.block, grid.halo, strict=True):
