@@ -86,12 +86,14 @@ class TiffTarget:
         """Write the file, flush it to the disk, and return it."""
         tiled = self._shape[1] * self._shape[2] * self._dtype.itemsize > PAGE_LIMIT
         imagej = self._dtype.itemsize <= 2 and self._size < CLASSIC_LIMIT and not tiled
-        settings = (_imagej_settings if imagej else _ome_settings)(self._axes, self._voxel_size)
+        ome = not imagej and self._dtype.itemsize <= 4
+        describe = _imagej_settings if imagej else _ome_settings if ome else _plain_settings
+        settings = describe(self._axes, self._voxel_size)
         row = self._shape[2] * self._dtype.itemsize
         settings |= {"tile": (_TILE, _TILE)} if tiled else {"rowsperstrip": max(1, min(self._shape[1], _STRIP // row))}
         file = self._path / "labels.tif"
         with tifffile.TiffWriter(
-            file, bigtiff=self._size >= CLASSIC_LIMIT, byteorder="<", imagej=imagej, ome=not imagej
+            file, bigtiff=self._size >= CLASSIC_LIMIT, byteorder="<", imagej=imagej, ome=ome
         ) as writer:
             writer.write(
                 self._tiles() if tiled else self._pages(),
@@ -146,6 +148,14 @@ def _ome_settings(axes: str, voxel_size: VoxelSize | None) -> dict[str, Any]:
         if axis.lower() in axes:
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "nm"}
     return {"metadata": metadata}
+
+
+def _plain_settings(axes: str, voxel_size: VoxelSize | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"metadata": {"axes": axes.upper()}}
+    if voxel_size is None:
+        return metadata
+    _, y, x = voxel_size
+    return {**metadata, "resolution": (1e7 / x, 1e7 / y), "resolutionunit": "CENTIMETER"}
 
 
 def _need(path: Path, size: int) -> None:
