@@ -51,6 +51,10 @@ class DamageLog:
         self._filled: dict[tuple[str, Index], DamagedChunk] = {}
         self._rewritten = ""
 
+    def __reduce__(self) -> tuple[type[DamageLog], tuple[()]]:
+        # In another process a log of its own begins.
+        return DamageLog, ()
+
     def add(self, damaged: DamagedChunk) -> None:
         """Remember a chunk that was filled, and tell it in the log when it is the first time."""
         with self._lock:
