@@ -112,12 +112,9 @@ class Elsewhere:
         for truth in self._session.truths.all():
             if truth.window is None or truth.image not in self._session.viewer.layers:
                 continue
+            # What is saved later lies in the window, where this layer is clear: it need not be drawn again.
             if truth.key not in self._layers:
                 self._add(truth)
-            elif (layer := self.layer(truth)) is not None:
-                # What the list of layers passes on has it painted anew, in a frame of its own.
-                with self._session.viewer.layers.events.blocker_all():
-                    layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def _levels(self, truth: GroundTruth) -> list[LevelElsewhere] | None:
         image = image_layer(self._session.viewer, truth.image)
@@ -143,7 +140,7 @@ class Elsewhere:
         layer = Labels(
             levels,
             multiscale=True,
-            name=f"{truth.layer}, elsewhere",
+            name=f"{truth.image}, painted elsewhere",
             **placed(image, (1, 1, 1), Region.from_shape(LayerFrame.of(image).shape)),
             affine=image.affine,
             units=image.units,

@@ -245,6 +245,8 @@ class GroundTruths:
         self._truths[layer], self._largest[layer] = truth, largest
         layer.events.paint.connect(self._on_paint)
         colour_truth(layer, truth)
+        layer.bounding_box.visible = truth.window is not None
+        layer.bounding_box.points = False
         self._current = layer
         self.changed.emit()
         self.current_changed.emit(layer.name)

@@ -41,7 +41,7 @@ class WindowWriter(TruthWriter):
         self.window: Window = truth.window
         super().__init__(session, truth, saved)
         self._truths: dict[tuple[int, ...], SparseTruth] = {}
-        self._collected: list[tuple[Tile, npt.NDArray[np.int32], Change]] = []
+        self._collected: dict[Tile, tuple[npt.NDArray[np.int32], Change]] = {}
 
     def _tile_shape(self, layer: Any) -> Triple:
         return chunk_of(magnified_shape(self.window.image_shape, self.magnification))
@@ -77,11 +77,13 @@ class WindowWriter(TruthWriter):
         region = self.changes.region(tile).shift(self.window.region.start)
         before = self.store(project, tile.frame).read(self.magnification, region)
         change = difference(self.magnification, region, before, values)
+        # A tile may come twice, once because it was painted and once to be compared.
+        self._collected.pop(tile, None)
         if change is None:
             self.changes.saved(tile, values)
             return False
-        self._collected.append((tile, values, change))
-        if sum(values.nbytes + change.nbytes for _, values, change in self._collected) > _AT_ONCE:
+        self._collected[tile] = values, change
+        if sum(values.nbytes + change.nbytes for values, change in self._collected.values()) > _AT_ONCE:
             self.finish(project)
         return True
 
@@ -93,11 +95,11 @@ class WindowWriter(TruthWriter):
         StorageError
             If the disk is full, read-only or has gone.
         """
-        collected, self._collected = self._collected, []
-        for frame in sorted({tile.frame for tile, _, _ in collected}):
-            here = [one for one in collected if one[0].frame == frame]
-            self.store(project, frame).commit([change for _, _, change in here])
-            for tile, values, _ in here:
+        collected, self._collected = self._collected, {}
+        for frame in sorted({tile.frame for tile in collected}):
+            here = {tile: found for tile, found in collected.items() if tile.frame == frame}
+            self.store(project, frame).commit([change for _, change in here.values()])
+            for tile, (values, _) in here.items():
                 self.changes.saved(tile, values)
 
     def load(self, project: Project, into: npt.NDArray[Any]) -> None:
