@@ -14,6 +14,7 @@ from PIL import Image
 from napari_aitrain.errors import VolumeError
 from napari_aitrain.geometry import Region
 from napari_aitrain.volumes import Volume, open_volume
+from napari_aitrain.volumes.counting import read_counts
 
 DTYPES = [
     f"{order}{kind}" for kind in ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"] for order in "<>"
@@ -268,3 +269,16 @@ def test_unknown_kinds(tmp_path: Path) -> None:
         open_volume(tmp_path / "notes.txt")
     with pytest.raises(VolumeError, match="is a folder"):
         open_volume(tmp_path)
+
+
+@pytest.mark.parametrize("how", [{"rowsperstrip": 16}, {"tile": (32, 32)}, {}], ids=["strips", "tiles", "pages"])
+def test_bigtiff_is_read_by_page_and_part(tmp_path: Path, how: dict[str, Any]) -> None:
+    array = np.random.default_rng(0).integers(0, 255, (6, 64, 64)).astype("u1")
+    path, axes = tmp_path / "größe.btf", {"axes": "ZYX"}
+    tifffile.imwrite(path, array, bigtiff=True, compression="zlib", metadata=axes, photometric="minisblack", **how)
+    volume, before = open_volume(path), read_counts()
+    region = Region((2, 3, 5), (3, 9, 20))
+    for _ in range(2):
+        np.testing.assert_array_equal(volume.read(region)[0], array[region.slices])
+    assert (read_counts() - before).decoded == {"rowsperstrip": 16 * 64, "tile": 32 * 32}.get(next(iter(how), ""), 4096)
+    np.testing.assert_array_equal(volume.read(volume.region)[0], array)

@@ -222,3 +222,51 @@ def test_missing_chunks_are_sampled_when_there_are_many(tmp_path: Path) -> None:
     volume = open_volume(tmp_path / "a.zarr")
     found = missing_chunks(volume, volume.region, limit=100)
     assert found.count == found.total and 90 <= found.total <= 100
+
+
+def test_a_level_that_does_not_fit_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    """A level counts if its scale is a whole multiple and its shape agrees; the others are computed."""
+    array = ramp((6, 16, 20))
+    group = zarr.create_group(tmp_path / "a.zarr")
+    datasets = []
+    for name, step, scale in (("0", 1, 1.0), ("1", 2, 2.0), ("2", 3, 1.7), ("3", 2, 4.0)):
+        group.create_array(name, data=np.ascontiguousarray(array[:, ::step, ::step]))
+        transform = {"type": "scale", "scale": [1.0, scale, scale]}
+        datasets.append({"path": name, "coordinateTransformations": [transform]})
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": SPACE, "datasets": datasets}]}
+    volume = open_volume(tmp_path / "a.zarr")
+    assert volume.magnifications == ((1, 1, 1), (1, 2, 2))
+    assert "level 2 of a.zarr" in volume.remarks[0] and "magnification 4-4-1" in volume.remarks[1]
+    findings = check_image_values(volume, [volume.region])
+    assert [(f.level, f.code) for f in findings] == [("warning", "image-level-left-out")] * 2
+
+
+@pytest.mark.parametrize("axes", ["xyz", "xzyc", "tyxzc", "zxcy"])
+def test_axes_in_any_order(tmp_path: Path, axes: str) -> None:
+    letters = "".join(a for a in "tczyx" if a in axes)
+    array = ramp(tuple({"t": 1, "c": 2, "z": 6, "y": 16, "x": 20}[a] for a in letters))
+    path = tmp_path / "a.zarr"
+    group = zarr.create_group(path)
+    group.create_array("0", data=np.ascontiguousarray(array.transpose([letters.index(a) for a in axes])))
+    types = {"t": "time", "c": "channel"}
+    listed = [{"name": a, "type": types.get(a, "space"), "unit": "nanometer"} for a in axes]
+    scale = [{"t": 1.0, "c": 1.0, "z": 40.0, "y": 5.0, "x": 4.0}[a] for a in axes]
+    dataset = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": listed, "datasets": [dataset]}]}
+    volume = open_volume(path)
+    assert volume.shape == (6, 16, 20) and volume.voxel_size == (40, 5, 4)
+    np.testing.assert_array_equal(whole(volume), array.reshape(-1, 6, 16, 20))
+    region = Region((1, 3, 5), (4, 9, 19))
+    np.testing.assert_array_equal(volume.read(region), array.reshape(-1, 6, 16, 20)[:, *region.slices])
+
+
+def test_an_array_without_axes_is_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", shape=(), dtype="u1")
+    with pytest.raises(VolumeError, match="single number"):
+        open_volume(tmp_path / "a.zarr")
+    ome_image(tmp_path / "b.zarr", "0.5")
+    data = json.loads((tmp_path / "b.zarr" / "zarr.json").read_text())
+    data["attributes"]["ome"]["multiscales"][0]["axes"] = []
+    (tmp_path / "b.zarr" / "zarr.json").write_text(json.dumps(data))
+    with pytest.raises(VolumeError):
+        open_volume(tmp_path / "b.zarr")

@@ -2,6 +2,7 @@
 
 from .atomic import atomic_folder, atomic_write_array, atomic_write_bytes, atomic_write_text
 from .checks import MissingChunks, check_chunks, check_image_values, missing_chunks
+from .counting import ReadCounts, read_counts
 from .labels import read_labels
 from .normalisation import Normalisation, sample_voxels
 from .opening import open_volume
@@ -16,6 +17,7 @@ __all__ = [
     "MissingChunks",
     "Normalisation",
     "Pair",
+    "ReadCounts",
     "Volume",
     "atomic_folder",
     "atomic_write_array",
@@ -31,6 +33,7 @@ __all__ = [
     "missing_chunks",
     "open_volume",
     "pair_files",
+    "read_counts",
     "read_labels",
     "sample_voxels",
 ]

@@ -51,6 +51,8 @@ def build_volume(
             "whole numbers of 8 to 64 bits, or floating-point numbers of 16 to 64",
             "save the real-valued intensity, for example as uint16 or float32",
         )
+    if not shape:
+        raise VolumeError(f"{name} holds a single number and has no axes", "an image", "give the path of an image")
     layout = resolve_layout(shape, known, asked, kind, at=at, stack=stack, name=name)
     if 0 in shape:
         raise VolumeError(f"{name} of shape {shape} holds no voxels", "at least one voxel", "save the image again")

@@ -60,9 +60,10 @@ def check_image_values(volume: Volume, regions: Sequence[Region], max_voxels: in
     -------
     list of Finding
         Errors for NaN and infinite voxels, for a constant channel, for a damaged file, and for regions of which no
-        chunk is stored; a warning for some chunks not stored.
+        chunk is stored; a warning for some chunks not stored, and for what opening remarked.
     """
-    findings: list[Finding] = []
+    remedy = "nothing needs to be done: such a level is computed from a finer one"
+    findings = [warning("image-level-left-out", remark, remedy, volume.name) for remark in volume.remarks]
     low = np.full(len(volume.channels), np.inf)
     high = np.full(len(volume.channels), -np.inf)
     for region in regions:

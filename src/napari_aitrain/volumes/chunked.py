@@ -62,6 +62,10 @@ class ChunkedArray:
         return self._grid.chunks
 
     def __del__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what the cache keeps of the array."""
         CHUNKS.forget(self._number)
 
     def __getitem__(self, key: Any, /) -> npt.NDArray[Any]:

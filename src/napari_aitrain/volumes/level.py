@@ -93,6 +93,11 @@ class Level:
         chosen = [fixed.get(axis) or spans[axis] for axis in self.layout.axes]
         return prefetch(self.array, tuple((span.start, span.stop) for span in chosen))
 
+    def forget(self) -> None:
+        """Forget the chunks that the cache keeps, so that they are read again."""
+        if isinstance(self.array, ChunkedArray):
+            self.array.forget()
+
     def _read(self, region: Region, channels: Sequence[int]) -> npt.NDArray[Any]:
         axes, spans = self.layout.axes, dict(zip("zyx", region.slices, strict=True))
         fixed, used = self.layout.fixed, self.layout.used

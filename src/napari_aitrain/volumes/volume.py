@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError, VolumeError
 from ..geometry import FINEST, Region, Triple, magnified_shape, to_finest, triple
-from ..location import Location
+from ..location import Location, Url
 from .axes import Kind
 from .chunk_files import OneFile
 from .chunked import ChunkedArray
@@ -279,6 +279,10 @@ class Volume:
         """
         if self.damage.first_rewritten:
             return f"{self.damage.first_rewritten} was written while {self.name} was read"
+        if isinstance(self.path, Url):
+            for level in self.levels:
+                # Nobody tells of chunks on a server that they are not what is kept of them.
+                level.forget()
         same = fingerprint_of(self.path, self) == self.fingerprint
         return "" if same else f"{self.name} is not what it was when it was opened"
 

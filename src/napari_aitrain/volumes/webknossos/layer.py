@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy.typing as npt
 from ...errors import AitrainError, VolumeError
 from ...geometry import FINEST, Region, Triple, format_magnification, magnified_shape, to_finest, triple
 from ..axes import Layout
+from ..chunk_files import ZarrFiles
+from ..chunked import ChunkedArray
 from ..downsample import downsample_mean, downsample_mode
 from ..level import LazyArray, Level
 from ..place import Place
-from .archive import Files
+from .archive import Files, Folder
 from .properties import Layer, Mag
 from .wkw import WkwArray
 from .zarr_store import open_array
@@ -239,6 +242,10 @@ def open_level(
         return StoredLevel(WkwArray(files, folder, missing), Layout("czyx"), magnification, folder)
     array = open_array(files, folder, missing)
     where = f"{folder} in {files.name}"
+    if missing is None:
+        place = Path(files.name) / folder if isinstance(files, Folder) else None
+        cached = ChunkedArray(array, ZarrFiles(array, place))
+        return StoredLevel(cached, _layout(array.shape, axes, where), magnification, folder)
     return StoredLevel(array, _layout(array.shape, axes, where), magnification, folder)
 
 
