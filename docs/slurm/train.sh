@@ -20,6 +20,8 @@ running=$!
 
 # Five minutes before the time is over: save the model, so that the next sbatch goes on from there.
 trap 'napari-aitrain jobs stop "$job" --grace 240 || true' USR1
-# A signal ends one wait, so wait until the trainer itself has ended.
-while kill -0 "$running" 2>/dev/null; do wait "$running" && code=0 || code=$?; done
-exit "${code:-0}"
+# A signal ends a wait, too: then wait anew.
+until wait "$running"; do
+    code=$?
+    ((code > 128)) || exit "$code"
+done

@@ -30,6 +30,7 @@ from napari_aitrain.training.distributed_place import Place, place_here
 SCRIPT = Path(__file__).parents[1] / "helpers" / "recorded_training.py"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 LONG = 1_000_000
+SLOW = pytest.mark.slow
 MakeJob = Callable[..., JobFolder]
 
 
@@ -89,7 +90,9 @@ def stack_config(folder: Path) -> TrainConfig:
                        precision="float32", network="small", dims="3")  # fmt: skip
 
 
-@pytest.mark.parametrize("case", ["instances", "semantic", pytest.param("neurons", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "case", ["instances", pytest.param("semantic", marks=SLOW), pytest.param("neurons", marks=SLOW)]
+)
 def test_two_processes_have_the_loss_curve_of_one_with_the_joint_batch(case, make_job: MakeJob, make_config, tmp_path):
     # Three patches are shared unevenly, and a forest teaches where strokes leave voxels unlabelled.
     settings: dict[str, Any] = {
@@ -127,6 +130,7 @@ def _strokes(source: Source) -> Source:
     return source.model_copy(update={"boxes": boxes, "sparse": True, "background_id": 1})
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_with_another_number_of_processes(make_job: MakeJob) -> None:
     whole, broken = make_job("whole", steps=LONG), make_job("broken", steps=LONG)
     process = start(broken, 2)
@@ -144,7 +148,7 @@ def test_a_stopped_training_goes_on_with_another_number_of_processes(make_job: M
     np.testing.assert_allclose(column(expected, "image")[-4:], column(rest, "image"))
 
 
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [pytest.param(0, marks=SLOW), 1])
 def test_when_one_process_is_killed_the_other_ends_and_says_so(victim, make_job: MakeJob) -> None:
     job = make_job("job", steps=LONG)
     process = start(job, 2)
@@ -163,6 +167,7 @@ def test_when_one_process_is_killed_the_other_ends_and_says_so(victim, make_job:
     assert checkpoint is not None and checkpoint.data["step"] > 0, "what was learned until then is kept"
 
 
+@pytest.mark.slow
 def test_the_error_of_a_follower_is_told_in_its_words(make_job: MakeJob) -> None:
     job = make_job("job", steps=LONG)
     run(job, 2, "error", "1", "3")
@@ -173,6 +178,7 @@ def test_the_error_of_a_follower_is_told_in_its_words(make_job: MakeJob) -> None
     assert job.state() == "failed"
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_in_one_process_takes_both_back(make_job: MakeJob) -> None:
     job = make_job("job", steps=5)
     first, second = run(job, 2, "nan", "1", "2")
@@ -183,6 +189,7 @@ def test_a_loss_that_is_no_number_in_one_process_takes_both_back(make_job: MakeJ
     assert job.state() == "done"
 
 
+@pytest.mark.slow
 def test_all_processes_learn_from_new_ground_truth(make_job: MakeJob, make_config) -> None:
     config = make_config(steps=LONG)
     job = make_job("job", config)
@@ -205,6 +212,7 @@ def test_all_processes_learn_from_new_ground_truth(make_job: MakeJob, make_confi
     assert job.state() == "stopped"
 
 
+@pytest.mark.slow
 def test_more_processes_than_patches_are_refused(make_job: MakeJob) -> None:
     job = make_job("job", batch_size=1)
     assert start(job, 2).wait(timeout=100) != 0
@@ -234,6 +242,7 @@ def test_the_command_line_starts_torchrun_and_ctrl_c_stops_all(make_job: MakeJob
     assert not any(one.is_running() for one in started)
 
 
+@pytest.mark.slow
 def test_torchrun_runs_the_command_line(make_job: MakeJob) -> None:
     job = make_job("job", steps=3)
     said, _ = cli("train", str(job.path), runner=TORCHRUN).communicate(timeout=150)

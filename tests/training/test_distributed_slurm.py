@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import zarr
 
 from napari_aitrain.cli.main import run as run_command
 from napari_aitrain.jobs import JobFolder
+from napari_aitrain.models import load_model
 from napari_aitrain.training.config import TrainConfig
 
 pytest.importorskip("dask_jobqueue")
@@ -58,7 +60,8 @@ def trained(make_config: Callable[..., TrainConfig], run, tmp_path: Path) -> tup
     folder = run("trained")(make_config(steps=30)).folder
     source = tifffile.imread(tmp_path / "image 0.tif")
     tifffile.imwrite(tmp_path / "image.tif", np.tile(source, (3, 3)))
-    out = tmp_path / "alone.ome.zarr"
+    # In a folder of its own: a prediction that lies beside would be used instead of the workers.
+    out = tmp_path / "alone" / "found.ome.zarr"
     assert run_command(["predict", str(folder / "model"), str(tmp_path / "image.tif"), "--out", str(out)]) == 0
     return folder / "model", tmp_path / "image.tif", out
 
@@ -71,8 +74,10 @@ def test_a_prediction_by_two_workers_of_this_machine(standins: Path, trained, tm
     model, image, alone = trained
     out = tmp_path / "two.ome.zarr"
     command = ["napari-aitrain", "predict", str(model), str(image), "--out", str(out)]
-    ran = subprocess.run([sys.executable, str(SLURM / "cluster.py"), "--local", "2", "--", *command], timeout=150)
+    script = [sys.executable, str(SLURM / "cluster.py"), "--local", "2", "--"]
+    ran = subprocess.run([*script, *command], timeout=150, capture_output=True, text=True)
     assert ran.returncode == 0
+    assert "not run" not in ran.stdout
     np.testing.assert_array_equal(labels(out), labels(alone))
 
 
@@ -82,8 +87,10 @@ def test_predict_sh_by_workers_that_slurm_starts(standins: Path, trained, tmp_pa
     out = tmp_path / "slurm.ome.zarr"
     shutil.copy(SLURM / "predict.sh", tmp_path / "copy of slurm.sh")
     command = ["bash", str(tmp_path / "copy of slurm.sh"), str(model), str(image), str(out)]
-    ran = subprocess.run(command, cwd=SLURM, env={**os.environ, "SLURM_SUBMIT_DIR": str(SLURM)}, timeout=300)
+    told = {**os.environ, "SLURM_SUBMIT_DIR": str(SLURM)}
+    ran = subprocess.run(command, cwd=tmp_path, env=told, timeout=300, capture_output=True, text=True)
     assert ran.returncode == 0
+    assert "not run" not in ran.stdout
     np.testing.assert_array_equal(labels(out), labels(alone))
     script = (standins / "script").read_text()
     for line in ("#SBATCH -p gpu", "#SBATCH --gres=gpu:1", "#SBATCH --cpus-per-task=8", "#SBATCH -t 02:00:00"):
@@ -92,12 +99,17 @@ def test_predict_sh_by_workers_that_slurm_starts(standins: Path, trained, tmp_pa
 
 
 @pytest.mark.slow
-def test_train_sh_on_two_machines(standins: Path, make_config, tmp_path: Path) -> None:
-    job = JobFolder.create(make_config(steps=3), tmp_path / "job")
+def test_train_sh_on_two_machines_stops_before_its_time_is_over(standins: Path, make_config, tmp_path: Path) -> None:
+    job = JobFolder.create(make_config(steps=1_000_000), tmp_path / "job")
     told = {"SLURM_NNODES": "2", "SLURM_JOB_NODELIST": "a,b", "SLURM_JOB_ID": "7", "PROCESSES": "1", "PORT": "29617"}
-    ran = subprocess.run(["bash", str(SLURM / "train.sh"), str(job.path)], env={**os.environ, **told}, timeout=300)
-    assert ran.returncode == 0
-    assert job.state() == "done"
+    script = subprocess.Popen(["bash", str(SLURM / "train.sh"), str(job.path)], env={**os.environ, **told})
+    while not any(event.kind == "progress" for event in job.events()):
+        assert script.poll() is None
+        time.sleep(0.2)
+    script.send_signal(signal.SIGUSR1)
+    assert script.wait(timeout=120) == 0
+    assert job.state() == "stopped"
+    assert load_model(job.path).card.steps > 0
     assert any("shared by 2 processes" in str(event.data) for event in job.events())
 
 
