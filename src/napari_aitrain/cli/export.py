@@ -74,7 +74,7 @@ def export(
     stored = ZarrOptions(version=cast("OmeVersion", ome), shards=shards)
     if (Path(source) / INFO).is_file():
         _refuse({"--image": image, "--voxel-size": voxel_size, "--compact": compact}, "labels")
-        _prediction(output, Path(source), out, threshold, _words(save), _words(table), stored)
+        _prediction(output, Path(source), out, threshold, options.words(save), options.words(table), stored)
     else:
         _refuse({"--threshold": threshold, "--save": save, "--table": table != "csv"}, "a prediction")
         _labels(output, source, out, image, voxel_size, compact, stored)
@@ -132,10 +132,6 @@ def _labels(
     output.result(
         {"out": str(out), "labels": source, "place": str(place), "type": copied.dtype, "largest": copied.max_id}
     )
-
-
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
 def _refuse(given: dict[str, object], what: str) -> None:
