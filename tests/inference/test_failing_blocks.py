@@ -62,7 +62,7 @@ def predict_damaged(model: Model, store: Path, times: int, **more: Any) -> tuple
 
 
 def test_what_fails_twice_is_done(make_model: MakeModel, tmp_path: Path) -> None:
-    model = make_model("instances", 2)
+    model = make_model("instances", 2, seed=2)
     whole = predict_volume(model, Volume.from_array(VALUES, axes="zyx"), tmp_path / "whole", **OPTIONS)
     found, array = predict_damaged(model, tmp_path / "s", 2)
     assert array.times == 0 and found.info.failed == ()
@@ -72,7 +72,7 @@ def test_what_fails_twice_is_done(make_model: MakeModel, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("task", ["instances", "semantic"])
 def test_what_fails_always_is_named_and_the_rest_finished(make_model: MakeModel, tmp_path: Path, task: str) -> None:
-    model, store = make_model(task, 2), tmp_path / "s"
+    model, store = make_model(task, 2, seed=2), tmp_path / "s"
     volume = Volume.from_array(VALUES, axes="zyx")
     whole = predict_volume(model, volume, tmp_path / "whole", **OPTIONS)
     found, _ = predict_damaged(model, store, 10**6)
@@ -91,7 +91,7 @@ def test_what_fails_always_is_named_and_the_rest_finished(make_model: MakeModel,
     again = predict_volume(model, volume, store, resume=True, **OPTIONS)
     assert again.info.failed == () and len(set((store / "blocks.jsonl").read_text().splitlines())) > len(lines)
     np.testing.assert_array_equal(again.labels(threshold=0), whole.labels(threshold=0))
-    assert task == "semantic" or again.objects.csv() == whole.objects.csv()
+    assert task == "semantic" or (len(whole.objects) > 9 and again.objects.csv() == whole.objects.csv())
     assert not (store / "pieces.zarr").exists()
 
 
@@ -104,7 +104,11 @@ def test_where_all_fail_the_error_is_raised(make_model: MakeModel, tmp_path: Pat
 
     with pytest.raises(VolumeError, match="scratch"):
         predict_volume(
-            make_model("instances", 2), Volume.from_array(array, axes="zyx"), tmp_path / "s", cancelled=ask, **OPTIONS
+            make_model("instances", 2, seed=2),
+            Volume.from_array(array, axes="zyx"),
+            tmp_path / "s",
+            cancelled=ask,
+            **OPTIONS,
         )
     assert not read_info(tmp_path / "s").finished
 
@@ -176,7 +180,7 @@ def test_a_resume_of_files_tries_failed_blocks_again(
     make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("napari_aitrain.inference.planning.tile_voxels", lambda network: 2**12)
-    path, out, model = tmp_path / "image.zarr", tmp_path / "out.ome.zarr", make_model("instances", 2)
+    path, out, model = tmp_path / "image.zarr", tmp_path / "out.ome.zarr", make_model("instances", 2, seed=2)
     zarr.create_array(path, data=VALUES, chunks=(1, 30, 25), dimension_names=("z", "y", "x"))
     (good,) = predict(model.folder, path, tmp_path / "good.ome.zarr", precision="float32")
     shutil.rmtree(good.store.rename(tmp_path / "elsewhere") / "maps.zarr")

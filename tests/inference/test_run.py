@@ -133,7 +133,7 @@ def test_nothing_is_written_over(make_model: MakeModel, picture: Path, tmp_path:
 
 
 def test_interrupted_then_resumed(make_model: MakeModel, picture: Path, tmp_path: Path) -> None:
-    model, out = make_model("instances", 2), tmp_path / "out.tif"
+    model, out = make_model("instances", 2, seed=2), tmp_path / "out.tif"
     with pytest.raises(PredictionCancelledError):
         predict(model.folder, picture, out, cancelled=lambda: True)
     assert not out.exists()
@@ -165,7 +165,9 @@ def test_a_folder_of_images(make_model: MakeModel, picture: Path, tmp_path: Path
 
 def test_no_object_is_not_a_class_map(make_model: MakeModel, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "flat.tif", np.full((64, 64), 7, np.uint8))
-    (found,) = predict(make_model("instances", 2).folder, tmp_path / "flat.tif", tmp_path / "o.tif", threshold=1.0)
+    (found,) = predict(
+        make_model("instances", 2, seed=2).folder, tmp_path / "flat.tif", tmp_path / "o.tif", threshold=1.0
+    )
     assert found.objects == 0
     (found,) = predict(make_model("semantic", 2).folder, tmp_path / "flat.tif", tmp_path / "c.tif")
     assert found.objects is None

@@ -14,6 +14,7 @@ from .output import Output
 
 if TYPE_CHECKING:
     from ..inference.run import PredictedImage
+    from ..volumes.damage import OnDamage
     from ..volumes.write_ome import OmeVersion
 
 FAILED_BLOCKS = 3
@@ -38,6 +39,12 @@ def predict(
         bool,
         typer.Option("--resample", help="Bring the image to the voxel size of the training; labels fit the image."),
     ] = False,
+    on_damage: Annotated[
+        str,
+        typer.Option(
+            help="Chunks that cannot be read: stop leaves out their block, fill takes 0.", rich_help_panel=_LARGE
+        ),
+    ] = "stop",
     near: Annotated[
         str | None,
         typer.Option(help="Make the blocks nearest to Z,Y,X first, in voxels of the image.", rich_help_panel=_LARGE),
@@ -104,6 +111,7 @@ def predict(
                 threshold=threshold,
                 resume=resume,
                 device=device or "auto",
+                on_damage=cast("OnDamage", on_damage),
                 resample=resample,
                 near=options.place(near),
                 scheduler=scheduler,

@@ -15,6 +15,7 @@ from ..location import Location, Url, located
 from ..models import Model, load_model
 from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
+from ..volumes.damage import OnDamage
 from ..volumes.opening import is_volume_path, settle_axes
 from ..volumes.write_zarr import ZarrOptions
 from ..volumes.writers import check_voxel_size_for
@@ -90,6 +91,7 @@ def predict(
     channels: Sequence[str | int] | None = None,
     axes: str | None = None,
     voxel_size: VoxelSize | None = None,
+    on_damage: OnDamage = "stop",
     resample: bool = False,
     near: Sequence[float] | None = None,
     scheduler: str | None = None,
@@ -119,7 +121,7 @@ def predict(
         Go on with interrupted predictions, and leave finished ones as they are.
     device, precision : str
         See `choose_device` and `choose_precision`.
-    channels, axes, voxel_size : optional
+    channels, axes, voxel_size, on_damage : optional
         See `open_volume`.
     resample : bool
         Bring images to the voxel size of the training; the labels are written on the voxels of the image.
@@ -153,13 +155,12 @@ def predict(
     if len(jobs) > 1 and threshold is None and not resume:
         for _, target in jobs:
             check_export(target, None, tables, save)
-    sources = (
-        functools.partial(open_for, path, len(model.card.channels), channels, axes, voxel_size) for path, _ in jobs
-    )
-    return [
-        _predict_one(model, image, source, target, how, network)
-        for (image, target), source in zip(jobs, sources, strict=True)
-    ]
+    taken = len(model.card.channels)
+
+    def source(path: Location) -> Callable[[], Volume]:
+        return functools.partial(open_for, path, taken, channels, axes, voxel_size, None, on_damage)
+
+    return [_predict_one(model, image, source(image), target, how, network) for image, target in jobs]
 
 
 def open_for(
@@ -169,11 +170,12 @@ def open_for(
     axes: str | None = None,
     voxel_size: VoxelSize | None = None,
     at: dict[str, int] | None = None,
+    on_damage: OnDamage = "stop",
 ) -> Volume:
     """Open an image for a model that takes so many channels; workers do the same."""
 
     def asking(asked: str | None) -> Volume:
-        return open_volume(path, channels=channels, axes=asked, voxel_size=voxel_size, at=at)
+        return open_volume(path, channels=channels, axes=asked, voxel_size=voxel_size, at=at, on_damage=on_damage)
 
     return settle_axes(asking(axes), lambda other: len(other.channels) == taken, asking)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import OutputExistsError, StorageError
@@ -33,6 +32,7 @@ from .worker import Assignment
 __all__ = ["make_network", "model_fingerprint", "predict_volume"]
 
 MANIFEST = "blocks.jsonl"
+_CHANGED, _FILLED = "The image changed while it was predicted", "0 was read in the place of"
 
 
 def predict_volume(
@@ -207,14 +207,11 @@ def _finished(info: PredictionInfo, failures: Sequence[Failure], prepared: Prepa
         FailedBlock(stage=one.block.stage, start=one.region.start, stop=one.region.stop, error=_said(one.error))
         for one in failures
     )
-    changed = (
-        "The image changed while it was predicted, so that blocks may not fit each other; predict it again once it "
-        "is complete."
-    )
-    warnings = [text for text in info.warnings if text != changed]
-    # Without what the volume remembers of itself.
-    if replace(prepared.volume).fingerprint != info.image_fingerprint:
-        warnings.append(changed)
+    warnings = [text for text in info.warnings if not text.startswith((_CHANGED, _FILLED))]
+    if changed := prepared.volume.changed():
+        warnings.append(f"{_CHANGED} ({changed}): blocks may not fit each other; predict it again once it is complete.")
+    if filled := prepared.volume.filled:
+        warnings.append(f"{_FILLED} {len(filled)} damaged chunks, of which the first is {filled[0]}.")
     return info.model_copy(update={"finished": True, "failed": failed, "warnings": tuple(warnings)})
 
 
