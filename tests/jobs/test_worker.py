@@ -176,7 +176,7 @@ def test_what_is_asked_of_a_waiting_job_is_not_forgotten(make_job: MakeJob) -> N
         inbox.put({"kind": "preview", "view": {"request": 7, "file": "no.npy"}})
 
         def wait(seconds: float) -> None:
-            held.__exit__()
+            held.__exit__(None, None, None)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("napari_aitrain.jobs.queue.time.sleep", wait)

@@ -139,11 +139,11 @@ def test_an_unpainted_box_waits_until_something_is_painted(source, run) -> None:
 
 
 def test_a_semantic_training_fits_its_forest_again(source, run, monkeypatch) -> None:
-    from napari_aitrain.training import loop
+    from napari_aitrain.training import teaching
 
     fitted = []
-    teacher = loop.Teacher
-    monkeypatch.setattr(loop, "Teacher", lambda crops, *rest: fitted.append(len(crops)) or teacher(crops, *rest))
+    teacher = teaching.Teacher
+    monkeypatch.setattr(teaching, "Teacher", lambda crops, *rest: fitted.append(len(crops)) or teacher(crops, *rest))
     labels = tifffile.imread(source.labels)
     labels[:] = (labels > 0) + 1
     labels[:, 160:] = 0

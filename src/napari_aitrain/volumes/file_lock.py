@@ -11,6 +11,7 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import psutil
 
@@ -115,7 +116,7 @@ class FileLock:
         self.path = path
         self.owner = replace(Owner.this_process(), part=part)
 
-    def __enter__(self) -> FileLock:
+    def __enter__(self) -> Self:
         with storage_errors(self.path):
             if not self._take():
                 self._clear_stale()
