@@ -21,6 +21,7 @@ app = typer.Typer(
     name="napari-aitrain",
     help="Train a segmentation model on your own labels, run it on your images, and see how good it is.",
     epilog="Start with `napari-aitrain demo`. Exit codes: 0 done, 1 a run failed, 2 the input must be mended first, "
+    "3 blocks of a prediction failed, "
     "130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
