@@ -264,3 +264,14 @@ def test_addresses_go_through_configs_unspoilt(tmp_path: Path) -> None:
     assert source.image == config.sources[0].image and source.labels == tmp_path.resolve() / "labels.tif"
     pair = pair_files(source.image, source.labels)[0]
     assert pair.image == source.image and pair.name == "b"
+
+
+def test_the_command_line_takes_addresses(server: Server) -> None:
+    from typer.testing import CliRunner
+
+    from napari_aitrain.cli.main import app
+
+    zarr.create_array(server.folder / "l.zarr", data=(IMAGE > 500).astype("u1"), chunks=(4, 16, 16))
+    done = CliRunner().invoke(app, ["evaluate", f"{server.url}/l.zarr", f"{server.url}/l.zarr", "--json"])
+    assert done.exit_code == 0, done.output
+    assert server.asked["l.zarr/c/0/0/0"] > 0

@@ -38,10 +38,10 @@ _WORDS = {
 
 def evaluate(
     prediction: Annotated[
-        Path,
+        str,
         typer.Argument(help="Labels that a model made: a file, a folder, or a stored prediction."),
     ],
-    truth: Annotated[Path, typer.Argument(help="Ground truth: a file, or a folder with files of the same names.")],
+    truth: Annotated[str, typer.Argument(help="Ground truth: a file, or a folder with files of the same names.")],
     task: Annotated[
         Literal["auto", "instances", "semantic", "neurons"],
         typer.Option(help="What the labels are; auto guesses, and says so."),
@@ -59,20 +59,21 @@ def evaluate(
     from ..evaluation import evaluate_files
     from ..evaluation.report import write_report
     from ..inference.judging import evaluate_stored, stored_neurons
+    from ..location import located
     from ..volumes.atomic import refuse_existing
 
     output = Output(as_json)
     if report is not None:
         for ending in (".html", ".json", ".csv"):
             refuse_existing(report.with_suffix(ending))
-    stored = stored_neurons(prediction) if task in ("auto", "neurons") else None
+    stored = stored_neurons(located(prediction)) if task in ("auto", "neurons") else None
     if stored is None:
         found = evaluate_files(prediction, truth, task=task, sparse=sparse)
     else:
-        found = evaluate_stored(stored, truth, sparse=sparse)
+        found = evaluate_stored(stored, located(truth), sparse=sparse)
     figures = found.as_dict()
     if report is not None:
-        write_report(found, report.with_suffix(".html"), facts={"prediction": str(prediction), "truth": str(truth)})
+        write_report(found, report.with_suffix(".html"), facts={"prediction": prediction, "truth": truth})
     if not as_json:
         _table(output, figures)
     output.result(figures)

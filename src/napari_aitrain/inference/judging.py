@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from ..errors import GroundTruthError
 from ..evaluation.files import Evaluation
 from ..evaluation.neurons import NeuronTables, agreement_over_thresholds, edge_accuracy, mean_metrics, neurons_of
 from ..geometry import FINEST, Region
-from ..location import Location
+from ..location import Location, Url
 from ..tasks.protocol import LabelArray
 from ..volumes import open_volume, read_labels
 from .store import MAPS, SUFFIX, StoredPrediction
@@ -21,8 +20,10 @@ from .store import MAPS, SUFFIX, StoredPrediction
 _SLICES = 16
 
 
-def stored_neurons(path: Path) -> StoredPrediction | None:
+def stored_neurons(path: Location) -> StoredPrediction | None:
     """Return the finished prediction that a path is, or that is kept beside an output, if its threshold joins."""
+    if isinstance(path, Url):
+        return None
     for store in (path, path.with_name(path.name + SUFFIX)):
         if (store / "prediction.json").is_file():
             stored = StoredPrediction.open(store)
