@@ -235,7 +235,8 @@ class SparseTruth:
     def _sheet(self, magnification: Triple) -> Sheet:
         if magnification not in self._sheets:
             path = self._folder / f"{format_magnification(magnification)}.zarr"
-            self._sheets[magnification] = Sheet.create(path, magnified_shape(self.shape, magnification))
+            shape = magnified_shape(self.shape, magnification)
+            self._sheets[magnification] = Sheet(path) if path.exists() else Sheet.create(path, shape)
         return self._sheets[magnification]
 
     def _touched(self, changes: Sequence[Change]) -> list[Region]:

@@ -11,17 +11,16 @@ from napari.layers import Labels
 from ...annotation.sparse import SparseTruth
 from ...annotation.sparse_pyramid import coarser
 from ...annotation.sparse_sheet import Sheet
-from ...geometry import Region, to_finest, triple
+from ...geometry import Region, Triple, to_finest, triple
 from ..frames import LayerFrame
 from ..review.prediction_layer import kept_selection
 from .colours import colour_truth
-from .image_of import image_layer
 from .new_layer import placed
 from .window_writer import WindowWriter
 
 if TYPE_CHECKING:
     from ..session import Session
-    from .truth import GroundTruth
+    from .truth import GroundTruth, Window
 
 
 class LevelElsewhere:
@@ -69,7 +68,9 @@ class LevelElsewhere:
 
 
 class Elsewhere:
-    """One layer per sparse ground truth of an image without further axes; a person may remove it.
+    """One layer per sparse ground truth of an image without further axes, as soon as there is something to show.
+
+    A person may remove it.
 
     Parameters
     ----------
@@ -80,8 +81,9 @@ class Elsewhere:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._layers: dict[str, Any] = {}
-        self._shown: dict[str, list[LevelElsewhere]] = {}
+        self._shown: dict[str, list[tuple[LevelElsewhere, Triple]]] = {}
         self._drawn: dict[str, GroundTruth] = {}
+        self._empty: dict[str, Window] = {}
         session.truths.changed.connect(self._on_truths)
         session.saver.saved.connect(self._on_saved)
 
@@ -107,27 +109,30 @@ class Elsewhere:
         for key in self._layers.keys() & truths.keys():
             if truths[key] != self._drawn[key]:
                 self._show(truths[key])
+        self._on_saved()
 
     def _on_saved(self) -> None:
+        """Add what is missing; what is saved lies in the window, where a layer is clear: it need not be drawn again."""
         for truth in self._session.truths.all():
-            if truth.window is None or truth.image not in self._session.viewer.layers:
-                continue
-            # What is saved later lies in the window, where this layer is clear: it need not be drawn again.
-            if truth.key not in self._layers:
+            if truth.key not in self._layers and truth.window not in (None, self._empty.get(truth.key)):
                 self._add(truth)
 
-    def _levels(self, truth: GroundTruth) -> list[LevelElsewhere] | None:
-        image = image_layer(self._session.viewer, truth.image)
-        frame, project = LayerFrame.of(image), self._session.saver.project
-        writer = self._session.saver.writer(truth)
-        if frame.leading or project is None or not isinstance(writer, WindowWriter):
+    def _levels(self, truth: GroundTruth) -> list[tuple[LevelElsewhere, Triple]] | None:
+        """Return the levels to show; None if nothing is painted outside of the window, or it cannot be shown."""
+        project = self._session.saver.project
+        if truth.window is None or truth.image not in self._session.viewer.layers or project is None:
+            return None
+        frame, writer = LayerFrame.of(self._session.viewer.layers[truth.image]), self._session.saver.writer(truth)
+        if frame.leading or not isinstance(writer, WindowWriter) or not project.labels_path(truth.key).exists():
             return None
         store: SparseTruth = writer.store(project, ())
-        assert truth.window is not None
         fine = to_finest(truth.window.region, truth.magnification)
+        if all(fine.contains(region) for region in store.extents()):
+            self._empty[truth.key] = truth.window
+            return None
         sheets = [Sheet(store.path / str(number)) for number in range(len(store.levels))]
         return [
-            LevelElsewhere(sheet, frame.flat, coarser(fine, level))
+            (LevelElsewhere(sheet, frame.flat, coarser(fine, level)), level)
             for sheet, level in zip(sheets, store.levels, strict=True)
         ]
 
@@ -138,7 +143,7 @@ class Elsewhere:
         viewer = self._session.viewer
         image, above = viewer.layers[truth.image], self._session.truths.layer(truth)
         layer = Labels(
-            levels,
+            [level for level, _ in levels],
             multiscale=True,
             name=f"{truth.image}, painted elsewhere",
             **placed(image, (1, 1, 1), Region.from_shape(LayerFrame.of(image).shape)),
@@ -159,9 +164,9 @@ class Elsewhere:
         if layer is None or truth.window is None:
             return
         if truth.window != before.window or truth.magnification != before.magnification:
-            moved = self._levels(truth) or []
-            for level, other in zip(self._shown[truth.key], moved, strict=False):
-                level.window = other.window
+            fine = to_finest(truth.window.region, truth.magnification)
+            for level, m in self._shown[truth.key]:
+                level.window = coarser(fine, m)
             layer.refresh()
         if truth.classes != before.classes or truth.background_id != before.background_id:
             colour_truth(layer, truth)
