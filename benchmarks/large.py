@@ -263,7 +263,6 @@ def merging(bench: Bench) -> None:
 
     blocks = bench.chosen.pieces // 10_000
     null_pieces(bench.folder, blocks, 10_000)
-    Merging(bench.folder, 1).run()
     before = Resident.own()
     with Resident() as resident:
         began = time.perf_counter()
