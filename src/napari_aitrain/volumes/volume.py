@@ -15,6 +15,7 @@ from ..errors import ConfigError, VolumeError
 from ..geometry import FINEST, Region, Triple, magnified_shape, to_finest, triple
 from ..location import Location, Url
 from .axes import Kind
+from .channels import find_channels
 from .chunk_files import OneFile
 from .chunked import ChunkedArray
 from .damage import DamagedChunk, DamageLog
@@ -186,28 +187,12 @@ class Volume:
         """
         if channels is None:
             return self
-        places = [self._find_channel(channel) for channel in channels]
-        if not places:
-            raise ConfigError(f"no channel of {self.name} is chosen", "at least one channel", self._channel_remedy)
+        places = find_channels(channels, self.channels, self.name)
         return replace(
             self,
             channel_indices=tuple(self.channel_indices[i] for i in places),
             channels=tuple(self.channels[i] for i in places),
         )
-
-    @property
-    def _channel_remedy(self) -> str:
-        return "choose from " + ", ".join(f"{i} ({name})" for i, name in enumerate(self.channels))
-
-    def _find_channel(self, channel: str | int) -> int:
-        if isinstance(channel, str) and self.channels.count(channel) == 1:
-            return self.channels.index(channel)
-        text = str(channel)
-        if text.isdigit() and int(text) < len(self.channels) and text not in self.channels:
-            return int(text)
-        if isinstance(channel, int) and 0 <= channel < len(self.channels):
-            return channel
-        raise ConfigError(f"{self.name} has no channel {channel!r}", "a channel of the image", self._channel_remedy)
 
     def read(self, region: Region) -> npt.NDArray[Any]:
         """Read voxels; only the pages, tiles or chunks that hold them are touched.
