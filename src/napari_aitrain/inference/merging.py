@@ -26,6 +26,7 @@ SEEN_WHOLE = 0.9
 ID_TYPE = np.int32
 _OFFSETS, _TABLE = "offsets.npy", "ids.npy"
 _BATCH = 2**18
+_ROWS = 2**20
 _NOWHERE = np.iinfo(np.int64).max
 
 
@@ -168,21 +169,21 @@ class _Columns:
 
     def finish(self) -> Merged:
         """Return what is known."""
-        count = np.maximum(self.size, 1)[:, None]
-        self.start[0] = 0
-        self.total /= count
-        self.sums /= count
-        seen = self.missed < _NOWHERE
-        seen[0] = True
-        np.copyto(self.sums, self.whole, where=seen[:, None])
-        values = self.sums.astype(np.float32)
-        return Merged(self.size, self.start, self.stop, self.total, values[:, 0].copy(), values[:, 1:].copy())
+        self.start[0], self.missed[0] = 0, 0
+        for first in range(0, len(self.size), _ROWS):
+            rows = slice(first, first + _ROWS)
+            count = np.maximum(self.size[rows], 1)[:, None]
+            self.total[rows] /= count
+            mean = (self.sums[rows] / count).astype(np.float32)
+            np.copyto(self.whole[rows], mean, where=(self.missed[rows] == _NOWHERE)[:, None])
+        return Merged(self.size, self.start, self.stop, self.total, self.whole[:, 0], self.whole[:, 1:])
 
 
 def score_objects(merged: Merged, calibration: Calibration | None, class_id: int) -> ObjectTable:
     """Return the table of all objects with their final scores."""
     score = merged.score
     if calibration is not None:
-        score = calibration.apply(merged.features)
+        parts = range(0, len(merged.size), _ROWS)
+        score = np.concatenate([calibration.apply(np.asarray(merged.features[n : n + _ROWS])) for n in parts])
         score[:1] = 0
     return ObjectTable.of(merged, score, class_id)

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..tasks.protocol import FloatArray, LabelArray
-from ..volumes.atomic import atomic_write_bytes
-from .archive import read_arrays, write_arrays
+from .archive import read_arrays, write_archive
 from .stitching import Merged
 from .tables import Columns, csv_text, write_table
 
@@ -106,7 +105,7 @@ class ObjectTable:
     def save(self, folder: Path) -> None:
         """Write ``objects.npz``, and ``objects.csv`` for people."""
         write_table(folder / "objects.csv", self.columns())
-        atomic_write_bytes(folder / OBJECTS, write_arrays(vars(self)))
+        write_archive(folder / OBJECTS, vars(self))
 
     @classmethod
     def load(cls, folder: Path) -> ObjectTable:
