@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import tutorial_pictures
+from skimage import measure
 from tutorial_pictures import Person
 
 SIDE = 100_000
 STEPS = (1, 4, 16, 64)
-PLACES = ((50_000, 60_000), (50_700, 61_500))
+PLACES = ((50_500, 60_400), (49_852, 60_420))
 
 
 class Slide:
@@ -27,8 +28,7 @@ class Slide:
     def __init__(self, field: Any, step: int) -> None:
         size = len(field) // step
         small = field[: size * step, : size * step].reshape(size, step, size, step).mean((1, 3))
-        whole = np.concatenate([small, small[::-1]])
-        self._tile = np.concatenate([whole, whole[:, ::-1]], axis=1).astype(np.uint8)
+        self._tile = mirrored(small).astype(np.uint8)
         self.shape, self.ndim, self.dtype = (-(-SIDE // step),) * 2, 2, np.dtype(np.uint8)
         self.size = self.shape[0] ** 2
 
@@ -40,12 +40,19 @@ class Slide:
         return self[:, :]
 
 
-def field_of_nuclei() -> Any:
-    """Return 1024² pixels of made-up nuclei as bytes."""
+def mirrored(field: Any) -> Any:
+    """Return a field with its mirror images, which can be laid side by side."""
+    whole = np.concatenate([field, field[::-1]])
+    return np.concatenate([whole, whole[:, ::-1]], axis=1)
+
+
+def field_of_nuclei() -> tuple[Any, Any]:
+    """Return 1024² pixels of made-up nuclei as bytes, and which they are."""
     from napari_aitrain.samples import nuclei_2d
 
-    image = nuclei_2d(size=1024, count=1000).image[0, 0].astype(float)
-    return np.clip(255 * image / np.percentile(image, 99.8), 0, 255)
+    sample = nuclei_2d(size=1024, count=1000)
+    image = sample.image[0, 0].astype(float)
+    return np.clip(255 * image / np.percentile(image, 99.8), 0, 255), np.asarray(sample.labels[0])
 
 
 def look(person: Person, place: tuple[int, int], zoom: float) -> None:
@@ -57,17 +64,20 @@ def look(person: Person, place: tuple[int, int], zoom: float) -> None:
     person.pause(1)
 
 
-def paint_around(person: Person, place: tuple[int, int], count: int) -> None:
-    """Paint discs here and there, each an object of its own."""
+def paint_around(person: Person, place: tuple[int, int], labels: Any) -> None:
+    """Paint the nuclei around a place, each as an object of its own."""
     annotate = person.open("Annotate")
     layer = person.session.truths.layer(person.session.truths.current)
-    layer.brush_size = 14
-    for number in range(count):
-        angle = number * 2.4
-        y, x = place[0] + 30 * number**0.5 * np.sin(angle), place[1] + 40 * number**0.5 * np.cos(angle)
-        if number:
-            annotate.truths._next_object()
-        person.drag((y - 4, x - 4), (y + 4, x), (y, x + 6))
+    tile = mirrored(labels)
+    rows, columns = (np.arange(at - half, at + half) % len(tile) for at, half in zip(place, (130, 90), strict=True))
+    near = measure.label(tile[np.ix_(rows, columns)])
+    for nucleus in measure.regionprops(near):
+        y, x = np.add(nucleus.centroid, place) - (130, 90)
+        layer.brush_size = max(3, nucleus.axis_minor_length * 0.95)
+        reach = max(0.0, nucleus.axis_major_length - nucleus.axis_minor_length) / 2
+        along = reach * np.array([np.cos(nucleus.orientation), np.sin(nucleus.orientation)])
+        person.drag((y - along[0], x - along[1]), (y, x), (y + along[0], x + along[1]))
+        annotate.truths._next_object()
 
 
 def main() -> None:
@@ -90,23 +100,23 @@ def main() -> None:
 
 def take(person: Person) -> None:
     """Paint in two places of a slide, and look at both from afar."""
-    field = field_of_nuclei()
+    field, labels = field_of_nuclei()
     levels = [Slide(field, step) for step in STEPS]
     person.viewer.add_image(levels, multiscale=True, name="slide", contrast_limits=(0, 255))
     annotate = person.open("Annotate")
-    look(person, PLACES[0], 2.5)
+    look(person, PLACES[0], 2.8)
     person.click(annotate.truth_view.new)
-    paint_around(person, PLACES[0], 24)
+    paint_around(person, PLACES[0], labels)
     person.session.saver.flush()
     person.pause(1)
     person.picture("pyramid-1-paint")
-    look(person, PLACES[1], 2.5)
+    look(person, PLACES[1], 2.8)
     person.click(annotate.truth_view.here)
-    paint_around(person, PLACES[1], 24)
+    paint_around(person, PLACES[1], labels)
     person.session.saver.flush()
     person.pause(1)
     person.picture("pyramid-2-elsewhere")
-    look(person, tuple(np.mean(PLACES, axis=0).astype(int)), 0.4)
+    look(person, tuple(np.mean(PLACES, axis=0).astype(int)), 0.7)
     person.pause(2)
     person.picture("pyramid-3-afar")
 

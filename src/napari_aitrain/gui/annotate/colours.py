@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Okabe and Ito 2008: told apart by people with any kind of colour vision.
 CLASS_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+# Of the frame around what can be painted; boxes are blue, yellow and red.
+WINDOW_COLOUR = "#9a9a9a"
 BACKGROUND = (0.5, 0.5, 0.5, 1.0)
 _COUNT = 254
 _MOST_COLOURS = 4096

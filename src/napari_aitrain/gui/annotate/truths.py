@@ -12,7 +12,7 @@ from psygnal import Signal
 from ...geometry import FINEST, format_magnification, triple
 from ..frames import LayerFrame
 from .class_steps import ClassSteps
-from .colours import CLASS_COLOURS, colour_of_class, colour_truth, shares_background_colour
+from .colours import CLASS_COLOURS, WINDOW_COLOUR, colour_of_class, colour_truth, shares_background_colour
 from .new_layer import check_free, check_ids, check_paintable, magnification_of, new_labels
 from .truth import BACKGROUND_ID, GroundTruth, LabelClass, Mode, Window, background_class, new_key
 
@@ -247,6 +247,7 @@ class GroundTruths:
         colour_truth(layer, truth)
         layer.bounding_box.visible = truth.window is not None
         layer.bounding_box.points = False
+        layer.bounding_box.line_color = WINDOW_COLOUR
         self._current = layer
         self.changed.emit()
         self.current_changed.emit(layer.name)
