@@ -24,6 +24,7 @@ QUICK: dict[str, list[str]] = {
     "prediction_speed": ["--rounds", "3", "--shrink", "2"],
     "first_preview": [],
     "memory": ["--gib", "0.5"],
+    "large": ["--extent", "96", "384", "384", "--rounds", "1", "--pieces", "5000000"],
     "strokes_quality": ["--seeds", "0"],
 }
 NEEDS_DATA = {"strokes_quality"}
