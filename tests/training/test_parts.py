@@ -27,8 +27,9 @@ def test_the_learning_rate_stays_between_nothing_and_its_peak(step: int, spent: 
     assert 0 < learning_rate_factor(step, spent) <= 1
 
 
-def test_without_an_end_the_learning_rate_stays() -> None:
-    assert learning_rate_factor(10**6, Budget().spent(10**6, 1e6)) == 1
+def test_without_an_end_the_learning_rate_stays_and_then_falls_with_the_root_of_the_steps() -> None:
+    factor = [learning_rate_factor(steps, Budget().spent(steps, 1e6)) for steps in (100, 1500, 6000, 600_000)]
+    assert factor == [1, 1, 0.5, 0.05]
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path) -> None:

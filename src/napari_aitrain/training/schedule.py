@@ -8,6 +8,8 @@ from dataclasses import dataclass
 WARM_UP_STEPS = 20
 DECAY_FROM = 0.5
 LOWEST = 0.02
+FADE_FROM = 1500
+"""Steps after which the learning rate falls with the root of their number."""
 TEACHING_START = 1.0
 TEACHING_END = 0.5
 TEACHING_HALVED = 200
@@ -45,12 +47,14 @@ class Budget:
 def learning_rate_factor(step: int, spent: float) -> float:
     """Return the share of the peak learning rate to use.
 
-    It rises over the first steps, stays, and falls linearly over the second half of the budget. Without an end it
-    stays: the averaged weights then do what the decay would (as in schedule-free training, Defazio et al. 2024).
+    It rises over the first steps, stays until `FADE_FROM`, falls with the root of the steps (Vaswani et al. 2017), so
+    that a long training gets finer whether it has an end or not, and linearly over the second half of a budget. What
+    is shown are averaged weights, which do what a decay would (as in schedule-free training, Defazio et al. 2024).
     """
     rise = min(1.0, (step + 1) / WARM_UP_STEPS)
+    fade = min(1.0, math.sqrt(FADE_FROM / max(step, 1)))
     fall = 1.0 if spent < DECAY_FROM else max(LOWEST, (1 - spent) / (1 - DECAY_FROM))
-    return rise * fall
+    return rise * fade * fall
 
 
 def teaching_weight(step: int) -> float:

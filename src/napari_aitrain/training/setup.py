@@ -21,7 +21,7 @@ from .augmentation import Augmenter
 from .config import TrainConfig
 from .crops import CropSet
 from .sampling import PatchSampler
-from .trainer import LEARNING_RATE, Trainer
+from .trainer import LEARNING_RATES, Trainer
 
 VOXELS_PER_STEP = {"cpu": 300_000, "mps": 1_000_000, "cuda": 2_400_000}
 PATCH_2D = 192
@@ -95,7 +95,7 @@ def prepare(
     augmenter = Augmenter(auto_strength(config, device), crops.dims, voxel_size, em, generator)
     shape = config.patch_shape or patch_shape(network_config, [crop.shape for crop in train])
     sampler = PatchSampler(train, task, crops.dims, shape, augmenter, generator, folder, config.seed)
-    trainer = Trainer(network, task, device, precision, config.learning_rate or LEARNING_RATE)
+    trainer = Trainer(network, task, device, precision, config.learning_rate or LEARNING_RATES[crops.dims])
     batch = config.batch_size or ranks * max(1, round(VOXELS_PER_STEP[device.type] / math.prod(shape)))
     return Setup(config, crops, task, network_config, trainer, sampler, batch, ranks)
 

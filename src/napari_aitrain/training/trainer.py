@@ -16,7 +16,8 @@ from ..tasks.losses import Add, adding
 from ..tasks.protocol import Task
 from .sampling import Batch
 
-LEARNING_RATE = 6e-3
+LEARNING_RATES = {2: 6e-3, 3: 3e-3}
+"""Peak learning rate of networks of slices and of volumes: figures are in docs/benchmarks.md."""
 WEIGHT_DECAY = 1e-2
 AVERAGE_DECAY = 0.99
 NORM_MOMENTUM = 0.05

@@ -9,7 +9,7 @@ from ..nets import build_network, choose_device, choose_network, choose_precisio
 from ..tasks import make_task
 from . import loop as _loop  # noqa: F401 imported so that a job need not
 from .forest import PixelForest
-from .trainer import LEARNING_RATE, Trainer
+from .trainer import LEARNING_RATES, Trainer
 
 
 def warm_up() -> None:
@@ -17,7 +17,7 @@ def warm_up() -> None:
     device = choose_device()
     task = make_task("instances")
     network = build_network(choose_network("small", 2, 1, task.heads))
-    trainer = Trainer(network, task, device, choose_precision(device), LEARNING_RATE)
+    trainer = Trainer(network, task, device, choose_precision(device), LEARNING_RATES[2])
     shape = (1, 1, 64, 64)
     values = torch.zeros((1, task.heads, *shape[2:]), device=device)
     trainer.step((torch.zeros(shape, device=device), values, torch.ones(shape, device=device)), 1.0)
