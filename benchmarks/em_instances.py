@@ -54,6 +54,9 @@ def main() -> None:
     parser.add_argument("--voxel-size", default="40,10,10", help="nm, z, y, x")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="another setting of the training"
+    )
     chosen = parser.parse_args()
     program: list[Any] = [sys.executable, "-m", "napari_aitrain"]
     size = ["--voxel-size", chosen.voxel_size]
@@ -63,17 +66,17 @@ def main() -> None:
         data = ["--image", folder / "train-image.tif", "--labels", folder / "train-labels.tif", *size]
         how = ["--task", "em-instances", "--max-distance", chosen.max_distance, "--dims", chosen.dims]
         limits = ["--minutes", chosen.minutes, "--seed", chosen.seed, "--set", f"threads={chosen.threads}"]
-        command = [*program, "train", *data, *how, *limits, "--out", folder / "job", "--json"]
+        settings = [part for setting in chosen.set for part in ("--set", setting)]
+        command = [*program, "train", *data, *how, *limits, *settings, "--out", folder / "job", "--json"]
         trained = _figures([*command, "--when-busy", "run"], chosen.threads)
         begun = time.perf_counter()
         out = folder / "out.tif"
         predict = [*program, "predict", folder / "job" / "model", folder / "test-image.tif", *size]
         _figures([*predict, "--out", out, "--json"], chosen.threads)
         seconds = round(time.perf_counter() - begun, 1)
-        settings = {key: value for key, value in vars(chosen).items()}
         figures = measure(out, folder / "test-labels.tif")
         ran = {key: trained.get(key) for key in ("steps", "seconds", "best", "device")}
-        print(json.dumps({**settings, **figures, **ran, "predict_seconds": seconds}))
+        print(json.dumps({**vars(chosen), **figures, **ran, "predict_seconds": seconds}))
 
 
 if __name__ == "__main__":
