@@ -94,7 +94,7 @@ def show(session: Any, store: Path) -> Callable[[], Prediction]:
         layer = PredictionLayer(session.viewer, "Prediction")
         placement = Placement(session.viewer.layers["image"], (1, 1, 1), (0, 0, 0))
         one = Prediction(Path("/m"), data, placement, layer, voxel_size=info.voxel_size)
-        one.take_table(store)
+        one.take_table(StoredPrediction.open(store))
         session.predictions.propose_threshold(Path("/m"), info.threshold)
         session.predictions.show(one)
         return one
@@ -285,9 +285,10 @@ def test_a_live_preview_cannot_be_corrected_and_says_why(viewer, session, dock):
     assert not view.isVisible() and not dock.view.threshold.ends.isVisible()
 
 
-def test_a_prediction_of_an_earlier_session_is_opened_again_with_its_corrections(viewer, session, dock, job):
+def test_a_prediction_of_an_earlier_session_is_opened_again_with_its_corrections(viewer, session, dock, job, wait_for):
     StoredPrediction.open(job.prediction).correct([Correction("merge", 1, 5)])
     session.predictions.runs.reopen(job)
+    wait_for(lambda: session.predictions.current is not None)
     assert dock.view.proof.count.text() == "1 correction"
     first = quarters(viewer)
     assert first[0] == first[3] != first[2]

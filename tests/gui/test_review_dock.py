@@ -16,7 +16,7 @@ from napari_aitrain.geometry import Region
 from napari_aitrain.gui.review.dock import ReviewDock
 from napari_aitrain.gui.review.prediction import Prediction
 from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
-from napari_aitrain.gui.review.stored import FromMaps
+from napari_aitrain.gui.review.stored_arrays import GrowingObjects
 from napari_aitrain.gui.review.threshold_view import ThresholdView
 from napari_aitrain.gui.review.thresholded import Thresholded
 from napari_aitrain.gui.review.view import ReviewView
@@ -164,7 +164,7 @@ def make_store(folder: Path, finished: bool) -> PredictionInfo:
     labels = np.zeros(shape, np.int32)
     labels[0, 4:10, 4:10] = 1
     if not finished:
-        zarr.create_array(folder / "maps.zarr", data=np.repeat(labels[None].astype(np.uint8) * 250, 3, axis=0))
+        zarr.create_array(folder / "pieces.zarr", data=labels)
         return info
     zarr.create_array(folder / "labels.zarr", data=labels)
     zeros = np.zeros((2, 3))
@@ -178,7 +178,7 @@ def test_a_prediction_streams_in_and_ends_with_scores(viewer, session, dock, tmp
     model.mkdir()
     (model / "model.json").write_text(ModelCard(task="instances", dims=2, network={}, threshold=0.6).model_dump_json())
     asked, job = [], JobFolder(tmp_path / "job")
-    monkeypatch.setattr(session.jobs, "start_prediction", lambda config: asked.append(config) or job)
+    monkeypatch.setattr(session.jobs, "start_prediction", lambda config, at_once: asked.append(config) or job)
     monkeypatch.setattr(session.jobs, "state", lambda of: "running")
     session.predictions.set_model(model)
     dock.controller._on_model(model)
@@ -189,15 +189,17 @@ def test_a_prediction_streams_in_and_ends_with_scores(viewer, session, dock, tmp
     assert asked[0].image.exists()
     assert not dock.view.predict.buttons["view"].isEnabled()
     session.jobs.event.emit(job, Event(1, 0.0, "progress", {"done": 1, "total": 4, "stage": "network"}))
-    assert dock.view.predict.bar.value() == 1
+    assert dock.view.predict.rows[str(job.path)].bar.value() == 250
     make_store(job.prediction, finished=False)
     session.jobs.event.emit(job, Event(2, 0.0, "block", {}))
-    assert isinstance(run.shown.data.labels, FromMaps)
+    wait_for(lambda: run.shown, what="the first block")
+    assert isinstance(run.shown.data.labels, GrowingObjects)
     layer = run.layer.layer
     assert np.count_nonzero(layer._slice.image.raw) == 36
     make_store(job.prediction, finished=True)
     monkeypatch.setattr(session.jobs, "state", lambda of: "done")
     session.jobs.changed.emit(job)
+    wait_for(lambda: run.shown.stored, what="the table of objects")
     assert run.layer.layer is layer
     assert session.predictions.runs.running() is None
     assert session.predictions.current.size_of(1) == 36

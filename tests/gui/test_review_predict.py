@@ -100,12 +100,13 @@ def test_a_prediction_is_cancelled_on_its_way(
     hand.click(dock.view.predict.buttons["volume"])
     runs = session.predictions.runs
     run = wait_for(lambda: (one := runs.running()) and one.done and one, 200, "a block")
-    hand.click(dock.view.predict.cancel)
+    row = dock.view.predict.rows[str(run.job.path)]
+    hand.click(row.buttons["stop"])
     wait_for(lambda: runs.running() is None, 100, "the end")
     # Where a block takes longer than people wait, the worker is ended.
     assert session.jobs.state(run.job) in ("stopped", "interrupted")
     assert run.done < run.total
-    assert dock.view.predict.cancel.isHidden()
+    assert not row.buttons["resume"].isHidden()
     assert dock.view.predict.buttons["volume"].isEnabled()
     assert told == []
 

@@ -51,6 +51,7 @@ def predict_volume(
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
     on_block: OnBlock | None = None,
+    on_failure: Callable[[FailedBlock], None] | None = None,
     resume: bool = False,
     resample: bool = False,
     network: Callable[[], Network] | None = None,
@@ -98,6 +99,8 @@ def predict_volume(
         Called with the name of the stage and the region, in voxels of the prediction, that can now be read: of
         ``maps.zarr`` after *network*, of ``pieces.zarr`` after *objects* and *fragments*, of ``labels.zarr`` after
         *stitching* and *classes*.
+    on_failure : callable, optional
+        Called with each block that failed three times.
     resume : bool
         Go on with what an interrupted prediction left in `store`.
     resample : bool
@@ -151,7 +154,7 @@ def predict_volume(
         stages = make_stages(store, info, task, model, get_network, prepared)
         assignment = Assignment(store, model.folder, source or image, device, precision, resample)
         with storage_errors(store), _crew(scheduler, assignment, stages, workers) as crew:
-            failures = _run(stages, crew, _inside(near, prepared, where), progress, cancelled, on_block)
+            failures = _run(stages, crew, _inside(near, prepared, where), progress, cancelled, on_block, on_failure)
         info = _finished(info, failures, prepared)
         write_info(store, info)
         if not failures:
@@ -187,9 +190,12 @@ def _run(
     progress: Progress | None,
     cancelled: Cancelled | None,
     on_block: OnBlock | None,
+    on_failure: Callable[[FailedBlock], None] | None,
 ) -> list[Failure]:
     stages.prepare()
-    work = Work(stages, crew, Manifest(stages.store / MANIFEST, stages.sizes), progress, cancelled, on_block)
+    manifest = Manifest(stages.store / MANIFEST, stages.sizes)
+    told = None if on_failure is None else lambda failure: on_failure(_failed(failure))
+    work = Work(stages, crew, manifest, progress, cancelled, on_block, told)
     work.run(stages.phases(near))
     return work.failures
 
@@ -203,16 +209,17 @@ def _inside(near: Sequence[float] | None, prepared: PreparedImage, where: Region
 
 
 def _finished(info: PredictionInfo, failures: Sequence[Failure], prepared: PreparedImage) -> PredictionInfo:
-    failed = tuple(
-        FailedBlock(stage=one.block.stage, start=one.region.start, stop=one.region.stop, error=_said(one.error))
-        for one in failures
-    )
+    failed = tuple(map(_failed, failures))
     warnings = [text for text in info.warnings if not text.startswith((_CHANGED, _FILLED))]
     if changed := prepared.volume.changed():
         warnings.append(f"{_CHANGED} ({changed}): blocks may not fit each other; predict it again once it is complete.")
     if filled := prepared.volume.filled:
         warnings.append(f"{_FILLED} {len(filled)} damaged chunks, of which the first is {filled[0]}.")
     return info.model_copy(update={"finished": True, "failed": failed, "warnings": tuple(warnings)})
+
+
+def _failed(one: Failure) -> FailedBlock:
+    return FailedBlock(stage=one.block.stage, start=one.region.start, stop=one.region.stop, error=_said(one.error))
 
 
 def _said(error: BaseException) -> str:

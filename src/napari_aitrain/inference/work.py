@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple, Protocol
 
@@ -90,7 +90,7 @@ class Work:
         Who does it; the stages that join all blocks are done here.
     manifest : Manifest
         What is done.
-    progress, cancelled, on_block : callable, optional
+    progress, cancelled, on_block, on_failure : callable, optional
         See `predict_volume`; called in this thread.
     """
 
@@ -102,9 +102,11 @@ class Work:
         progress: Progress | None = None,
         cancelled: Cancelled | None = None,
         on_block: OnBlock | None = None,
+        on_failure: Callable[[Failure], None] | None = None,
     ) -> None:
         self.stages, self.crew, self.manifest = stages, crew, manifest
         self.progress, self.cancelled, self.on_block = progress, cancelled, on_block
+        self.on_failure = on_failure
         self.failures: list[Failure] = []
         self._tries: dict[Block, int] = {}
         self._running: dict[Future[None], Block] = {}
@@ -180,6 +182,8 @@ class Work:
         self.stages.drop(block)
         self.manifest.mark(block, State.FAILED)
         self.failures.append(Failure(block, self.stages.region(block), error))
+        if self.on_failure is not None:
+            self.on_failure(self.failures[-1])
         failed = sum(failure.block.stage == block.stage for failure in self.failures)
         if failed >= min(HOPELESS, self.manifest.total(block.stage)) and failed == self.manifest.settled(block.stage):
             raise error

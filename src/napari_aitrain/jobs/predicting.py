@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ..geometry import Region
 from ..inference import PredictionCancelledError, StoredPrediction, export, predict_volume
+from ..inference.info import FailedBlock
 from ..inference.run import open_for
 from ..inference.store import LABELS, MAPS, RAW
 from ..models import load_model
@@ -41,7 +42,7 @@ def run_prediction(
     emit, control : callable
         As for `training.loop.run_training`. Events are state, log, warning, ``progress`` (done, total, stage,
         fraction, seconds), ``block`` (stage, array, start, stop: what can be read of which array of the store, in
-        voxels of the prediction) and done.
+        voxels of the prediction), ``failed-block`` (stage, start, stop, error) and done.
 
     Raises
     ------
@@ -57,9 +58,9 @@ def run_prediction(
     try:
         stored = predict_volume(
             model, source(), job.prediction, region=config.region, device=config.device, precision=config.precision,
-            progress=running.progress, cancelled=running.cancelled, on_block=running.block, resume=True,
-            resample=config.resample, near=config.near, scheduler=config.scheduler, workers=config.workers,
-            source=source,
+            progress=running.progress, cancelled=running.cancelled, on_block=running.block,
+            on_failure=running.failure, resume=True, resample=config.resample, near=config.near,
+            scheduler=config.scheduler, workers=config.workers, source=source,
         )  # fmt: skip
     except PredictionCancelledError:
         return
@@ -113,6 +114,10 @@ class _Running:
         """Tell what can be read; some stages write nothing that people look at."""
         if stage in ARRAYS:
             self._emit("block", stage=stage, array=ARRAYS[stage], start=region.start, stop=region.stop)
+
+    def failure(self, block: FailedBlock) -> None:
+        """Tell of a block that could not be predicted."""
+        self._emit("failed-block", stage=block.stage, start=block.start, stop=block.stop, error=block.error)
 
     def cancelled(self) -> bool:
         """Hear messages; wait while paused; return whether to stop."""

@@ -15,6 +15,7 @@ from ...errors import AitrainError
 from ...jobs import PAUSE, RESUME, Event, JobFolder, PredictConfig, Worker, stop_job
 from ...jobs.inbox import Message
 from ...jobs.lock import living_owner
+from ...jobs.predict_config import predict_config_to_yaml
 from ...training.config import TrainConfig
 from ..notify import report, reported
 from .digest import Digest
@@ -89,6 +90,21 @@ class JobCenter(JobList):
         """
         return self._workers.estimate(config, lambda: self._closed or cancelled())
 
+    def estimate_prediction(self, config: PredictConfig, cancelled: Callable[[], bool]) -> dict[str, Any] | None:
+        """Have the warm worker measure what a prediction will take; as `estimate`.
+
+        Returns
+        -------
+        dict or None
+            ``seconds`` and ``bytes_needed``, among others.
+
+        Raises
+        ------
+        AitrainError
+            If the prediction cannot start.
+        """
+        return self._workers.measure(predict_config_to_yaml(config), lambda: self._closed or cancelled())
+
     def start(self, config: TrainConfig, folder: Path | None = None, at_once: bool = False) -> JobFolder:
         """Write a job and run it; returns at once, and `failed` tells if it cannot be started.
 
@@ -103,18 +119,20 @@ class JobCenter(JobList):
         """
         return self._start(config.name, lambda place: JobFolder.create(config, place), folder, at_once)
 
-    def start_prediction(self, config: PredictConfig, folder: Path | None = None) -> JobFolder:
+    def start_prediction(self, config: PredictConfig, folder: Path | None = None, at_once: bool = False) -> JobFolder:
         """Write a job that runs a model on an image, and run it; returns at once.
 
         Parameters
         ----------
         config : PredictConfig
             Model, image and region.
-        folder : Path, optional
+        folder, at_once
             As for `start`.
         """
         name = f"{config.image.stem} prediction"
-        return self._start(name, lambda place: JobFolder.create_prediction(config, place), folder, predicts=True)
+        return self._start(
+            name, lambda place: JobFolder.create_prediction(config, place), folder, at_once, predicts=True
+        )
 
     def stop(self, job: JobFolder) -> None:
         """Stop a job: its model and a checkpoint are kept. A worker that does not answer is killed."""

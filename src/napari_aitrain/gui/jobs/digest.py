@@ -115,7 +115,8 @@ class Digest:
     def _progress(self, data: dict[str, Any]) -> None:
         self.seconds = _number(data, "seconds") or self.seconds
         if total := _number(data, "total"):
-            self.fraction = (_number(data, "done") or 0.0) / total
+            share = (_number(data, "done") or 0.0) / total
+            self.fraction = _number(data, "fraction") if "fraction" in data else share
             self.stage = str(data.get("stage") or "")
             return
         self.step = int(_number(data, "step") or 0)

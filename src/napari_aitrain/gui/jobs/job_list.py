@@ -67,6 +67,11 @@ class JobList:
         known = self._known.get(job.path)
         return known is not None and known.preparing
 
+    def predicts(self, job: JobFolder) -> bool:
+        """Whether a job runs a model instead of training one."""
+        known = self._known.get(job.path)
+        return known is not None and known.predicts
+
     def begun(self, job: JobFolder) -> float:
         """Return when a job was begun, in seconds since 1970; 0 when that is not known."""
         known = self._known.get(job.path)

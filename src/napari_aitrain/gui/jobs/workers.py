@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import JobError
 from ...jobs import JobFolder, Worker, measure
@@ -96,16 +96,26 @@ class Workers:
                     worker.job = None
 
     def estimate(self, config: TrainConfig, cancelled: Callable[[], bool]) -> Estimate | None:
-        """Have the warm worker take a few real steps; return None if it is busy or the answer is not wanted any more.
+        """Have the warm worker take a few real steps; see `measure`."""
+        told = self.measure(config_to_yaml(config), cancelled)
+        if told is None:
+            return None
+        # Its module imports much of the core: not before it is needed.
+        from ...training.estimate import Estimate
+
+        return Estimate(**told)
+
+    def measure(self, config: str, cancelled: Callable[[], bool]) -> dict[str, Any] | None:
+        """Have the warm worker measure a job; return None if it is busy or the answer is not wanted any more.
 
         Raises
         ------
         AitrainError
-            If the training cannot start.
+            If the job cannot start.
         """
         with tempfile.TemporaryDirectory(prefix="aitrain-", ignore_cleanup_errors=True) as place:
             asked, answer = Path(place) / "job.yaml", Path(place) / "estimate.json"
-            asked.write_text(config_to_yaml(config), encoding="utf-8")
+            asked.write_text(config, encoding="utf-8")
             worker = self.prewarm()
             if worker is None:
                 return None
@@ -115,15 +125,12 @@ class Workers:
                 if cancelled() or not worker.idle or time.monotonic() > end:
                     return None
                 time.sleep(_POLL)
-            told = json.loads(answer.read_text(encoding="utf-8"))
+            told: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
         if told.get("error") == "Cancelled":
             return None
         if "error" in told:
             raise as_error(told)
-        # Its module imports much of the core: not before it is needed.
-        from ...training.estimate import Estimate
-
-        return Estimate(**told)
+        return told
 
     def send(self, job: JobFolder, message: Message) -> None:
         """Send a message to whoever runs a job: this window's worker, or one of another process."""

@@ -14,6 +14,7 @@ from .badge import age_text
 from .hands import told
 from .picking import Picked
 from .prediction import model_key
+from .run import Run, RunRow, row_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -79,7 +80,8 @@ class ReviewController:
         view.proof.pressed.connect(self._on_step)
         view.proof.take_requested.connect(self._on_take)
         view.predict.requested.connect(self._on_predict)
-        view.predict.cancelled.connect(predictions.runs.cancel)
+        view.predict.answered.connect(self._on_answer)
+        view.predict.pressed.connect(self._on_run)
 
     # What is shown
 
@@ -100,7 +102,7 @@ class ReviewController:
         view.set_live(predictions.live.enabled)
         view.threshold.setValue(predictions.threshold)
         view.threshold.set_histogram(predictions.histogram().tolist())
-        view.threshold.set_hint("It is stored when the training has ended." if predictions.waits_for_model else "")
+        view.threshold.set_hint(self._hint())
         view.set_joins(predictions.proof.prediction is not None)
         view.proof.set_usable(predictions.proof.why_not)
         view.proof.set_corrections(len(predictions.proof.corrections), predictions.proof.can_redo)
@@ -114,6 +116,18 @@ class ReviewController:
         view.look.set_classes(names if len(names) > 1 else {}, predictions.hidden_classes)
         self._show_age()
         self._allow()
+
+    def _hint(self) -> str:
+        current = self.predictions.current
+        if self.predictions.waits_for_model:
+            return "It is stored when the training has ended."
+        if current is None or not current.growing:
+            return ""
+        if current.agglomerates:
+            return "Fragments are shown while they are made. The threshold merges them when all are there."
+        if current.data.instances:
+            return "Scores of pieces so far: objects get their own when all blocks are joined."
+        return ""
 
     def _show_age(self) -> None:
         live, current = self.predictions.live, self.predictions.current
@@ -134,12 +148,22 @@ class ReviewController:
     def _show_run(self) -> None:
         runs = self.predictions.runs
         self.view.predict.set_trouble(runs.trouble)
-        run = runs.running()
-        if run is not None:
-            self.view.predict.set_progress((run.done, run.total, run.stage))
-        else:
-            self.view.predict.set_progress((0, 0, "") if runs.preparing else None)
+        asked = runs.asked
+        self.view.predict.set_question("" if asked is None else asked.text(), asked is not None and asked.fits)
+        self.view.predict.set_runs([self._row(run) for run in self._told_of()])
         self._allow()
+
+    def _told_of(self) -> list[Run]:
+        """Return the predictions that run, and those that people may want to go on with."""
+        state = self.session.jobs.state
+        return [
+            run for run in self.predictions.runs.all()
+            if not run.finished or (not run.forgotten and (run.failed or state(run.job) != "done"))
+        ]  # fmt: skip
+
+    def _row(self, run: Run) -> RunRow:
+        jobs = self.session.jobs
+        return row_of(run, jobs.state(run.job), jobs.digest(run.job).time_left(), jobs.preparing(run.job))
 
     def _allow(self, event: Any = None) -> None:
         predictions, box = self.predictions, self.session.boxes.selected
@@ -152,11 +176,12 @@ class ReviewController:
         self.view.again.setEnabled(can_train_again(self.session, predictions.model))
         why = self._why_not()
         places = {"view", "volume"} | ({"box"} if box is not None else set())
+        places -= {run.where for run in predictions.runs.all() if not run.finished and run.image is self._image()}
         self.view.predict.set_allowed(frozenset() if why else frozenset(places), why)
 
     def _why_not(self) -> str:
-        if self.predictions.runs.running() is not None or self.predictions.runs.preparing:
-            return "A prediction runs."
+        if self.predictions.runs.preparing:
+            return "The image is looked at…"
         if self._image() is None:
             return "Open an image first."
         if not can_train_again(self.session, self.predictions.model):
@@ -235,6 +260,17 @@ class ReviewController:
             return
         with reported():
             self.predictions.runs.start(model, image, where)
+
+    def _on_answer(self, begins: bool) -> None:
+        with reported():
+            (self.predictions.runs.confirm if begins else self.predictions.runs.decline)()
+
+    def _on_run(self, key: str, action: str) -> None:
+        runs = self.predictions.runs
+        run = next((one for one in runs.all() if str(one.job.path) == key), None)
+        if run is not None:
+            with reported():
+                {"pause": runs.pause, "resume": runs.resume, "stop": runs.stop, "forget": runs.forget}[action](run)
 
 
 def describe(picked: Picked) -> str:

@@ -53,6 +53,10 @@ class Prediction:
         First and last + 1 voxel per object id, shape (n + 1, 3), where a table tells.
     stored : StoredPrediction, optional
         Where it is kept once it is finished.
+    growing : bool
+        Whether more of it comes.
+    agglomerates : bool
+        Whether its objects are fragments, which a threshold joins once all are there.
     """
 
     model: Path
@@ -68,6 +72,8 @@ class Prediction:
     sizes: npt.NDArray[np.int64] | None = None
     bounds: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
     stored: StoredPrediction | None = None
+    growing: bool = False
+    agglomerates: bool = False
 
     @property
     def whole(self) -> Region:
@@ -79,10 +85,10 @@ class Prediction:
         """Whether scores of objects are not fitted yet, so that a threshold for them is none for the trained model."""
         return self.step is not None and self.data.instances
 
-    def take_table(self, store: Path) -> None:
+    def take_table(self, stored: StoredPrediction) -> None:
         """Take sizes and bounds of the objects of a stored prediction."""
-        self.stored = StoredPrediction.open(store)
-        objects = self.stored.objects
+        self.stored = stored
+        objects = stored.objects
         self.sizes, self.bounds = objects.size, (objects.start, objects.stop)
 
     @property
@@ -118,6 +124,8 @@ class Prediction:
             return np.histogram(self.data.scores[1:], BINS, (0, 1))[0]
         if self.data.certainty is None:
             return np.zeros(BINS, np.int64)
+        if self.data.tiles:
+            return _histogram_of_levels(self.data)
         part = _sample(self.whole)
         labels = np.asarray(self.data.labels[part])
         counts = np.bincount(self.data.certain(part)[labels != self.data.background], minlength=256)
@@ -159,6 +167,17 @@ class Prediction:
         z, y, x = (0, *spatial) if self.data.flat else spatial
         voxel = int(z), int(y), int(x)
         return voxel if all(0 <= v < n for v, n in zip(voxel, self.whole.shape, strict=True)) else None
+
+
+def _histogram_of_levels(data: Thresholded) -> npt.NDArray[np.int64]:
+    """Return the histogram of what was read for the screen: no more is read for it."""
+    labels, certainty = data.tiles
+    there = labels.known(_SAMPLE // 4) != data.background
+    sure = certainty.known(_SAMPLE // 4)
+    # Both are asked for the same places, but one may be ahead of the other.
+    count = min(len(there), len(sure))
+    counts = np.bincount(sure[:count][there[:count]], minlength=256)
+    return np.histogram(np.arange(256) / 255, BINS, (0, 1), weights=counts)[0].astype(np.int64)
 
 
 def _sample(whole: Region) -> tuple[slice, slice, slice]:

@@ -16,7 +16,8 @@ from napari.utils.colormaps import CyclicLabelColormap
 from ...geometry import Triple
 from ..annotate.colours import class_colormap
 from ..frames import LayerFrame
-from .thresholded import SCORE_COLOURS, Held, Thresholded
+from .thresholded import SCORE_COLOURS, Thresholded
+from .through import Held, levels_of
 
 if TYPE_CHECKING:
     import napari
@@ -117,29 +118,35 @@ class PredictionLayer(PlacedLayer):
 
     def __init__(self, viewer: napari.Viewer, name: str) -> None:
         super().__init__(viewer, name)
-        self._held: Held | None = None
+        self._held: list[Held] = []
         self._thumbnail_made = 0.0
 
     def show(self, data: Thresholded, placement: Placement) -> None:
         """Show a prediction in place of what was there; of the same shape as quickly as another threshold."""
-        if self.present and self._held is not None and self._held.shape == data.shape:
-            self._held.source = data
+        levels = levels_of(data)
+        if self.present and [one.shape for one in self._held] == [one.shape for one in levels]:
+            for held, level in zip(self._held, levels, strict=True):
+                held.source = level
             self._place(placement)
             self.refresh()
-            if time.monotonic() - self._thumbnail_made < _THUMBNAIL_EVERY:
-                return
-            self.layer.refresh(data_displayed=False, highlight=False, extent=False)
-        else:
-            self._held = Held(data)
-            super().show(self._held, placement)
+            return
+        if self.present and (len(levels) > 1) != self.layer.multiscale:
+            # napari cannot turn a layer of levels into one without.
+            self.remove()
+        self._held = [Held(level) for level in levels]
+        super().show(self._held if len(levels) > 1 else self._held[0], placement)
         self._thumbnail_made = time.monotonic()
 
     def refresh(self) -> None:
-        """Look up the slice on screen again."""
-        if self.present:
-            # What the list of layers passes on has it painted anew, in a frame of its own after that of the canvas.
-            with self.viewer.layers.events.blocker_all():
-                self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+        """Look up the slice on screen again, and now and then the thumbnail."""
+        if not self.present:
+            return
+        # What the list of layers passes on has it painted anew, in a frame of its own after that of the canvas.
+        with self.viewer.layers.events.blocker_all():
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+        if time.monotonic() - self._thumbnail_made > _THUMBNAIL_EVERY:
+            self._thumbnail_made = time.monotonic()
+            self.layer.refresh(data_displayed=False, highlight=False, extent=False)
 
     def colour(self, by_score: bool, colours: dict[int, str], contour: int = 0) -> None:
         """Draw in colours of scores, of classes, or of ids; with a contour only the rims."""
@@ -154,7 +161,8 @@ class PredictionLayer(PlacedLayer):
         self.layer.contour = contour
 
     def _make(self, data: Any, **options: Any) -> Any:
-        layer = Labels(data, opacity=_OPACITY, colormap=object_colormap(), **options)
+        several = isinstance(data, list)
+        layer = Labels(data, multiscale=several, opacity=_OPACITY, colormap=object_colormap(), **options)
         layer.editable = False
         return layer
 

@@ -2,72 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from ...errors import AitrainError, BoxError, VolumeError
-from ...geometry import FINEST, Region
-from ...inference.store import read_info
-from ...jobs import ENDED, Event, JobFolder
+from ...errors import AitrainError
+from ...evaluation.calibration import Calibration
+from ...jobs import ACTIVE, ENDED, Event, JobFolder
 from ...jobs.predict_config import PredictConfig
 from ...models import ModelCard, read_card
 from ...words import sentence
-from ..class_names import colours_of, named
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
-from ..notify import report
-from .predicting import config_of, image_of
-from .prediction import Prediction, has_model, model_key
-from .prediction_layer import Placement, PredictionLayer
-from .stored import stored_data
-from .viewing import leading_index, seen
+from ..jobs.places import new_folder
+from ..notify import report, reported
+from .finding import Finder, found_run
+from .forecast import AT_ONCE, Forecast, forecast_of
+from .growing import Growing
+from .predicting import config_of, near_of, region_of
+from .prediction import model_key
+from .prediction_layer import PredictionLayer
+from .run import Run, Where
+from .viewing import leading_index
 
 if TYPE_CHECKING:
     from ..session import Session
 
-Where = Literal["view", "box", "volume"]
-
-
-@dataclass
-class Run:
-    """A prediction job of this session.
-
-    Parameters
-    ----------
-    job : JobFolder
-        Its folder; the result is stored there.
-    model : Path
-        Whose prediction it is.
-    image : napari.layers.Image
-        What is predicted.
-    frame : tuple of int
-        Index along the axes before z, y and x.
-    layer : PredictionLayer
-        What shows it.
-    class_names : mapping of int to str
-        As the card of the model has them.
-    """
-
-    job: JobFolder
-    model: Path
-    image: Any
-    frame: tuple[int, ...]
-    layer: PredictionLayer
-    class_names: Mapping[int, str]
-    stage: str = ""
-    done: int = 0
-    total: int = 0
-    finished: bool = False
-    shown: Prediction | None = None
+_OF = {"view": "of the view", "box": "of a box", "volume": "of all"}
 
 
 class Runs:
-    """Starts prediction jobs and shows what they have by now.
+    """Starts prediction jobs, finds those of earlier windows, and shows what they have by now.
 
     Parameters
     ----------
@@ -77,29 +46,45 @@ class Runs:
     Signals
     -------
     changed
-        After progress, and when a job has begun or ended.
+        After progress, when a job has begun or ended, and when something is asked.
     """
 
     changed = Signal()
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._runs: dict[Path, Run] = {}
+        self._growing: dict[Path, Growing] = {}
         self._main = MainThread()
         self._threads: list[threading.Thread] = []
+        self._closed = False
+        self._start: Callable[[], None] = lambda: None
         self.preparing = False
+        self.asked: Forecast | None = None
+        """What a person is to agree to before it begins."""
         self.trouble = ""
         """Why the last one failed, and what to do; empty unless it did."""
-        session.jobs.event.connect(self._on_event)
-        session.jobs.changed.connect(self._on_changed)
-        session.jobs.failed.connect(self._on_job_failed)
+        jobs, layers = session.jobs, session.viewer.layers.events
+        self._signals = ((jobs.event, self._on_event), (jobs.changed, self._on_changed), 
+                         (jobs.failed, self._on_job_failed), (jobs.removed, self._on_job_removed))  # fmt: skip
+        for signal, slot in self._signals:
+            signal.connect(slot)
+        self._finder = Finder(session, self)
+        layers.removed.connect(self._on_removed)
+
+    def all(self) -> list[Run]:
+        """Return the jobs that are known, the newest last."""
+        return [growing.run for growing in self._growing.values()]
+
+    def knows(self, path: Path) -> bool:
+        """Whether a job is among them."""
+        return path in self._growing
 
     def running(self) -> Run | None:
         """Return the newest job that has not ended."""
-        return next((run for run in reversed(self._runs.values()) if not run.finished), None)
+        return next((run for run in reversed(self.all()) if not run.finished), None)
 
     def start(self, model: Path, image: Any, where: Where) -> None:
-        """Predict a part of an image, or all of it; returns at once.
+        """Predict a part of an image, or all of it; returns at once. Of a large volume `asked` comes first.
 
         Parameters
         ----------
@@ -118,15 +103,54 @@ class Runs:
         session = self._session
         frame = LayerFrame.of(image)
         card = read_card(model)
-        region = self._region(image, frame, where, card.dims)
+        region = region_of(session, image, frame, where, card.dims)
         index = leading_index(session.viewer, image, frame)
+        near = near_of(session.viewer, frame)
         copies = session.saver.ensure_project().folder / "images"
+        place = new_folder("prediction", ()).parent
+        asks = where == "volume" and math.prod(frame.shape) > AT_ONCE
 
         def prepare() -> None:
-            config = config_of(model, image, frame, index, region, copies)
-            self._main.post(lambda: self._begin(config, card, image, index, where))
+            config = config_of(model, image, frame, index, region, copies, near)
+            if not asks:
+                self._main.post(lambda: self._begin(config, card, image, index, where))
+                return
+            measured = session.jobs.estimate_prediction(config, lambda: self._closed)
+            forecast = forecast_of(config, card, frame.shape, place, measured)
+            self._main.post(lambda: self._ask(forecast, lambda: self._begin(config, card, image, index, where)))
 
+        self.asked = None
         self._in_thread(prepare)
+
+    def confirm(self) -> None:
+        """Begin what was asked."""
+        if self.asked is not None and self.asked.fits:
+            self.asked = None
+            self._start()
+
+    def decline(self) -> None:
+        """Leave it."""
+        self.asked = None
+        self.changed.emit()
+
+    def pause(self, run: Run) -> None:
+        """Have a job wait."""
+        self._session.jobs.pause(run.job)
+
+    def resume(self, run: Run) -> None:
+        """Go on with a job that waits or has ended; finished blocks are not repeated."""
+        run.finished, run.failed, self.trouble = False, (), ""
+        self._session.jobs.resume(run.job)
+        self.changed.emit()
+
+    def stop(self, run: Run) -> None:
+        """End a job; what it has stays."""
+        self._session.jobs.stop(run.job)
+
+    def forget(self, run: Run) -> None:
+        """Speak no more of a job that has ended; its layer and its folder stay."""
+        run.forgotten = True
+        self.changed.emit()
 
     def reopen(self, job: JobFolder) -> None:
         """Show the result of a job, such as one of an earlier session, with all corrections.
@@ -136,59 +160,25 @@ class Runs:
         AitrainError
             If the image is not open, or the job cannot be read.
         """
-        run = self._runs.get(job.path)
-        if run is None or run.image not in self._session.viewer.layers:
-            run = self._runs[job.path] = self._run_of(job)
-        if not run.layer.present:
-            run.shown = None
-        self._show(run)
-
-    def _run_of(self, job: JobFolder) -> Run:
-        config = job.settings()
-        assert isinstance(config, PredictConfig)
-        viewer = self._session.viewer
-        image = image_of(viewer, config)
-        layer = PredictionLayer(viewer, f"{image.name}: prediction")
-        names = read_card(config.model).class_names if has_model(config.model) else {}
-        at = leading_index(viewer, image, LayerFrame.of(image))
-        return Run(job, model_key(config.model), image, at, layer, names, finished=True)
-
-    def cancel(self) -> None:
-        """Stop the job that runs; what it has stays."""
-        run = self.running()
-        if run is not None:
-            self._session.jobs.stop(run.job)
+        growing = self._growing.get(job.path)
+        if growing is None or growing.run.image not in self._session.viewer.layers:
+            growing = self.add(*found_run(self._session, job))
+        growing.bring_back()
 
     def close(self) -> None:
         """Let go of the session; jobs go on."""
-        self._session.jobs.event.disconnect(self._on_event)
-        self._session.jobs.changed.disconnect(self._on_changed)
-        self._session.jobs.failed.disconnect(self._on_job_failed)
+        self._closed = True
+        for signal, slot in self._signals:
+            signal.disconnect(slot)
+        self._finder.close()
+        self._session.viewer.layers.events.removed.disconnect(self._on_removed)
         self._main.close()
         for thread in self._threads:
             thread.join()
+        for growing in self._growing.values():
+            growing.close()
 
-    def _region(self, image: Any, frame: LayerFrame, where: Where, dims: int) -> Region | None:
-        if where == "volume":
-            return None
-        whole = Region.from_shape(frame.shape)
-        if where == "box":
-            box = self._session.boxes.selected
-            if box is None or box.image != image.name:
-                raise BoxError(
-                    f"no box of {image.name} is selected", "a box to predict", "select one in the Annotate dock"
-                )
-            region = frame.to_region(box.start, box.stop).intersect(whole)
-        else:
-            part = seen(self._session.viewer, frame, FINEST, dims)
-            region = Region.from_shape((0, 0, 0)) if part is None else part.wanted
-        if region.empty:
-            raise VolumeError(
-                f"nothing of {image.name} is {'on screen' if where == 'view' else 'in the box'}",
-                "a part of the image",
-                "press the house below the list of layers to see all of it, or choose another image",
-            )
-        return region
+    # Jobs of this window
 
     def _in_thread(self, work: Callable[[], None]) -> None:
         def run() -> None:
@@ -210,70 +200,80 @@ class Runs:
 
     def _on_job_failed(self, name: str, error: AitrainError) -> None:
         # It was reported already; where it was asked for, it is to be read as well.
-        if any(run.job.name == name for run in self._runs.values()):
+        if any(run.job.name == name for run in self.all()):
             self._tell(error)
 
     def _tell(self, error: AitrainError) -> None:
         self.trouble = " ".join(f"{sentence(text).rstrip('.')}." for text in (error.what, error.remedy) if text)
         self.changed.emit()
 
-    def _begin(self, config: PredictConfig, card: ModelCard, image: Any, frame: tuple[int, ...], where: Where) -> None:
+    def _ask(self, forecast: Forecast, start: Callable[[], None]) -> None:
         self.preparing = False
-        job = self._session.jobs.start_prediction(config)
-        name = {"view": "of the view", "box": "of a box", "volume": "of all"}[where]
-        layer = PredictionLayer(self._session.viewer, f"{image.name}: prediction {name}")
-        self._runs[job.path] = Run(job, model_key(config.model), image, frame, layer, card.class_names)
+        self.asked, self._start = forecast, start
         self.changed.emit()
 
+    def _begin(self, config: PredictConfig, card: ModelCard, image: Any, frame: tuple[int, ...], where: Where) -> None:
+        self.preparing = False
+        # What is on screen is not to wait for the end of a volume.
+        beside = where != "volume" and self.running() is not None
+        job = self._session.jobs.start_prediction(config, at_once=beside)
+        layer = PredictionLayer(self._session.viewer, f"{image.name}: prediction {_OF[where]}")
+        self.add(Run(job, model_key(config.model), image, frame, layer, where), card)
+        self.changed.emit()
+
+    def add(self, run: Run, card: ModelCard | None) -> Growing:
+        """Take in a job."""
+        frame = LayerFrame.of(run.image)
+        run.leading, run.flat = len(frame.leading), frame.flat
+        if card is not None:
+            run.class_names = card.class_names
+            run.calibration = Calibration.model_validate(card.calibration) if card.calibration else None
+        before = self._growing.pop(run.job.path, None)
+        if before is not None:
+            before.close()
+        growing = self._growing[run.job.path] = Growing(self._session, run)
+        return growing
+
+    # What jobs and people do
+
     def _on_event(self, job: JobFolder, event: Event) -> None:
-        run = self._runs.get(job.path)
-        if run is None:
+        growing = self._growing.get(job.path)
+        if growing is None:
             return
         if event.kind == "progress":
-            run.done, run.total = int(event.data.get("done", 0)), int(event.data.get("total", 0))
-            run.stage = str(event.data.get("stage", ""))
+            growing.run.take_progress(event.data)
             self.changed.emit()
-        elif event.kind in ("block", "done"):
-            self._show(run)
+        elif event.kind == "block":
+            growing.block(event.data)
+        elif event.kind == "failed-block":
+            growing.run.take_failure(event.data)
+            self.changed.emit()
+        elif event.kind == "done":
+            growing.look()
 
     def _on_changed(self, job: JobFolder) -> None:
-        run = self._runs.get(job.path)
-        if run is not None and self._session.jobs.state(job) in ENDED and not self._session.jobs.preparing(job):
-            run.finished = True
-            self._show(run)
+        growing = self._growing.get(job.path)
+        if growing is None:
+            return
+        ended = self._session.jobs.state(job) in ENDED and not self._session.jobs.preparing(job)
+        if ended and not growing.run.finished:
+            growing.run.finished = True
+            growing.look()
+        elif not ended and growing.run.finished and self._session.jobs.state(job) in ACTIVE:
+            # Somebody pressed Resume in the Jobs dock.
+            growing.run.finished = growing.run.forgotten = False
+            growing.look()
+        self.changed.emit()
+
+    def _on_job_removed(self, path: Path) -> None:
+        growing = self._growing.pop(path, None)
+        if growing is not None:
+            growing.close()
+            growing.run.layer.remove()
             self.changed.emit()
 
-    def _show(self, run: Run) -> None:
-        store = run.job.prediction
-        frame = LayerFrame.of(run.image)
-        try:
-            info = read_info(store)
-            data = stored_data(store, info, len(frame.leading), frame.flat)
-        except (AitrainError, OSError):
-            # Nothing was stored before it ended; the job itself says why.
-            return
-        if data is None:
-            return
-        if run.shown is not None and not info.finished and type(run.shown.data.labels) is type(data.labels):
-            run.shown.data.forget_slices()
-            run.shown.layer.refresh()
-            return
-        if run.shown is not None and not run.layer.present:
-            # A person removed the layer.
-            return
-        names = {} if info.instances else named(info.classes, run.class_names)
-        truth = next((one for one in self._session.truths.of_image(run.image.name) if one.mode == "classes"), None)
-        one = Prediction(
-            model=run.model,
-            data=data,
-            placement=Placement(run.image, info.magnification, info.start, run.frame),
-            layer=run.layer,
-            voxel_size=info.voxel_size,
-            class_names=names,
-            class_colours=colours_of(names, truth),
-        )
-        if info.finished and info.instances:
-            one.take_table(store)
-        run.shown = one
-        self._session.predictions.propose_threshold(run.model, info.threshold)
-        self._session.predictions.show(one)
+    def _on_removed(self, event: Any) -> None:
+        for growing in self._growing.values():
+            if growing.run.shown is not None and growing.run.layer.layer is event.value:
+                with reported():
+                    growing.dismiss()

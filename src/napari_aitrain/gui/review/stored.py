@@ -1,58 +1,82 @@
-"""A stored prediction, finished or under way, as a layer sees it: read slice by slice."""
+"""A stored prediction, finished or under way, as a layer sees it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
+from ...evaluation.calibration import Calibration
 from ...inference.store import LABELS, MAPS, RAW, PredictionInfo, StoredPrediction
-from ...tasks.protocol import LabelArray
-from .thresholded import Slices, Thresholded
+from .stored_arrays import Certainty, FromMaps, GrowingObjects, StoredArray
+from .thresholded import Thresholded
+from .tile_grid import steps_for
+from .tiles import Tiles
+
+SMALL = 2**22
+"""Voxels up to which a prediction is read at once, whenever it is looked at."""
 
 
-class FromMaps:
-    """Labels straight from the network's maps, for blocks that are not decoded yet.
+def stored_data(
+    store: Path,
+    info: PredictionInfo,
+    leading: int,
+    flat: bool,
+    *,
+    calibration: Calibration | None = None,
+    arrived: Callable[[], None] | None = None,
+) -> Thresholded | None:
+    """Return what can be shown of a prediction by now; None if that is nothing yet.
 
     Parameters
     ----------
-    maps : array-like of uint8, shape (c, z, y, x)
-        255 × what the network says.
+    store : Path
+        The stored prediction.
     info : PredictionInfo
-        Classes, or objects: then whatever is probably foreground gets the id 1.
+        What it is.
+    leading, flat
+        As for `Thresholded`.
+    calibration : Calibration, optional
+        Of the model, for objects that are not scored yet.
+    arrived : callable, optional
+        Called in a thread when more of what was asked for can be shown; if given, a large prediction is shown in
+        levels, and asking for it never waits.
     """
-
-    def __init__(self, maps: Slices, info: PredictionInfo) -> None:
-        self._maps, self._info = maps, info
-        self.shape: tuple[int, ...] = tuple(maps.shape[1:])
-
-    def __getitem__(self, index: Any) -> LabelArray:
-        if self._info.instances:
-            return (np.asarray(self._maps[(0, *index)]) > 127).astype(np.int32)
-        maps = np.asarray(self._maps[(slice(None), *index)])
-        found: LabelArray = np.asarray(self._info.classes, np.int32)[maps.argmax(axis=0)]
-        # A block that has not been predicted is 0 in every map.
-        return np.where(maps.any(axis=0), found, np.int32(self._info.classes[0]))
+    data = _whole(store, info, calibration, {"leading": leading, "flat": flat})
+    if data is None or arrived is None or np.prod(info.shape, dtype=float) <= SMALL:
+        return data
+    steps = steps_for(info.shape, info.voxel_size)
+    labels = Tiles(_parts(data.labels), steps, np.int32, arrived)
+    certainty = None if data.certainty is None else Tiles(_parts(data.certainty), steps, np.uint8, arrived)
+    data.take_levels(labels, certainty)
+    return data
 
 
-def stored_data(store: Path, info: PredictionInfo, leading: int, flat: bool) -> Thresholded | None:
-    """Return what can be shown of a prediction by now; None if that is nothing yet."""
-    options: dict[str, Any] = {"leading": leading, "flat": flat}
+def _whole(
+    store: Path, info: PredictionInfo, calibration: Calibration | None, options: dict[str, Any]
+) -> Thresholded | None:
     if info.finished:
-        labels = zarr.open_array(store / LABELS, mode="r")
+        labels = StoredArray(store / LABELS)
         if not info.instances:
-            maps = zarr.open_array(store / MAPS, mode="r")
-            return Thresholded(labels, certainty=maps, background=info.classes[0], **options)
+            certainty = Certainty(StoredArray(store / MAPS))
+            return Thresholded(labels, certainty=certainty, background=info.classes[0], **options)
         stored = StoredPrediction(store, info)
         objects, merges = stored.objects, stored.merges
         return Thresholded(labels, objects.score, classes=objects.class_id, merges=merges, **options)
     if info.instances and (store / RAW / "zarr.json").is_file():
-        return Thresholded(zarr.open_array(store / RAW, mode="r"), np.zeros(1, np.float32), **options)
-    if (store / MAPS / "zarr.json").is_file():
-        maps = zarr.open_array(store / MAPS, mode="r")
-        if info.instances:
-            return Thresholded(FromMaps(maps, info), np.zeros(1, np.float32), **options)
-        return Thresholded(FromMaps(maps, info), certainty=maps, background=info.classes[0], **options)
+        raw = StoredArray(store / RAW)
+        if info.agglomerates:
+            return Thresholded(raw, np.zeros(1, np.float32), **options)
+        growing = GrowingObjects(raw, store, info, calibration)
+        return Thresholded(growing, growing.scores(), **options)
+    if not info.instances and (store / MAPS / "zarr.json").is_file():
+        maps = StoredArray(store / MAPS)
+        return Thresholded(FromMaps(maps, info), certainty=Certainty(maps), background=info.classes[0], **options)
     return None
+
+
+def _parts(array: Any) -> Any:
+    assert hasattr(array, "read")
+    return array

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...tasks.merge_tree import MergeTree
 from ...tasks.protocol import FloatArray, LabelArray
+from .tiles import Level, Tiles
 
 ShownArray = npt.NDArray[np.uint16]
 
@@ -84,27 +85,40 @@ class Thresholded:
         self._table: ShownArray | None = None
         self._segments: LabelArray | None = None
         self._read: dict[str, Any] = {}
+        self.tiles: tuple[Tiles, ...] = ()
+        """What reads in the background, of a large prediction: labels, and of class maps their certainty."""
+
+    def take_levels(self, labels: Tiles, certainty: Tiles | None) -> None:
+        """Have layers look at levels that are read in the background."""
+        self.tiles = (labels,) if certainty is None else (labels, certainty)
+
+    def levels(self) -> list[tuple[Slices, Slices | None]]:
+        """Return labels and certainty as a layer shows them: of a large prediction in levels, the finest first."""
+        if not self.tiles:
+            return [(self.labels, self.certainty)]
+        labels = self.tiles[0].levels()
+        certainty = self.tiles[1].levels() if len(self.tiles) > 1 else [None] * len(labels)
+        return list(zip(labels, certainty, strict=True))
+
+    def close(self) -> None:
+        """End what reads in the background; what was read stays."""
+        for tiles in self.tiles:
+            tiles.close()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Extent per axis of the layer."""
-        z, y, x = self.labels.shape
+        return self.layer_shape(self.labels.shape)
+
+    def layer_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the extent per axis in a layer of what has a z, y, x shape."""
+        z, y, x = shape
         return (*(1,) * self.leading, *((y, x) if self.flat else (z, y, x)))
 
     @property
     def ndim(self) -> int:
         """Number of axes of the layer."""
         return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of voxels."""
-        return int(np.prod(self.shape))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all voxels."""
-        return self.size * self.dtype.itemsize
 
     @property
     def instances(self) -> bool:
@@ -136,6 +150,10 @@ class Thresholded:
         self.hidden_classes, self.hidden_ids = frozenset(hidden_classes), frozenset(hidden_ids)
         self._table = None
 
+    def take_scores(self, scores: FloatArray) -> None:
+        """Take the scores of more objects."""
+        self.scores, self._table = scores, None
+
     def take_merges(self, merges: MergeTree) -> None:
         """Join fragments by another tree from now on."""
         self.merges, self._segments, self._table = merges, None, None
@@ -156,12 +174,22 @@ class Thresholded:
         self._read = {}
 
     def __getitem__(self, index: Any) -> ShownArray:
-        inner, axes = self._inner(index)
-        shown = self._shown(inner)
-        return shown[axes] if axes else shown
+        return self.through(index, self.labels, self.certainty)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.asarray(self[(slice(None),) * self.ndim], dtype)
+
+    def through(self, index: Any, labels: Slices, certainty: Slices | None) -> ShownArray:
+        """Return voxels of a layer of these labels, which may be a coarser level."""
+        inner, axes = self._inner(index)
+        found: LabelArray = self._kept("labels", inner, labels, lambda: np.asarray(labels[inner]))
+        if self.instances:
+            shown = self._objects(found)
+        else:
+            shown = self._classes(
+                found, lambda: self._kept("certainty", inner, certainty, lambda: certain(certainty, inner))
+            )
+        return shown[axes] if axes else shown
 
     def _inner(self, index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Return what indexes `labels`, and what puts back axes that it has not."""
@@ -174,20 +202,16 @@ class Thresholded:
         axes = tuple(None for part in first if isinstance(part, slice))
         return ((0, *rest) if self.flat else tuple(rest)), ((*axes, ...) if axes else ())
 
-    def _shown(self, index: tuple[Any, ...]) -> ShownArray:
-        labels: LabelArray = self._kept("labels", index, lambda: np.asarray(self.labels[index]))
-        return self._objects(labels) if self.instances else self._classes(labels, index)
-
-    def _kept(self, what: str, index: tuple[Any, ...], read: Callable[[], Any]) -> Any:
+    def _kept(self, what: str, index: tuple[Any, ...], array: Slices | None, read: Callable[[], Any]) -> Any:
         """Return the slice on screen as it was read last: a moved threshold is no reason to read a file."""
-        if isinstance(self.labels, np.ndarray):
+        if isinstance(self.labels, np.ndarray) or isinstance(array, Level):
             return read()
         key = repr((what, index))
         if key not in self._read:
-            array = read()
-            if array.size > _KEPT_VOXELS:
-                return array
-            self._read = dict(list(self._read.items())[-3:]) | {key: array}
+            found = read()
+            if found.size > _KEPT_VOXELS:
+                return found
+            self._read = dict(list(self._read.items())[-3:]) | {key: found}
         return self._read[key]
 
     def _objects(self, labels: LabelArray) -> ShownArray:
@@ -226,46 +250,30 @@ class Thresholded:
             table[list(self.hidden_ids)] = 0
         return table
 
-    def _classes(self, labels: LabelArray, index: tuple[Any, ...]) -> ShownArray:
+    def _classes(self, labels: LabelArray, certainty: Callable[[], npt.NDArray[np.uint8]]) -> ShownArray:
         shown = labels != self.background
         for hidden in self.hidden_classes:
             shown &= labels != hidden
         drawn = _drawn(labels)
         if self.certainty is not None and (self.threshold > 0 or self.by_score):
-            certainty = self._kept("certainty", index, lambda: self.certain(index))
-            shown &= certainty >= self.threshold * np.float32(255)
+            sure = certainty()
+            shown &= sure >= self.threshold * np.float32(255)
             if self.by_score:
-                drawn = (1 + _bins(certainty / np.float32(255))).astype(np.uint16)
+                drawn = (1 + _bins(sure / np.float32(255))).astype(np.uint16)
         return np.where(shown, drawn, np.uint16(0))
 
     def certain(self, index: tuple[Any, ...]) -> npt.NDArray[np.uint8]:
         """Return 255 × the probability of the class of voxels, indexed as `labels`."""
-        assert self.certainty is not None
-        if len(self.certainty.shape) == 3:
-            return np.asarray(self.certainty[index])
-        most: npt.NDArray[np.uint8] = np.asarray(self.certainty[(slice(None), *index)]).max(axis=0)
-        return most
+        return certain(self.certainty, index)
 
 
-class Held:
-    """The array of a layer: another prediction of the same shape takes the place of `source` without a new layer.
-
-    Parameters
-    ----------
-    source : Thresholded
-        What is shown at first.
-    """
-
-    def __init__(self, source: Thresholded) -> None:
-        self.source = source
-        self.shape, self.ndim, self.dtype = source.shape, source.ndim, source.dtype
-        self.size, self.nbytes = source.size, source.nbytes
-
-    def __getitem__(self, index: Any) -> ShownArray:
-        return self.source[index]
-
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        return self.source.__array__(dtype, copy)
+def certain(certainty: Slices | None, index: tuple[Any, ...]) -> npt.NDArray[np.uint8]:
+    """Return 255 × the probability of the class of voxels; see `Thresholded`."""
+    assert certainty is not None
+    if len(certainty.shape) == 3:
+        return np.asarray(certainty[index])
+    most: npt.NDArray[np.uint8] = np.asarray(certainty[(slice(None), *index)]).max(axis=0)
+    return most
 
 
 def _drawn(ids: npt.NDArray[Any]) -> ShownArray:

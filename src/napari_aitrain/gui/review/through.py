@@ -1,0 +1,57 @@
+"""What layers hold of a prediction: its levels, seen through a threshold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .thresholded import ShownArray, Slices, Thresholded
+
+
+class Through:
+    """A level of a prediction as it is drawn.
+
+    Parameters
+    ----------
+    data : Thresholded
+        How it is looked at.
+    labels, certainty : array-like
+        As of `Thresholded`, of this level.
+    """
+
+    def __init__(self, data: Thresholded, labels: Slices, certainty: Slices | None) -> None:
+        self.data, self.labels, self.certainty = data, labels, certainty
+        self.shape = data.layer_shape(labels.shape)
+
+    def __getitem__(self, index: Any) -> ShownArray:
+        return self.data.through(index, self.labels, self.certainty)
+
+
+class Held:
+    """An array of a layer: another one of the same shape takes the place of `source` without a new layer.
+
+    Parameters
+    ----------
+    source : Through
+        What is shown at first.
+    """
+
+    def __init__(self, source: Through) -> None:
+        self.source = source
+        self.shape, self.dtype = source.shape, source.data.dtype
+        self.ndim, self.size = len(self.shape), math.prod(self.shape)
+        self.nbytes = self.size * self.dtype.itemsize
+
+    def __getitem__(self, index: Any) -> ShownArray:
+        return self.source[index]
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self[(slice(None),) * self.ndim], dtype)
+
+
+def levels_of(data: Thresholded) -> list[Through]:
+    """Return what a layer shows of a prediction: one level, or of a large one several, the finest first."""
+    return [Through(data, labels, certainty) for labels, certainty in data.levels()]
