@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Triple
+from .fragment_borders import settle_borders
 from .maps import connected_pieces, outline_spacing
 from .protocol import BoolArray, FloatArray, LabelArray, VoxelSize
 from .region_graph import ByteArray
@@ -89,7 +90,8 @@ def find_fragments(
     Each voxel goes up to a neighbour that is farther from the membrane, rather across a firm edge than a weak one, and
     those that end at one maximum are a fragment: a watershed by steepest ascent on edges (drop of water principle,
     Cousty et al. 2009, doi:10.1109/TPAMI.2008.173), with the distance in place of the height as in Beier et al. 2017
-    (doi:10.1038/nmeth.4151). Every step is a pass over arrays. Slices or slabs are divided side by side in threads:
+    (doi:10.1038/nmeth.4151). Every step is a pass over arrays. Then `settle_borders` puts the borders between them in
+    their exact places. Slices or slabs are divided side by side in threads:
     what a slab cuts, agglomeration joins first.
     """
     spacing = outline_spacing(voxel_size)
@@ -134,7 +136,7 @@ def _divide(
         goal = further
     names = np.zeros(direction.size, np.int32)
     names[tops] = np.arange(1, len(tops) + 1)
-    labels: LabelArray = np.take(names, goal).reshape(shape)
+    labels = settle_borders(np.take(names, goal).reshape(shape), near, foreground)
     if foreground is None:
         return labels, len(tops)
     labels[~foreground] = 0
