@@ -253,9 +253,12 @@ def test_dialog_for_files_says_what_is_missing(qtbot: Any, tmp_path: Path) -> No
     dialog = FilesDialog()
     qtbot.addWidget(dialog)
     dialog.accept()
-    assert dialog.source is None and "image" in dialog.trouble.text()
+    assert dialog.source is None and dialog.trouble.text().startswith("Image: ")
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, np.zeros((64, 96), np.uint8))
     dialog.setValue(image=tmp_path / "a.tif", labels=tmp_path / "b.tif", voxel_size=(40, 4, 4))
     dialog.accept()
+    qtbot.waitUntil(lambda: dialog.source is not None)
     assert dialog.source == Source(image=tmp_path / "a.tif", labels=tmp_path / "b.tif", voxel_size=(40, 4, 4))
 
 

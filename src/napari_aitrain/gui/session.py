@@ -91,6 +91,7 @@ class Session:
         self.elsewhere.close()
         self.saver.close()
         self.predictions.close()
+        self.training_set.close()
         self.jobs.close()
         self.scene.close()
         self.truths.close()

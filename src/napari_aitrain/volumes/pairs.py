@@ -110,8 +110,8 @@ def match_files(images: str | Location, labels: str | Location) -> Matching:
         )
     image_files, ignored = _list(image_path)
     if image_path.resolve() == label_path.resolve():
-        label_files = [path for path in image_files if _says_labels(path)]
-        image_files = [path for path in image_files if not _says_labels(path)]
+        label_files = [path for path in image_files if says_labels(path)]
+        image_files = [path for path in image_files if not says_labels(path)]
     else:
         label_files, more = _list(label_path)
         ignored += more
@@ -203,7 +203,8 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and not is_zarr(path) and not is_n5(path)
 
 
-def _says_labels(path: Path) -> bool:
+def says_labels(path: Location) -> bool:
+    """Return whether the name of a file says that it holds labels, such as ``cells_mask.tif``."""
     words = _words(path)
     return any(_LABEL_WORD.fullmatch(word) for word in (words[:1] + words[-1:]))
 
@@ -216,7 +217,7 @@ def _stem(path: Location) -> str:
     return Path(name).stem
 
 
-def _words(path: Path) -> list[str]:
+def _words(path: Location) -> list[str]:
     return [word for word in _SPLIT.split(_stem(path)) if word]
 
 

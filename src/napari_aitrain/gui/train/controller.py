@@ -7,33 +7,29 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
-from ...errors import AitrainError, ConfigError
+from ...errors import AitrainError
 from ...jobs import ENDED, JobFolder
+from ...location import Location
 from ...tasks import get_task
 from ...training.config import TrainConfig, parse_config
 from ...volumes.units import VoxelSize
 from ..annotate.copies import StillCopying
 from ..notify import report, reported
 from ..settings import preferences
-from .adding import add_sources
+from .adding import add_dropped, add_sources
 from .checker import Checked, Checker
 from .classes import classes_of
 from .models import known_models, newest_model
 from .painting import LivePainting
 from .showing import show_target
 from .status import Status
-from .telling import message_of_job, status_of, status_of_error
+from .telling import NOTHING, message_of_job, status_of, status_of_error
 
 if TYPE_CHECKING:
     from ..session import Session
     from .view import TrainView
 
 DEBOUNCE = 400
-NOTHING = ConfigError(
-    "there is nothing to train on",
-    "ground truth",
-    "paint some in the Annotate dock and draw a box around it, or press + to take files",
-)
 
 
 class TrainController:
@@ -141,6 +137,7 @@ class TrainController:
             (session.saver.copies.ended, self._on_copied),
             (session.jobs.changed, self._on_job),
             (session.jobs.added, self._on_job),
+            (self.model.looked, self._on_sources),
             (session.jobs.removed, self._on_removed),
             (session.jobs.closed, self.close),
         )
@@ -149,6 +146,7 @@ class TrainController:
         view.form.valueChanged.connect(self._on_form)
         view.form.task.widget.changed.connect(self._on_task)
         view.sources.add_requested.connect(self._on_add)
+        view.sources.dropped.connect(self._on_dropped)
         view.sources.removed.connect(self._on_remove)
         view.sources.magnification_chosen.connect(self._on_magnification)
         view.status.show_requested.connect(self._on_show)
@@ -274,7 +272,12 @@ class TrainController:
 
     def _on_add(self, where: str) -> None:
         with reported():
-            add_sources(self.model, self.view, where)
+            add_sources(self.session, self.view, where)
+        self._on_sources()
+
+    def _on_dropped(self, places: list[Location]) -> None:
+        with reported():
+            add_dropped(self.session, self.view, places)
         self._on_sources()
 
     def _on_remove(self, number: int) -> None:

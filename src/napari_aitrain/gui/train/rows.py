@@ -107,6 +107,14 @@ def sources_of_folder(folder: Path) -> list[Source]:
     )
 
 
+def is_job_or_project(folder: Path) -> bool:
+    """Return whether `sources_of_folder` can read a folder."""
+    from ...annotation.project import STATE
+    from ...jobs.folder import CONFIG
+
+    return (folder / CONFIG).is_file() or (folder / STATE).is_file()
+
+
 def _count(roles: Counter[str]) -> str:
     words = [f"{roles[role]} {word}" for role, word in _ROLES if roles[role]]
     return ", ".join(words) or "none: all of it"

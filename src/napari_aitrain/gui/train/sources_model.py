@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from psygnal import Signal
+
 from ...annotation.image_copy import copies_of
-from ...location import Location, located
+from ...location import Location, Url, located
 from ...training.config import Source
 from ...volumes.units import VoxelSize
 from ..annotate.image_of import image_layer
+from ..aside import Aside
 from ..class_names import class_names_of
 from ..frames import LayerFrame
-from .magnifications import choices_of_files
+from .magnifications import choices, choices_of_files
 from .rows import SourceRow, row_of_source, row_of_truth
 from .voxel_size import set_voxel_size
 
@@ -29,7 +32,14 @@ class SourcesModel:
     ----------
     session : Session
         Whose ground truth is meant.
+
+    Signals
+    -------
+    looked
+        A source on a server was looked at: what it can be trained at is known now.
     """
+
+    looked = Signal()
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -38,6 +48,11 @@ class SourcesModel:
         self._magnifications: dict[str, str] = {}
         self._class_names: dict[int, str] = {}
         self._choices: dict[tuple[Location, Location], tuple[str, ...]] = {}
+        self._aside: Aside[tuple[str, ...]] = Aside()
+
+    def close(self) -> None:
+        """Ask servers no more."""
+        self._aside.close()
 
     def truths(self) -> list[GroundTruth]:
         """Return the ground truths of the window that are trained on."""
@@ -152,8 +167,16 @@ class SourcesModel:
         # Files are looked into once, not at every stroke.
         place = source.image, source.labels
         if place not in self._choices:
-            self._choices[place] = choices_of_files(source)
+            if any(isinstance(one, Url) for one in place):
+                self._choices[place] = choices(None, [source.magnification_zyx])
+                self._aside.run(lambda: choices_of_files(source), lambda found: self._on_looked(place, found))
+            else:
+                self._choices[place] = choices_of_files(source)
         return self._choices[place]
+
+    def _on_looked(self, place: tuple[Location, Location], found: tuple[str, ...]) -> None:
+        self._choices[place] = found
+        self.looked.emit()
 
 
 def _key(labels: Location, keys: set[str]) -> str:

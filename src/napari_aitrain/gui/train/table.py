@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QAction, QKeySequence, QWheelEvent  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QWheelEvent  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .place_edit import places_of
 from .rows import SourceRow
 
 COLUMNS = ("Image", "Labels", "Boxes", "Mag.")
@@ -31,8 +32,8 @@ _TIPS = (
     "Magnification: 1 is full resolution, 2-2-1 is half of it in x and y. Coarser sees more around, but less detail.",
 )
 _ADD = {
-    "layers": ("Ground truth of this window", "Take in all ground truth that is open here."),
-    "files": ("Image and labels from files…", "Choose an image file and a labels file of the same shape."),
+    "layers": ("Layers of this window…", "Take in all ground truth that is open here, or labels that are none yet."),
+    "files": ("Files, folders or addresses…", "Choose an image and labels of the same shape, here or on a server."),
     "folder": ("An earlier training or project…", "Choose its folder; its images, labels and boxes are used as well."),
 }
 
@@ -56,11 +57,14 @@ class SourcesTable(QWidget):
         The number of the row that is to go.
     magnification_chosen : int, str
         The number of a row, and what it is to be trained at.
+    dropped : list of Path or Url
+        Files, folders and addresses that were dropped here.
     """
 
     add_requested = Signal(str)
     removed = Signal(int)
     magnification_chosen = Signal(int, str)
+    dropped = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,13 +87,14 @@ class SourcesTable(QWidget):
         self.table.setColumnWidth(2, 146)
         self.table.setColumnWidth(3, 60)
         self.empty = QLabel(
-            "Nothing to train on yet. Paint ground truth in the Annotate dock and draw a box around it, or press + to "
-            "take files."
+            "Nothing to train on yet. Paint ground truth in the Annotate dock and draw a box around it; or press + to "
+            "take labels layers or files; or drop files here."
         )
         self.empty.setWordWrap(True)
         self.add = QToolButton()
         self.remove = QToolButton()
         self._lay_out()
+        self.setAcceptDrops(True)
         self.table.itemSelectionChanged.connect(self._on_selected)
         self.remove.clicked.connect(lambda: self.removed.emit(self.table.currentRow()))
         self.setValue(())
@@ -106,6 +111,19 @@ class SourcesTable(QWidget):
                 self.table.setItem(number, column, item)
             self.table.setCellWidget(number, 3, self._magnification(number, row))
         self._on_selected()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Accept files, folders and addresses, before the window takes them as layers."""
+        if event is not None and places_of(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Tell of them."""
+        if event is not None:
+            places = places_of(event.mimeData())
+            event.acceptProposedAction()
+            # The program that they come from waits until this returns.
+            QTimer.singleShot(0, lambda: self.dropped.emit(places))
 
     def select(self, number: int) -> None:
         """Bring a row into view."""

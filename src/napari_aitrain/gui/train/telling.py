@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from ...annotation.findings import Finding
-from ...errors import AitrainError
+from ...errors import AitrainError, ConfigError
 from ...jobs import JobFolder, State
 from ...training.config import TrainConfig, known_keys
 from ...words import sentence, spoken_size, spoken_time
@@ -16,6 +16,11 @@ from .status import Problem, Status
 _TO_SOURCES = frozenset({"no-boxes", "no-volume", "same-layer", "no-common-magnification"})
 _TO_VOXEL_SIZE = frozenset({"voxel-size-needed"})
 _GIVE_VOXEL_SIZE = "Press Show me, and give the voxel size in nm."
+NOTHING = ConfigError(
+    "there is nothing to train on",
+    "ground truth",
+    "paint some in the Annotate dock and draw a box around it, or press + to take layers or files",
+)
 _TO_FIELD = {"few-annotations": "", "no-validation": "field:validation_fraction"}
 
 
