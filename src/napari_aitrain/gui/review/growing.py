@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer
 
 from ...errors import AitrainError
 from ...geometry import Region
-from ...inference.store import PredictionInfo, StoredPrediction, read_info
+from ...inference.store import MAPS, RAW, PredictionInfo, StoredPrediction, read_info
 from ...volumes.lazy import READ_ERRORS
 from ..class_names import colours_of, named
 from ..jobs.main_thread import MainThread
@@ -63,6 +63,7 @@ class Growing:
         self._thread: threading.Thread | None = None
         self._again = self._closed = False
         self._told = 0.0
+        self._array = RAW
 
     def look(self) -> None:
         """Show what is stored by now; returns at once."""
@@ -84,6 +85,9 @@ class Growing:
         shown = self.run.shown
         if shown is None:
             self.look()
+            return
+        if data.get("array", self._array) != self._array:
+            # Of another stage than what is shown.
             return
         whole = shown.whole
         start, stop = data.get("start", whole.start), data.get("stop", whole.stop)
@@ -159,6 +163,7 @@ class Growing:
     def _show(self, found: _Opened) -> None:
         run, info = self.run, found.info
         before, run.failed = run.shown, info.failed
+        self._array = RAW if info.instances else MAPS
         names = {} if info.instances else named(info.classes, run.class_names)
         truths = self._session.truths.of_image(run.image.name)
         truth = next((one for one in truths if one.mode == "classes"), None)

@@ -45,11 +45,43 @@ class Held:
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
         self.nbytes = self.size * self.dtype.itemsize
 
-    def __getitem__(self, index: Any) -> ShownArray:
+    def __getitem__(self, index: Any) -> ShownArray | Part:
+        if self.source.data.tiles and isinstance(index, tuple) and all(isinstance(part, slice) for part in index):
+            return Part(self, index)
         return self.source[index]
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.asarray(self[(slice(None),) * self.ndim], dtype)
+
+
+class Part:
+    """A part of an array of a layer that is looked up when it is needed.
+
+    napari cuts the screen out of all slices of a level first, and takes the slice of that.
+
+    Parameters
+    ----------
+    held : Held
+        The array.
+    index : tuple of slice
+        Which part.
+    """
+
+    def __init__(self, held: Held, index: tuple[slice, ...]) -> None:
+        index = (*index, *[slice(None)] * (held.ndim - len(index)))
+        self._held = held
+        self._spans = [range(n)[part] for part, n in zip(index, held.shape, strict=True)]
+        self.shape, self.dtype = tuple(map(len, self._spans)), held.dtype
+        self.ndim, self.size = len(self.shape), math.prod(self.shape)
+
+    def __getitem__(self, index: Any) -> ShownArray | Part:
+        parts = index if isinstance(index, tuple) else (index,)
+        parts = (*parts, *[slice(None)] * (self.ndim - len(parts)))
+        inner = [span[part] for span, part in zip(self._spans, parts, strict=True)]
+        return self._held[tuple(slice(i.start, i.stop) if isinstance(i, range) else i for i in inner)]
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self._held.source[tuple(slice(span.start, span.stop) for span in self._spans)], dtype)
 
 
 def levels_of(data: Thresholded) -> list[Through]:
