@@ -136,7 +136,7 @@ class JobsController:
             allowed |= {"pause"} if state == "running" else {"resume"} if state == "paused" else set()
         elif state != "done":
             allowed.add("resume")
-        if (job.model / CARD).is_file() or (state == "done" and (job.prediction / INFO).is_file()):
+        if (job.model / CARD).is_file() or (job.prediction / INFO).is_file():
             allowed.add("use")
         return frozenset(allowed)
 

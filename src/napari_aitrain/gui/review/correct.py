@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_VOXELS = 30_000_000
 """Voxels that one step may write: napari keeps what was there before, to be undone."""
 
+MOST_READ = 2**29
+"""Voxels of a prediction that one step may look through."""
+
 _BLOCK = (64, 512, 512)
 
 
@@ -97,7 +100,7 @@ def paint(
     target = LayerFrame.of(truth)
     places, values, kept = [], [], 0
     known: dict[int, int] = {}
-    for part in _parts(prediction, wanted):
+    for part in _parts(prediction, wanted, target):
         found = _Resampled.of(prediction, part, target)
         inside = found.region if wanted.region is None else found.region.intersect(wanted.region)
         if inside.empty:
@@ -165,8 +168,14 @@ class _Resampled:
         return labels[grid], meant[grid]
 
 
-def _parts(prediction: Prediction, wanted: Wanted) -> list[Region]:
-    """Return blocks of the prediction that hold what is wanted."""
+def _parts(prediction: Prediction, wanted: Wanted, target: LayerFrame) -> list[Region]:
+    """Return blocks of the prediction that hold what is wanted.
+
+    Raises
+    ------
+    GroundTruthError
+        If that is all of a prediction that is too large to be gone through.
+    """
     if wanted.within is not None:
         return [wanted.within]
     if wanted.ids is not None and prediction.bounds is not None:
@@ -174,7 +183,22 @@ def _parts(prediction: Prediction, wanted: Wanted) -> list[Region]:
         start = [min(b.start[axis] for b in bounds) for axis in range(3)]
         stop = [max(b.stop[axis] for b in bounds) for axis in range(3)]
         return [tile.core for tile in tiles(Region(triple(start), triple(stop)), _BLOCK)]
-    return [tile.core for tile in tiles(prediction.whole, _BLOCK)]
+    whole = prediction.whole
+    if wanted.region is not None:
+        found = _Resampled.of(prediction, whole, target)
+        inside = found.region.intersect(wanted.region)
+        if inside.empty:
+            return []
+        local = inside.relative_to(found.region.start)
+        chosen = [index[part] for index, part in zip(found.indices, local.slices, strict=True)]
+        whole = Region(triple([i.min() for i in chosen]), triple([i.max() + 1 for i in chosen]))
+    if whole.size > MOST_READ:
+        raise GroundTruthError(
+            "this prediction is too large to be taken over at once",
+            f"at most {MOST_READ:,} voxels to look through",
+            "draw a box where you want its objects, and accept those in the box",
+        )
+    return [tile.core for tile in tiles(whole, _BLOCK)]
 
 
 def _write(truth: Labels, target: LayerFrame, frame: tuple[int, ...], places: Any, values: Any) -> None:

@@ -37,7 +37,7 @@ class Forecast:
     place : Path
         Where that is.
     seconds : float, optional
-        On this machine; None where it could not be measured, since a job runs.
+        On this machine; None where it could not be measured, such as while a job runs.
     """
 
     config: PredictConfig
@@ -54,7 +54,7 @@ class Forecast:
 
     def text(self) -> str:
         """Say it."""
-        time = "The time is not known, as a job runs" if self.seconds is None else f"About {rough_time(self.seconds)}"
+        time = "The time could not be measured now" if self.seconds is None else f"About {rough_time(self.seconds)}"
         said = (
             f"{self.voxels / 1e9:,.2f} billion voxels. {time}. Up to {spoken_size(self.bytes_needed)} of disk, and "
             f"{spoken_size(self.free)} are free in {self.place}."

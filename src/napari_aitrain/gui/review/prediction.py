@@ -14,7 +14,7 @@ from ...geometry import Region, triple
 from ...inference.store import StoredPrediction
 from ...jobs.folder import CONFIG
 from ...models.folder import CARD
-from ...tasks.protocol import LabelArray
+from ...tasks.protocol import FloatArray, LabelArray
 from ...volumes.units import VoxelSize
 from .prediction_layer import Placement, PredictionLayer
 from .thresholded import Thresholded
@@ -74,6 +74,7 @@ class Prediction:
     stored: StoredPrediction | None = None
     growing: bool = False
     agglomerates: bool = False
+    _counted: tuple[FloatArray, npt.NDArray[np.int64]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def whole(self) -> Region:
@@ -121,7 +122,10 @@ class Prediction:
         if self.data.merges is not None:
             return self.data.merges.histogram(BINS)[0]
         if self.data.scores is not None:
-            return np.histogram(self.data.scores[1:], BINS, (0, 1))[0]
+            # Of millions of objects it is not counted anew with every look of the dock.
+            if self._counted is None or self._counted[0] is not self.data.scores:
+                self._counted = self.data.scores, np.histogram(self.data.scores[1:], BINS, (0, 1))[0]
+            return self._counted[1]
         if self.data.certainty is None:
             return np.zeros(BINS, np.int64)
         if self.data.tiles:
