@@ -59,6 +59,10 @@ def test_version_is_in_the_changelog():
     assert f"## {napari_aitrain.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+FOR_VOLUMES = ("remote", "hdf5", "n5", "cluster", "parquet")
+"""Extras whose packages are imported where they are needed."""
+
+
 def imported_packages():
     found = set()
     for path in (ROOT / "src").rglob("*.py"):
@@ -69,10 +73,15 @@ def imported_packages():
                 found.update(alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names) - {"napari_aitrain"}
+    # pydantic_core is a part of pydantic that its documentation has one import.
+    return found - set(sys.stdlib_module_names) - {"napari_aitrain", "pydantic_core"}
 
 
 def test_what_is_imported_is_what_is_asked_for(project):
     distributions = importlib.metadata.packages_distributions()
     imported = {canonicalize_name(distributions[name][0]) for name in imported_packages()}
-    assert imported == {canonicalize_name(Requirement(row).name) for row in project["dependencies"]}
+    needed, optional = (
+        {canonicalize_name(Requirement(row).name) for row in rows}
+        for rows in (project["dependencies"], sum((project["optional-dependencies"][e] for e in FOR_VOLUMES), []))
+    )
+    assert imported - optional == needed and not optional & needed

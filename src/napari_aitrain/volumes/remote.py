@@ -23,6 +23,7 @@ T = TypeVar("T")
 _PACKAGES = {"http": "aiohttp", "https": "aiohttp", "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 _opened: weakref.WeakSet[Any] = weakref.WeakSet()
 _REMEDY = 'install it with: python -m pip install "napari-aitrain[remote]"'
+_REMEDY_GOOGLE = "install it with: python -m pip install gcsfs"
 
 
 def open_store(url: Url) -> ReadStore:
@@ -53,7 +54,8 @@ def file_system_of(url: Url, patience: Patience, *, asynchronous: bool) -> tuple
     needed = _PACKAGES.get(url.scheme)
     lacking = [one for one in ("fsspec", needed) if one and importlib.util.find_spec(one) is None]
     if lacking:
-        raise VolumeError(f"{url} needs the package {lacking[0]}, which is not installed", "that package", _REMEDY)
+        remedy = _REMEDY_GOOGLE if lacking[0] == "gcsfs" else _REMEDY
+        raise VolumeError(f"{url} needs the package {lacking[0]}, which is not installed", "that package", remedy)
     import fsspec
     from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
