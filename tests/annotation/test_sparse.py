@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_aitrain.annotation.sparse import SparseTruth, boxes_around, is_sparse, painted_folder
+from napari_aitrain.annotation.sparse import SparseTruth, is_sparse, painted_folder
+from napari_aitrain.annotation.sparse_boxes import boxes_around, painted_boxes
 from napari_aitrain.annotation.sparse_change import difference
 from napari_aitrain.annotation.sparse_journal import Journal
 from napari_aitrain.annotation.sparse_pyramid import pyramid_levels
-from napari_aitrain.errors import StorageError, VolumeError
+from napari_aitrain.errors import GroundTruthError, StorageError, VolumeError
 from napari_aitrain.geometry import Region, magnified_shape, to_finest
 from napari_aitrain.volumes import open_volume, read_labels
 from napari_aitrain.volumes.downsample import downsample_mode
@@ -244,6 +246,7 @@ def test_kills_lose_nothing_that_was_saved(tmp_path):
     truth = SparseTruth.create(tmp_path / "k.zarr", shape)
     number, chance = 1, random.Random(0)
     for _ in range(5):
+        truth.close()
         child = subprocess.Popen([sys.executable, "-c", _PAINTS, truth.path, str(number)], stdout=subprocess.PIPE)
         child.stdout.readline()
         time.sleep(chance.random() * 0.3)
@@ -267,3 +270,60 @@ def test_kills_lose_nothing_that_was_saved(tmp_path):
     for m, labels in sheets.items():
         numbers, counts = np.unique(labels[labels != 0], return_counts=True)
         assert truth.counts(m) == dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+_HOLDS = """
+import sys
+from pathlib import Path
+from napari_aitrain.annotation.sparse import SparseTruth
+
+truth = SparseTruth.open(Path(sys.argv[1]))
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_processes_never_paint_one_ground_truth(tmp_path):
+    path = tmp_path / "k.zarr"
+    truth = SparseTruth.create(path, (1, 64, 64))
+    second = SparseTruth.open(path)
+    paint(second, (1, 1, 1), Region((0, 0, 0), (1, 4, 4)), 3)
+    truth.close()
+    command = [sys.executable, "-c", _HOLDS, path]
+    refused = subprocess.run(command, capture_output=True, text=True, input="")
+    assert refused.returncode and f"is being painted by process {os.getpid()} on" in refused.stderr
+    second.close()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "open\n"
+        with pytest.raises(StorageError, match=f"by process {child.pid} on") as error:
+            SparseTruth.open(path)
+        assert "close its project" in error.value.remedy
+        with pytest.raises(StorageError, match=f"by process {child.pid} on"):
+            paint(second, (1, 1, 1), Region((0, 0, 0), (1, 4, 4)), 5)
+        assert painted_boxes(path), "what trains on it only reads"
+        child.kill()
+    third = SparseTruth.open(path)
+    assert third.counts((1, 1, 1)) == {3: 16}, "the lock of a process that is gone is taken over"
+    third.close()
+    assert not (painted_folder(path) / "lock.json").exists()
+
+
+def test_boxes_that_are_known_stay_and_new_chunks_get_their_own(tmp_path):
+    path = tmp_path / "k.zarr"
+    truth = SparseTruth.create(path, (1, 4000, 4000))
+    with pytest.raises(GroundTruthError, match="nothing is painted in k"):
+        painted_boxes(path)
+    paint(truth, (1, 1, 1), Region((0, 10, 10), (1, 20, 20)), 1)
+    known = painted_boxes(path)
+    assert [box.region for box in known] == truth.extents() == [Region((0, 0, 0), (1, 512, 512))]
+    assert known[0].sparse and painted_boxes(path, known) == known
+    paint(truth, (1, 4, 4), Region((0, 900, 900), (1, 905, 905)), 2)
+    more = painted_boxes(path, known)
+    assert more[:1] == known
+    grown = Region((0, 2048, 2048), (1, 4000, 4000))
+    assert {box.region for box in more[1:]} == {
+        Region.from_shape((1, 512, 512), (0, y, x)).intersect(grown)
+        for y in range(2048, 4000, 512)
+        for x in range(2048, 4000, 512)
+    }
+    assert painted_boxes(path, known) == more

@@ -9,38 +9,32 @@ in between is done when the truth is opened again.
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import fastremap
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import VolumeError
-from ..geometry import Region, Triple, format_magnification, magnified_shape, parse_magnification, to_finest, triple
+from ..geometry import Region, Triple, format_magnification, magnified_shape
 from ..volumes.atomic import atomic_folder, atomic_write_text
 from ..volumes.units import VoxelSize
-from .sparse_change import Change, extent_of
+from .sparse_boxes import boxes_around, painted_regions
+from .sparse_change import Change
+from .sparse_compose import coarseness, compose, counted, touched
+from .sparse_files import JOURNAL, STATE, State, is_sparse, open_sheets, painted_folder, read_state
 from .sparse_journal import Journal
-from .sparse_pyramid import Pyramid, coarser, pyramid_levels
+from .sparse_lock import hold, release
+from .sparse_pyramid import Pyramid, pyramid_levels
 from .sparse_sheet import Sheet
 
-_STATE, _JOURNAL = "state.json", "journal"
-
-
-class _State(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    version: int = 1
-    shape: Triple
-    levels: tuple[Triple, ...]
-    group: int = 0
-    voxels: dict[str, dict[int, int]] = {}
+__all__ = ["SparseTruth", "is_sparse", "painted_folder"]
 
 
 class SparseTruth:
     """One frame of a sparse ground truth; use `create` or `open`.
+
+    Only one process has it at a time, until `close`, or until nothing refers to it.
 
     Parameters
     ----------
@@ -48,13 +42,17 @@ class SparseTruth:
         The OME-Zarr labels on the voxels of the image. The sheets and the journal lie beside it.
     """
 
-    def __init__(self, path: Path, state: _State) -> None:
-        self.path, self._state = path, state
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._folder = painted_folder(path)
-        self._journal = Journal(self._folder / _JOURNAL)
-        self._pyramid = Pyramid(path, state.levels)
-        stored = self._folder.glob("*.zarr")
-        self._sheets = {parse_magnification(one.stem): Sheet(one) for one in stored}
+        self._state = read_state(path)
+        self._lock = hold(self._folder)
+        self._released = weakref.finalize(self, release, self._lock)
+        # Another process may have painted until now.
+        self._state = read_state(path)
+        self._journal = Journal(self._folder / JOURNAL)
+        self._pyramid = Pyramid(path, self._state.levels)
+        self._sheets = open_sheets(path)
         self._journal.mend()
         self._behind = True
         self.recovered = self._catch_up()
@@ -82,11 +80,10 @@ class SparseTruth:
             If the disk is full or read-only.
         """
         levels = pyramid_levels(shape, magnifications)
-        state = _State(shape=shape, levels=levels)
         folder = painted_folder(path)
-        if not (folder / _STATE).exists():
+        if not (folder / STATE).exists():
             with atomic_folder(folder) as part:
-                atomic_write_text(part / _STATE, state.model_dump_json())
+                atomic_write_text(part / STATE, State(shape=shape, levels=levels).model_dump_json())
         Pyramid.create(path, shape, levels, voxel_size)
         return cls.open(path)
 
@@ -99,17 +96,13 @@ class SparseTruth:
         VolumeError
             If it is damaged.
         StorageError
-            If the disk is full or read-only.
+            If another process has it, or the disk is full or read-only.
         """
-        file = painted_folder(path) / _STATE
-        try:
-            return cls(path, _State.model_validate_json(file.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, ValidationError) as error:
-            raise VolumeError(
-                f"{file} cannot be read: {str(error).splitlines()[0]}",
-                "the file that napari-aitrain wrote",
-                f"restore it from a backup; {path.name} beside it can be opened as it is",
-            ) from error
+        return cls(path)
+
+    def close(self) -> None:
+        """Let another process have it; nothing can be saved from here then."""
+        self._released()
 
     @property
     def shape(self) -> Triple:
@@ -124,7 +117,7 @@ class SparseTruth:
     @property
     def magnifications(self) -> tuple[Triple, ...]:
         """Those at which something was painted, the finest first."""
-        return tuple(sorted(self._sheets, key=_coarseness))
+        return tuple(sorted(self._sheets, key=coarseness))
 
     @property
     def largest_id(self) -> int:
@@ -164,9 +157,7 @@ class SparseTruth:
 
     def extents(self) -> list[Region]:
         """Return boxes around everything that is painted, in voxels of the image; chunks near each other share one."""
-        whole, chunk = Region.from_shape(self.shape), self._pyramid.sheets[0].chunk
-        found = [to_finest(one, m).intersect(whole) for m in self.magnifications for one in self.painted(m)]
-        return boxes_around(found, chunk)
+        return boxes_around(painted_regions(self.path), self._pyramid.sheets[0].chunk)
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Save changes: they are safe as soon as they are in the journal, and complete when this returns.
@@ -174,8 +165,10 @@ class SparseTruth:
         Raises
         ------
         StorageError
-            If the disk is full, read-only or has gone. What is in the journal then is done at the next call.
+            If the disk is full, read-only or has gone. What is in the journal then is done at the next call. Or if
+            another process has taken over.
         """
+        self._lock.check()
         self._catch_up()
         if changes:
             self._journal.append(self._state.group + 1, changes)
@@ -222,14 +215,11 @@ class SparseTruth:
     def _apply(self, group: int, changes: Sequence[Change]) -> None:
         for change in changes:
             self._sheet(change.magnification).write(change.region, change.after)
-        self._pyramid.update(self._touched(changes), self._compose)
-        voxels = {name: dict(counts) for name, counts in self._state.voxels.items()}
-        for change in changes:
-            counts = voxels.setdefault(format_magnification(change.magnification), {})
-            _count(counts, change.after, 1)
-            _count(counts, change.before, -1)
+        where = touched(changes, self.shape, self._pyramid.sheets[0].chunk)
+        self._pyramid.update(where, lambda region: compose(self._sheets, region))
+        voxels = counted(self._state.voxels, changes)
         state = self._state.model_copy(update={"group": group, "voxels": voxels})
-        atomic_write_text(self._folder / _STATE, state.model_dump_json())
+        atomic_write_text(self._folder / STATE, state.model_dump_json())
         self._state = state
 
     def _sheet(self, magnification: Triple) -> Sheet:
@@ -238,71 +228,3 @@ class SparseTruth:
             shape = magnified_shape(self.shape, magnification)
             self._sheets[magnification] = Sheet(path) if path.exists() else Sheet.create(path, shape)
         return self._sheets[magnification]
-
-    def _touched(self, changes: Sequence[Change]) -> list[Region]:
-        """Return what changed on the finest voxels, at most one region per chunk and change."""
-        whole, chunk = Region.from_shape(self.shape), self._pyramid.sheets[0].chunk
-        found = []
-        for change in changes:
-            m, mask = change.magnification, change.mask
-            fine = to_finest(change.region, m).intersect(whole)
-            first = [a // n for a, n in zip(fine.start, chunk, strict=True)]
-            last = [-(-b // n) for b, n in zip(fine.stop, chunk, strict=True)]
-            for place in itertools.product(*(range(a, b) for a, b in zip(first, last, strict=True))):
-                cell = Region.from_shape(chunk, [p * n for p, n in zip(place, chunk, strict=True)]).intersect(fine)
-                inside = coarser(cell, m).relative_to(change.region.start)
-                extent = extent_of(mask[inside.slices])
-                if extent is not None:
-                    start = [a + b for a, b in zip(inside.start, change.region.start, strict=True)]
-                    found.append(to_finest(extent.shift(start), m).intersect(cell))
-        return found
-
-    def _compose(self, region: Region) -> npt.NDArray[np.int32]:
-        """Return the labels of a region of the finest voxels: of each the finest that was painted."""
-        out = np.zeros(region.shape, np.int32)
-        for m in reversed(self.magnifications):
-            outer = coarser(region, m)
-            values = self._sheets[m].read(outer)
-            if not values.any():
-                continue
-            for axis, factor in enumerate(m):
-                values = values.repeat(factor, axis=axis) if factor > 1 else values
-            values = values[region.relative_to(to_finest(outer, m).start).slices]
-            np.copyto(out, values, where=values != 0)
-        return out
-
-
-def painted_folder(path: Path) -> Path:
-    """Return the folder of the sheets and the journal of a sparse ground truth."""
-    return path.with_name(f"{path.stem}.painted")
-
-
-def is_sparse(path: Path) -> bool:
-    """Whether labels are a sparse ground truth."""
-    return (painted_folder(path) / _STATE).is_file()
-
-
-def _coarseness(m: Triple) -> tuple[int, Triple]:
-    return m[0] * m[1] * m[2], m
-
-
-def _count(counts: dict[int, int], labels: npt.NDArray[np.int32], sign: int) -> None:
-    numbers, found = fastremap.unique(labels, return_counts=True)
-    for number, voxels in zip(numbers.tolist(), found.tolist(), strict=True):
-        if number:
-            counts[number] = counts.get(number, 0) + sign * voxels
-
-
-def boxes_around(regions: Iterable[Region], gap: Triple) -> list[Region]:
-    """Return boxes around regions that are near to each other: those closer than a gap share one."""
-    found: list[Region] = []
-    for region in regions:
-        while near := [other for other in found if other.grow(gap).overlaps(region)]:
-            found = [other for other in found if other not in near]
-            parts = [region, *near]
-            region = Region(
-                triple([min(p.start[axis] for p in parts) for axis in range(3)]),
-                triple([max(p.stop[axis] for p in parts) for axis in range(3)]),
-            )
-        found.append(region)
-    return found

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..annotation.boxes import Box
+from ..annotation.sparse_boxes import painted_boxes
+from ..annotation.sparse_files import is_sparse
 from ..errors import AitrainError, BoxError, GroundTruthError
 from ..geometry import Region, Triple, align_inwards
 from ..location import Location
@@ -187,7 +189,7 @@ def _open_pair(config: TrainConfig, source: Source, image: Location, labels: Loc
         raise explain_shape_mismatch(raw, truth)
     check_not_swapped(raw, truth)
     if not source.boxes:
-        source = source.model_copy(update={"boxes": annotated_boxes(labels, truth.place)})
+        source = source.model_copy(update={"boxes": _own_boxes(labels, truth)})
     return SourceImage(
         source=source,
         image=image,
@@ -204,6 +206,13 @@ def _open_pair(config: TrainConfig, source: Source, image: Location, labels: Loc
         place=raw.place,
         chosen=() if get_task(config.task).instances else config.classes,
     )
+
+
+def _own_boxes(labels: Location, truth: Volume) -> tuple[Box, ...]:
+    """Return the boxes that belong to labels; around what is painted of sparse ones, of which nobody could read all."""
+    if isinstance(labels, Path) and is_sparse(labels):
+        return painted_boxes(labels)
+    return annotated_boxes(labels, truth.place)
 
 
 def _open_image(source: Source, path: Location) -> Volume:

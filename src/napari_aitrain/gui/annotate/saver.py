@@ -168,7 +168,7 @@ class Saver:
         self.copies.close()
         self._main.close()
         for writer in self._writers.values():
-            writer.changes.close()
+            writer.close()
         self._writers.clear()
 
     def _take_over(self, project: Project) -> None:
@@ -233,10 +233,10 @@ class Saver:
     def _on_truths(self) -> None:
         truths = {truth.key: truth for truth in self._session.truths.all()}
         for key in [key for key in self._writers if key not in truths]:
-            self._writers.pop(key).changes.close()
+            self._writers.pop(key).close()
         for key, truth in truths.items():
             if key in self._writers and not fits(self._writers[key], truth):
-                self._writers.pop(key).changes.close()
+                self._writers.pop(key).close()
             if key not in self._writers:
                 self._writers[key] = writer_of(self._session, truth, saved=self._stored(key))
 

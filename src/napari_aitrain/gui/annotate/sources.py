@@ -8,6 +8,7 @@ import numpy as np
 
 from ...annotation.boxes import Box
 from ...annotation.sparse import SparseTruth
+from ...annotation.sparse_boxes import painted_boxes
 from ...errors import AitrainError, GroundTruthError, StorageError
 from ...geometry import FINEST, Region, format_magnification
 from ...location import Location, located
@@ -72,13 +73,10 @@ def _painted(labels: Stored, truth: GroundTruth) -> tuple[Box, ...]:
     """Return boxes around what is painted of a sparse ground truth, of which nobody could read all; else none."""
     if not isinstance(labels, SparseTruth):
         return ()
-    regions = labels.extents()
-    if not regions:
-        raise GroundTruthError(f"nothing is painted in {truth.layer} yet", "painted voxels", "paint some")
-    return tuple(
-        Box(start=one.start, stop=one.stop, name=f"painted {number}", sparse=True)
-        for number, one in enumerate(regions, start=1)
-    )
+    try:
+        return painted_boxes(labels.path)
+    except GroundTruthError as error:
+        raise GroundTruthError(f"nothing is painted in {truth.layer} yet", error.expected, error.remedy) from error
 
 
 def _labels_frame(at: tuple[int, ...], frame: LayerFrame) -> tuple[int, ...]:

@@ -43,6 +43,12 @@ class WindowWriter(TruthWriter):
         self._truths: dict[tuple[int, ...], SparseTruth] = {}
         self._collected: dict[Tile, tuple[npt.NDArray[np.int32], Change]] = {}
 
+    def close(self) -> None:
+        """Follow the layer no longer, and let another window have the ground truth."""
+        super().close()
+        for store in self._truths.values():
+            store.close()
+
     def _tile_shape(self, layer: Any) -> Triple:
         return chunk_of(magnified_shape(self.window.image_shape, self.magnification))
 

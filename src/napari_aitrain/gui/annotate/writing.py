@@ -71,6 +71,10 @@ class TruthWriter:
                 total[number] = total.get(number, 0) + voxels
         return total
 
+    def close(self) -> None:
+        """Follow the layer no longer."""
+        self.changes.close()
+
     def store(self, project: Project, frame: tuple[int, ...]) -> Stored:
         """Return where the labels of a frame are kept.
 

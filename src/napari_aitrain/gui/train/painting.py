@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...annotation.sparse_boxes import all_painted, painted_boxes
 from ...errors import AitrainError
 from ...jobs import JobFolder, ground_truth
 from ...training.config import Source
@@ -43,11 +45,8 @@ class LivePainting:
 
     def _sources_for(self, job: JobFolder) -> list[Source]:
         """Return the training set at the magnifications that the job trains at, whatever the dock shows by now."""
-        trained = {source.labels: source.magnification for source in job.config().sources}
-        return [
-            one.model_copy(update={"magnification": trained.get(one.labels, one.magnification)})
-            for one in self._model.sources()
-        ]
+        trained = {source.labels: source for source in job.config().sources}
+        return [_as_trained(one, trained.get(one.labels)) for one in self._model.sources()]
 
     def _on_saved(self) -> None:
         job = self._session.jobs.newest_running()
@@ -69,3 +68,13 @@ class LivePainting:
             self._busy = False
         self._told = ""
         self._session.jobs.send(job, message)
+
+
+def _as_trained(source: Source, trained: Source | None) -> Source:
+    """Return a source at the magnification of a job; boxes around what is painted do not grow beside its crops."""
+    if trained is None:
+        return source
+    changes: dict[str, object] = {"magnification": trained.magnification}
+    if isinstance(source.labels, Path) and all_painted(source.boxes) and all_painted(trained.boxes):
+        changes["boxes"] = painted_boxes(source.labels, trained.boxes)
+    return source.model_copy(update=changes)
