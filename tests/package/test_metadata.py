@@ -80,8 +80,7 @@ def imported_packages():
 def test_what_is_imported_is_what_is_asked_for(project):
     distributions = importlib.metadata.packages_distributions()
     imported = {canonicalize_name(distributions[name][0]) for name in imported_packages()}
-    needed, optional = (
-        {canonicalize_name(Requirement(row).name) for row in rows}
-        for rows in (project["dependencies"], sum((project["optional-dependencies"][e] for e in FOR_VOLUMES), []))
-    )
+    extras = project["optional-dependencies"]
+    needed = {canonicalize_name(Requirement(row).name) for row in project["dependencies"]}
+    optional = {canonicalize_name(Requirement(row).name) for extra in FOR_VOLUMES for row in extras[extra]}
     assert imported - optional == needed and not optional & needed
