@@ -147,6 +147,16 @@ def test_labels_with_long_ids(tmp_path: Path, ending: str, capsys: pytest.Captur
     assert ids == f"id,original\n1,7\n2,{2**40}\n3,{2**63 + 5}\n"
 
 
+@pytest.mark.parametrize("largest", [200, 60_000, 2**31, 2**40])
+@pytest.mark.parametrize("sections", [1, 6])
+def test_a_tiff_keeps_the_voxel_size_whatever_its_ids(tmp_path: Path, largest: int, sections: int) -> None:
+    np.save(tmp_path / "a.npy", np.full((sections, 40, 50), largest, np.uint64))
+    assert run("export", tmp_path / "a.npy", "-o", tmp_path / "b.tif", "--voxel-size", "40,4,5") == 0
+    found = open_volume(tmp_path / "b.tif", kind="labels").voxel_size
+    assert found is not None and found[1:] == pytest.approx((4, 5))
+    assert sections == 1 or found[0] == pytest.approx(40)
+
+
 def test_labels_take_the_place_of_their_image(tmp_path: Path, image: Path) -> None:
     tifffile.imwrite(tmp_path / "l.tif", np.ones((6, 90, 110), np.uint16))
     assert run("export", tmp_path / "l.tif", "-o", tmp_path / "l.ome.zarr", "-i", image, "--ome", "0.4") == 0
@@ -169,6 +179,17 @@ def test_wrong_options(tmp_path: Path, words: list[str], told: str, capsys: pyte
     np.save(tmp_path / "a.npy", np.ones((1, 5, 5), np.uint8))
     assert run("export", tmp_path / "a.npy", "-o", tmp_path / "b.ome.zarr", *words) == 2
     assert told in capsys.readouterr().err and os.listdir(tmp_path) == ["a.npy"]
+
+
+@pytest.mark.parametrize("words", [["--ome", "0.4"], ["--shards"]])
+def test_what_is_for_zarr_alone_is_refused_for_tiff(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "a.npy", np.ones((1, 5, 5), np.uint8))
+    assert run("export", tmp_path / "a.npy", "-o", tmp_path / "b.tif", *words) == 2
+    told = capsys.readouterr().err
+    assert f"{words[0]} says how OME-Zarr is written" in " ".join(told.split()) and "b.ome.zarr" in told
+    assert os.listdir(tmp_path) == ["a.npy"]
 
 
 def test_the_pyramid_of_many_blocks_is_that_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import ConfigError
 from . import options
 from .output import Output
+from .written import zarr_options
 
 if TYPE_CHECKING:
-    from ..volumes.write_ome import OmeVersion
     from ..volumes.write_zarr import ZarrOptions
 
 _PREDICTION, _LABELS, _ZARR = "Of a prediction", "Of labels", "OME-Zarr"
@@ -68,10 +68,9 @@ def export(
     threshold, maps and tables are written without running the network again.
     """
     from ..inference.store import INFO
-    from ..volumes.write_zarr import ZarrOptions
 
     output = Output(as_json)
-    stored = ZarrOptions(version=cast("OmeVersion", ome), shards=shards)
+    stored = zarr_options(out, ome, shards, maps=save is not None)
     if (Path(source) / INFO).is_file():
         _refuse({"--image": image, "--voxel-size": voxel_size, "--compact": compact}, "labels")
         _prediction(output, Path(source), out, threshold, options.words(save), options.words(table), stored)

@@ -11,11 +11,11 @@ from ..words import spoken_time
 from . import options
 from .estimates import tell_estimate
 from .output import Output
+from .written import zarr_options
 
 if TYPE_CHECKING:
     from ..inference.run import PredictedImage
     from ..volumes.damage import OnDamage
-    from ..volumes.write_ome import OmeVersion
 
 FAILED_BLOCKS = 3
 """Exit code where some blocks could not be predicted."""
@@ -89,12 +89,12 @@ def predict(
     from ..inference.blocks import PredictionCancelledError
     from ..inference.run import predict as predict_files
     from ..models import find_model
-    from ..volumes.write_zarr import ZarrOptions
     from .watch import watched
 
     output = Output(as_json)
     folder = find_model(model).folder
     size = options.three_numbers(voxel_size)
+    stored = zarr_options(out, ome, shards, maps=save is not None)
     given: dict[str, Any] = {
         "channels": options.names_or_numbers(channels), "axes": axes,
         "voxel_size": None if size is None else (size[0], size[1], size[2]),
@@ -116,7 +116,7 @@ def predict(
                 near=options.place(near),
                 scheduler=scheduler,
                 workers=workers,
-                options=ZarrOptions(version=cast("OmeVersion", ome), shards=shards),
+                options=stored,
                 tables=options.words(table),
                 save=options.words(save),
                 **given,

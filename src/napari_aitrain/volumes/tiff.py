@@ -17,7 +17,7 @@ from ..location import Location
 from .axes import MAX_GUESSED_CHANNELS
 from .level import READ_ERRORS, LazyArray
 from .opened import Opened, damaged, magnification_of
-from .tiff_metadata import imagej_metadata, ome_metadata
+from .tiff_metadata import imagej_metadata, ome_metadata, shaped_voxel_size
 
 _LETTERS = {"S": "c", "C": "c", "Z": "z", "Y": "y", "X": "x", "T": "t"}
 
@@ -61,6 +61,8 @@ def open_tiff(path: Location, source: Any = None) -> Opened:
         channels, voxel_size = ome_metadata(file.ome_metadata, "Z" in series.axes)
     elif file.is_imagej:
         channels, voxel_size = imagej_metadata(file, "Z" in series.axes)
+    elif file.is_shaped:
+        voxel_size = shaped_voxel_size(file)
     page = series.keyframe
     alpha = page.photometric == tifffile.PHOTOMETRIC.RGB and page.samplesperpixel == 4
     if isinstance(arrays[0][0], np.memmap):

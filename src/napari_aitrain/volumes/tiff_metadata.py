@@ -14,6 +14,9 @@ from .units import VoxelSize, nanometres_per, voxel_size_of
 Metadata = tuple[Sequence[str] | None, VoxelSize | None]
 _log = logging.getLogger(__name__)
 
+VOXEL_SIZE = "voxel_size_nm"
+"""What the voxel size is called where neither ImageJ nor OME know the type of the voxels; in nm, z, y, x."""
+
 
 def imagej_metadata(file: tifffile.TiffFile, deep: bool) -> Metadata:
     """Return channel names and voxel size as ImageJ wrote them.
@@ -39,6 +42,14 @@ def imagej_metadata(file: tifffile.TiffFile, deep: bool) -> Metadata:
     if deep:
         spacing["z"] = float(data.get("spacing", 1.0)) * unit
     return channels, voxel_size_of(spacing)
+
+
+def shaped_voxel_size(file: tifffile.TiffFile) -> VoxelSize | None:
+    """Return the voxel size that `TiffTarget` writes beside ids of 64 bits; None if there is none."""
+    sizes = (file.shaped_metadata or ({},))[0].get(VOXEL_SIZE)
+    if not isinstance(sizes, list) or not all(isinstance(size, int | float) for size in sizes):
+        return None
+    return voxel_size_of(dict(zip("zyx"[-len(sizes) :], map(float, sizes), strict=False)))
 
 
 def _pixel_size(file: tifffile.TiffFile, tag: str, unit: float) -> float | None:

@@ -17,6 +17,7 @@ import zarr
 
 from ..geometry import Region, Triple, magnified_shape, triple
 from .atomic import sync_file
+from .tiff_metadata import VOXEL_SIZE
 from .units import VoxelSize
 
 CLASSIC_LIMIT = 2**32 - 2**25
@@ -151,11 +152,13 @@ def _ome_settings(axes: str, voxel_size: VoxelSize | None) -> dict[str, Any]:
 
 
 def _plain_settings(axes: str, voxel_size: VoxelSize | None) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"metadata": {"axes": axes.upper()}}
+    # The tags of TIFF know no z, and tifffile keeps other metadata as JSON.
+    metadata: dict[str, Any] = {"axes": axes.upper()}
     if voxel_size is None:
-        return metadata
+        return {"metadata": metadata}
     _, y, x = voxel_size
-    return {**metadata, "resolution": (1e7 / x, 1e7 / y), "resolutionunit": "CENTIMETER"}
+    metadata[VOXEL_SIZE] = list(voxel_size[-len(axes) :])
+    return {"metadata": metadata, "resolution": (1e7 / x, 1e7 / y), "resolutionunit": "CENTIMETER"}
 
 
 def _need(path: Path, size: int) -> None:
