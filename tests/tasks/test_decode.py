@@ -8,7 +8,10 @@ from skimage.segmentation import watershed
 
 from napari_aitrain.evaluation import instance_metrics
 from napari_aitrain.tasks import apply_threshold, make_task
-from napari_aitrain.tasks.objects import fill_holes, grow, maxima_of, merge_basins, relabel_large
+from napari_aitrain.tasks.basins import basins_of_peaks, flood
+from napari_aitrain.tasks.holes import fill_holes
+from napari_aitrain.tasks.objects import join_basins, relabel_large
+from napari_aitrain.tasks.voxel_list import VoxelList
 
 
 def discs(shape: tuple[int, int, int], count: int, seed: int = 0) -> np.ndarray:
@@ -106,21 +109,67 @@ def test_watershed_agrees_with_scikit_image(shape: tuple[int, ...]) -> None:
     foreground = height > np.median(height)
     peaks = (height == ndimage.maximum_filter(height, 5)) & foreground
     seeds = ndimage.label(peaks)[0].astype(np.int32)
-    ours, theirs = grow(seeds, height, foreground), watershed(-height, seeds, mask=foreground)
+    voxels = VoxelList.of(foreground)
+    ours = voxels.array(flood(voxels, voxels.take(height), voxels.take(seeds)))
+    theirs = watershed(-height, seeds, mask=foreground)
     np.testing.assert_array_equal(ours > 0, theirs > 0)
     assert (ours == theirs)[foreground].mean() > 0.97
+
+
+def basins_and_merged(height: np.ndarray, foreground: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray]:
+    voxels = VoxelList.of(foreground)
+    listed = voxels.take(height)
+    basins, top = basins_of_peaks(voxels, listed)
+    peaks = np.zeros(int(basins.max(initial=0)) + 1, np.float32)
+    peaks[basins[top]] = listed[top]
+    if not len(voxels):
+        return foreground.astype(np.int32), foreground.astype(np.int32)
+    objects = join_basins(peaks, voxels.contacts(basins, listed), ratio)
+    return voxels.array(basins), voxels.array(objects[basins])
 
 
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.float32, (7, 9), elements=st.integers(0, 9).map(float)), arrays(np.bool_, (7, 9)))
 def test_basins_cover_the_foreground(height: np.ndarray, foreground: np.ndarray) -> None:
-    basins = grow(maxima_of(height, foreground), height, foreground)
+    basins, merged = basins_and_merged(height, foreground, 1e-6)
     np.testing.assert_array_equal(basins > 0, foreground)
-    merged = merge_basins(basins, height, 1e-6)
     pieces = ndimage.label(foreground)[0]
     for piece in range(1, pieces.max() + 1):
         if height[pieces == piece].min() > 0:
             assert len(np.unique(merged[pieces == piece])) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays(np.float32, (3, 6, 7), elements=st.integers(0, 5).map(float)), arrays(np.bool_, (3, 6, 7)), st.data())
+def test_seeds_fill_what_they_reach_and_stay_in_one_piece(
+    height: np.ndarray, foreground: np.ndarray, data: st.DataObject
+) -> None:
+    voxels = VoxelList.of(foreground)
+    seeds = np.zeros(len(voxels), np.int32)
+    places = data.draw(st.lists(st.integers(0, max(0, len(voxels) - 1)), max_size=5, unique=True))
+    for number, place in enumerate(places[: len(voxels)], start=1):
+        seeds[place] = number
+    found = voxels.array(flood(voxels, voxels.take(height), seeds))
+    pieces = ndimage.label(foreground)[0]
+    reached = np.isin(pieces, pieces[voxels.array(seeds) > 0])
+    np.testing.assert_array_equal(found > 0, reached & foreground)
+    for number in range(1, len(places) + 1):
+        assert ndimage.label(found == number)[1] <= 1
+    assert (voxels.take(found)[seeds > 0] == seeds[seeds > 0]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.int32, (9, 5, 6), elements=st.sampled_from([0, 1, 1, 1, 2])), st.integers(1, 400))
+def test_holes_are_the_same_whatever_is_looked_at_at_once(labels: np.ndarray, slab: int) -> None:
+    expected = labels.copy()
+    gaps, count = ndimage.label(labels == 0)
+    for gap in range(1, count + 1):
+        here = gaps == gap
+        around = ndimage.binary_dilation(here) & ~here
+        at_edge = any(here.take(face, axis=axis).any() for axis in range(3) for face in (0, -1))
+        if not at_edge and len(np.unique(labels[around])) == 1:
+            expected[here] = labels[around][0]
+    np.testing.assert_array_equal(fill_holes(labels, slab), expected)
 
 
 def test_lines_between_packed_cells_stay_where_they_are() -> None:
@@ -140,10 +189,9 @@ def test_lines_between_packed_cells_stay_where_they_are() -> None:
 def test_basins_join_where_the_saddle_is_high() -> None:
     height = np.array([[1, 5, 4, 6, 2, 10, 1]], np.float32)
     everywhere = np.ones(height.shape, bool)
-    basins = grow(maxima_of(height, everywhere), height, everywhere)
-    assert len(np.unique(basins)) == 3
+    assert len(np.unique(basins_and_merged(height, everywhere, 1)[0])) == 3
     for ratio, expected in ((0.9, 3), (0.7, 2), (0.3, 1)):
-        assert len(np.unique(merge_basins(basins, height, ratio))) == expected
+        assert len(np.unique(basins_and_merged(height, everywhere, ratio)[1])) == expected
 
 
 @pytest.mark.parametrize("classes", [(0, 255), (1, 2, 7)])

@@ -12,8 +12,10 @@ from scipy.spatial.distance import cdist
 from napari_aitrain.errors import ConfigError
 from napari_aitrain.evaluation import instance_metrics
 from napari_aitrain.tasks import make_task
+from napari_aitrain.tasks.basins import basins_of_peaks
 from napari_aitrain.tasks.dividing import middles
-from napari_aitrain.tasks.objects import Reach, grow, maxima_of, merge_basins
+from napari_aitrain.tasks.objects import Reach, join_basins
+from napari_aitrain.tasks.voxel_list import VoxelList
 
 VOXEL = (40.0, 10.0, 10.0)
 ISOTROPIC = (10.0, 10.0, 10.0)
@@ -90,13 +92,16 @@ def test_no_join_reaches_farther_than_the_limit(seed: int, most: float, near: fl
     random = np.random.default_rng(seed)
     height = random.uniform(0, 1, (6, 14, 14)).astype(np.float32)
     inside = random.uniform(0, 1, height.shape) < 0.8
-    seeds = maxima_of(height, inside)
-    places = middles(seeds, VOXEL)
+    voxels = VoxelList.of(inside)
+    listed = voxels.take(height)
+    basins, top = basins_of_peaks(voxels, listed)
+    places = middles(voxels.only(top), basins[top], VOXEL)
     ids = np.arange(1, len(places))
     pairs = np.array([(a, b) for a in ids for b in ids if a < b and np.linalg.norm(places[a] - places[b]) < near])
-    joined = merge_basins(grow(seeds, height, inside), height, ratio, pairs.reshape(-1, 2), Reach(places, most))
-    owner = np.zeros(len(places), int)
-    owner[seeds[seeds > 0]] = joined[seeds > 0]
+    peaks = np.zeros(len(places), np.float32)
+    peaks[basins[top]] = listed[top]
+    contacts = voxels.contacts(basins, listed)
+    owner = join_basins(peaks, contacts, ratio, pairs.reshape(-1, 2), Reach(places, most))
     for name in np.unique(owner[1:]):
         of_one = places[1:][owner[1:] == name]
         assert cdist(of_one, of_one).max() <= most * (1 + 1e-6)

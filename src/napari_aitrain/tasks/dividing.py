@@ -8,9 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
+from .basins import basins_of_peaks, flood
 from .matching import IntArray
-from .objects import Reach, fill_holes, grow, maxima_of, merge_basins, relabel_large, smooth
-from .protocol import FloatArray, LabelArray
+from .objects import WINDOW, Reach, join_basins, relabel_large
+from .protocol import BoolArray, FloatArray, LabelArray
+from .voxel_list import VoxelList
+
+_FLAT = 1e-5
+"""What the smoothed height weighs in the height; less than a step of maps that are stored as bytes."""
+_LINE = 4
+"""How many voxels the lines between objects may be from where they are in the smoothed height."""
 
 
 @dataclass(frozen=True)
@@ -46,38 +53,60 @@ class Division:
     max_distance: float = math.inf
     voxel: float = 1.0
 
+    @property
+    def reach(self) -> int:
+        """How many slices away smoothing still counts; a little more than what it computes with."""
+        return math.ceil(WINDOW * self.smoothing / self.spacing[0]) + 1
 
-def divide(foreground: FloatArray, height: FloatArray, how: Division) -> LabelArray:
-    """Return the objects in a probability of foreground, ``1 … n``, 2-D or 3-D.
+
+def divide(voxels: VoxelList, height: FloatArray, smoothed: FloatArray, how: Division) -> LabelArray:
+    """Return the object of each voxel of a foreground, ``1 … n``, 0 for what is too small, 2-D or 3-D.
 
     Parameters
     ----------
-    foreground : ndarray of float32
-        Probability of every voxel to belong to an object.
+    voxels : VoxelList
+        What belongs to objects.
     height : ndarray of float32
-        High in the middle of objects, low between them; not negative.
+        Of each voxel: high in the middle of objects, low between them; not negative.
+    smoothed : ndarray of float32
+        The same, from a height that was smoothed.
     how : Division
         The rules.
     """
-    inside = foreground > how.foreground
-    smoothed = smooth(height, how.spacing, how.smoothing)
-    seeds = maxima_of(smoothed, inside)
+    if not len(voxels):
+        return np.zeros(0, np.int32)
+    basins, top = basins_of_peaks(voxels, smoothed)
+    peaks = np.zeros(int(basins.max()) + 1, np.float32)
+    peaks[basins[top]] = smoothed[top]
     near, reach = np.zeros((0, 2), np.int64), None
     if how.seed_distance > 0 or math.isfinite(how.max_distance):
-        places = middles(seeds, how.spacing)
+        places = middles(voxels.only(top), basins[top], how.spacing)
         near = near_pairs(places, how.seed_distance)
         reach = Reach(places, how.max_distance)
-    joined = merge_basins(grow(seeds, smoothed, inside), smoothed, how.split, near, reach)
-    # Smoothing steadies the choice of objects but would move the lines between them.
-    labels = grow(np.where(seeds > 0, joined, 0), height, inside)
-    return fill_holes(relabel_large(labels, how.minimum_size))
+    contacts = voxels.contacts(basins, smoothed)
+    objects = join_basins(peaks, contacts, how.split, near, reach)
+    apart = objects.take(contacts.first) != objects.take(contacts.second)
+    lines = np.concatenate([contacts.one[apart], contacts.beside[apart]])
+    ids = objects.take(basins)
+    _redraw(voxels, ids, top, lines, height + _FLAT * smoothed)
+    return relabel_large(ids, how.minimum_size)
 
 
-def middles(seeds: LabelArray, spacing: tuple[float, ...]) -> FloatArray:
+def _redraw(voxels: VoxelList, ids: LabelArray, top: BoolArray, lines: IntArray, height: FloatArray) -> None:
+    """Draw the lines between objects anew, along the valleys of `height`; `ids` are changed in place.
+
+    Smoothing steadies the choice of objects, but moves the lines between them, by no more than some voxels.
+    """
+    band, ring = voxels.near(lines, _LINE)
+    around = band | ring
+    seeds = np.where(top | ring, ids, 0)[around]
+    ids[around] = flood(voxels.only(around), height[around], seeds)
+
+
+def middles(seeds: VoxelList, ids: LabelArray, spacing: tuple[float, ...]) -> FloatArray:
     """Return the middle of each seed in the unit of `spacing`, shape (n + 1, axes); row 0 means nothing."""
-    at = np.nonzero(seeds)
-    ids = seeds[at]
-    count = int(seeds.max(initial=0)) + 1
+    at = np.unravel_index(seeds.at, seeds.shape)
+    count = int(ids.max(initial=0)) + 1
     size = np.maximum(np.bincount(ids, minlength=count), 1)
     columns = [np.bincount(ids, axis * step, count) / size for axis, step in zip(at, spacing, strict=True)]
     return np.stack(columns, axis=1).astype(np.float32)

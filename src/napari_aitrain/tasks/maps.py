@@ -9,10 +9,26 @@ import cc3d
 import edt
 import numpy as np
 
-from .protocol import BoolArray, FloatArray, LabelArray, VoxelSize
+from .protocol import BoolArray, FloatArray, LabelArray, MapArray, VoxelSize
 
 RING = 3
 """Width in voxels of the finest axis of the background that is taken for granted around painted objects."""
+
+
+def as_shares(maps: MapArray) -> FloatArray:
+    """Return maps in [0, 1], which may be stored as bytes."""
+    if maps.dtype != np.uint8:
+        return maps.astype(np.float32, copy=False)
+    shares: FloatArray = np.divide(maps, np.float32(255), dtype=np.float32)
+    return shares
+
+
+def is_above(maps: MapArray, threshold: float) -> BoolArray:
+    """Return where `as_shares` of maps is above a threshold."""
+    if maps.dtype != np.uint8:
+        return maps > threshold
+    above: BoolArray = maps >= np.count_nonzero(as_shares(np.arange(256, dtype=np.uint8)) <= threshold)
+    return above
 
 
 def outline_spacing(voxel_size: VoxelSize | None) -> VoxelSize:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 
 from .dividing import Division, divide
+from .holes import SLAB, fill_holes
 from .maps import (
+    as_shares,
     border,
+    is_above,
     known_with_ring,
     normalised_distance,
     outline_spacing,
@@ -17,9 +21,11 @@ from .maps import (
     split_by_slice,
     unique_over_slices,
 )
-from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, VoxelSize
+from .objects import smooth
+from .protocol import BoolArray, Example, FloatArray, LabelArray, MapArray, Objects, Targets, VoxelSize
 from .scoring import FEATURE_NAMES, judge, object_features
 from .tally import InstanceTally
+from .voxel_list import VoxelList
 
 if TYPE_CHECKING:
     import torch
@@ -136,8 +142,8 @@ class ObjectMapsTask:
         """Return the logistic function of every map."""
         return output.sigmoid()
 
-    def decode(self, maps: FloatArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
-        """Divide the foreground into objects; with ``dims == 2`` ids are unique over slices."""
+    def decode(self, maps: MapArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
+        """Divide the foreground into objects; with ``dims == 2`` ids are unique over slices. Takes bytes as well."""
         labels: LabelArray = np.zeros(maps.shape[1:], np.int32)
         features = [np.zeros((1, len(FEATURE_NAMES)), np.float32)]
         count = 0
@@ -145,10 +151,15 @@ class ObjectMapsTask:
         division = self.division(voxel_size, 2 if flat else 3)
         for index, _ in split_by_slice(labels, 2 if flat else 3):
             part = maps[:, index]
-            # A likely border lowers the saddle between two objects.
-            found = divide(part[FOREGROUND], part[DISTANCE] * (1 - part[BORDER]), division)
-            features.append(object_features(found, part, division.voxel)[1:])
-            labels[index] = np.where(found > 0, found + count, 0)
+            voxels = VoxelList.of(is_above(part[FOREGROUND], division.foreground))
+            ids = divide(voxels, *_heights(part, voxels, division), division)
+            whole = voxels.array(ids)
+            found = fill_holes(whole)
+            voxels = voxels.only(ids > 0) if found is whole else VoxelList.of(found > 0)
+            features.append(object_features(found, part, division.voxel, voxels)[1:])
+            if count:
+                np.add(found, count, out=found, where=found > 0)
+            labels[index] = found
             count += len(features[-1])
         table = np.concatenate(features)
         return Objects(labels, table[:, 0].copy(), table, extra={"dims": 2 if flat else 3})
@@ -172,3 +183,22 @@ class ObjectMapsTask:
             total += InstanceTally.count(prediction, truth, ignore=~known)
         metrics = total.metrics()
         return {"score": metrics["ap_mean"], **metrics}
+
+
+def _heights(maps: MapArray, voxels: VoxelList, division: Division) -> tuple[FloatArray, FloatArray]:
+    """Return the height of each voxel, as it is and smoothed; a likely border lowers the saddle between two objects.
+
+    They are computed in slabs, for the reason that `SLAB` gives.
+    """
+    heights, smoothed = (np.empty(len(voxels), np.float32) for _ in range(2))
+    plane = math.prod(maps.shape[2:])
+    length, reach = max(1, SLAB // plane), division.reach
+    for start in range(0, maps.shape[1], length):
+        stop, low = min(start + length, maps.shape[1]), max(0, start - reach)
+        slab = maps[:, low : stop + reach]
+        height = as_shares(slab[DISTANCE]) * (1 - as_shares(slab[BORDER]))
+        first, last = np.searchsorted(voxels.at, [start * plane, stop * plane])
+        at = voxels.at[first:last] - low * plane
+        heights[first:last] = height.ravel().take(at)
+        smoothed[first:last] = smooth(height, division.spacing, division.smoothing).ravel().take(at)
+    return heights, smoothed

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .merge_tree import MergeTree
 
 FloatArray = npt.NDArray[np.float32]
+MapArray = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[np.int32]
 BoolArray = npt.NDArray[np.bool_]
 VoxelSize = tuple[float, float, float]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .maps import border, known_with_ring, unique_over_slices
+from .maps import as_shares, known_with_ring, unique_over_slices
 from .matching import IntArray, Overlap
-from .protocol import BoolArray, FloatArray, LabelArray, Objects
+from .protocol import BoolArray, FloatArray, LabelArray, MapArray, Objects
+from .voxel_list import VoxelList
 
 FEATURE_NAMES = (
     "raw",
@@ -24,17 +25,21 @@ FEATURE_NAMES = (
 )
 
 
-def object_features(labels: LabelArray, maps: FloatArray, voxel: float = 1.0) -> FloatArray:
+def object_features(
+    labels: LabelArray, maps: MapArray, voxel: float = 1.0, voxels: VoxelList | None = None
+) -> FloatArray:
     """Return features of each object from the activated maps of the instances task.
 
     Parameters
     ----------
     labels : ndarray of int32, 2-D or 3-D
         Ids ``1 … n`` without gaps.
-    maps : ndarray of float32, shape (3, ...)
-        Foreground, distance and border.
+    maps : ndarray of float32 or uint8, shape (3, ...)
+        Foreground, distance and border; bytes are 255 for 1.
     voxel : float
         What a voxel counts in the size.
+    voxels : VoxelList, optional
+        Those of all objects, if they are listed.
 
     Returns
     -------
@@ -42,10 +47,10 @@ def object_features(labels: LabelArray, maps: FloatArray, voxel: float = 1.0) ->
         Row 0 is 0.
     """
     count = int(labels.max(initial=0)) + 1
-    inside = labels > 0
-    ids = labels[inside]
-    foreground, distance, edge = (m[inside].astype(np.float32) for m in maps)
-    rim = border(labels)[inside]
+    voxels = VoxelList.of(labels > 0) if voxels is None else voxels
+    ids = voxels.take(labels)
+    foreground, distance, edge = (as_shares(voxels.take(m)) for m in maps)
+    rim = voxels.rim(ids)
 
     def mean(values: FloatArray, chosen: BoolArray | None = None) -> FloatArray:
         where = ids if chosen is None else ids[chosen]
