@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_aitrain.annotation.sparse import SparseTruth
+from napari_aitrain.annotation.sparse_change import difference
 from napari_aitrain.geometry import Region
 from napari_aitrain.volumes import LabelsWriter, open_volume
 from napari_aitrain.volumes.write_placement import Placement, placement_on
@@ -125,3 +127,31 @@ def test_zarr_2_reads_version_0_4(written: tuple[Path, ZarrOptions, Any]) -> Non
         assert peer("zarr2", "zarr2", path) == levels
     else:
         assert zarr.open_group(path, mode="r").metadata.zarr_format == 3
+
+
+@pytest.mark.parametrize("shape", [(40, 300, 530), (1, 1300, 1100)])
+def test_sparse_ground_truth_is_read_by_all(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    """Painted at two magnifications; most chunks have no file."""
+    truth = SparseTruth.create(tmp_path / "slide-1.zarr", shape, voxel_size=(40.0, 8.0, 8.0))
+    for m, start, number in (((1, 1, 1), (0, 20, 30), 7), ((1, 4, 4), (0, 60, 90), 70_000)):
+        region = Region.from_shape((1, 12, 12), start)
+        change = difference(m, region, np.zeros(region.shape, np.int32), np.full(region.shape, number, np.int32))
+        assert change is not None
+        truth.commit([change])
+    volume = open_volume(truth.path, kind="labels")
+    arrays = [zarr.open_array(truth.path / str(n), mode="r")[...] for n in range(len(truth.levels))]
+    levels = [told(array) for array in arrays]
+    assert len(levels) >= 2 and set(np.unique(arrays[0])) == {0, 7, 70_000}
+    assert peer("zarr3", "tensorstore", truth.path, "zarr3") == levels
+    assert peer("zarr3", "models", truth.path) == {"kind": "ImageLabel", "version": "0.5"}
+    said = peer("zarr3", "ome_zarr", truth.path)
+    assert said["levels"] == levels
+    assert said["transforms"][0][0]["scale"] == [40.0, 8.0, 8.0][-arrays[0].ndim :]
+    image = tmp_path / "image.ome.zarr"
+    flat = "yx" if shape[0] == 1 else "zyx"
+    with LabelsWriter(image, shape, voxel_size=(40.0, 8.0, 8.0), max_id=7, axes=flat) as writer:
+        writer.write(Region.from_shape((1, 8, 8)), np.ones((1, 8, 8), int))
+    shown = peer("zarr3", "napari", truth.path, image)
+    assert shown["kind"] == "Labels" and shown["level"] == levels[0] and shown["visible"] == [True, True]
+    assert shown["extent"] == shown["image_extent"] and shown["units"] == shown["image_units"]
+    assert volume.shape == shape
