@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def take(person: Person, model: Path, folder: Path, field: Any) -> None:
     look(person, (SIDE // 2, SIDE // 2), 0.075)
     person.wait(lambda: runs.running() is None or runs.running().fraction > 0.3, PATIENCE)
     tiles = runs.all()[-1].shown.data.tiles
+    person.wait(lambda: len(runs.all()[-1].shown.data.scores) > 100, PATIENCE)
     person.wait(lambda: all(one.idle for one in tiles), PATIENCE)
     person.pause(2)
     below(person, review)
@@ -96,6 +98,7 @@ def main() -> None:
         os.environ["AITRAIN_HOME"] = name
         field, labels = field_of_nuclei()
         model = arguments.model or trained(folder / "job", field, labels)
+        model = Path(shutil.copytree(model, folder / "models" / "nuclei" / "v1"))
         person = Person()
         if arguments.light:
             person.viewer.theme = "light"

@@ -56,7 +56,7 @@ class Forecast:
         """Say it."""
         time = "The time could not be measured now" if self.seconds is None else f"About {rough_time(self.seconds)}"
         said = (
-            f"{self.voxels / 1e9:,.2f} billion voxels. {time}. Up to {spoken_size(self.bytes_needed)} of disk, and "
+            f"{_count(self.voxels)} voxels. {time}. Up to {spoken_size(self.bytes_needed)} of disk, and "
             f"{spoken_size(self.free)} are free in {self.place}."
         )
         if self.fits:
@@ -97,6 +97,10 @@ def forecast_of(
         raise StorageError(f"{there} cannot be asked how much is free: {error}", "a disk", "choose another") from error
     told = measured or {"seconds": None, "bytes_needed": _bytes(card, shape)}
     return Forecast(config, math.prod(shape), int(told["bytes_needed"]), free, there, told["seconds"])
+
+
+def _count(voxels: int) -> str:
+    return f"{voxels / 1e9:,.1f} billion" if voxels >= 1e9 else f"{voxels / 1e6:,.0f} million"
 
 
 def _bytes(card: ModelCard, shape: Triple) -> int:

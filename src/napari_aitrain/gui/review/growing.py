@@ -63,7 +63,6 @@ class Growing:
         self._thread: threading.Thread | None = None
         self._again = self._closed = False
         self._told = 0.0
-        self._array = RAW
 
     def look(self) -> None:
         """Show what is stored by now; returns at once."""
@@ -86,12 +85,16 @@ class Growing:
         if shown is None:
             self.look()
             return
-        if data.get("array", self._array) != self._array:
-            # Of another stage than what is shown.
+        array = data.get("array", RAW)
+        if array not in (MAPS, RAW):
+            # Of the last stage, which is shown when it is complete.
             return
         whole = shown.whole
         start, stop = data.get("start", whole.start), data.get("stop", whole.stop)
-        self._regions.append(Region(tuple(start), tuple(stop)))
+        region = Region(tuple(start), tuple(stop))
+        self._regions.append(region)
+        if array == RAW and isinstance(shown.data.labels, GrowingObjects):
+            shown.data.labels.forget(region)
         if not self._timer.isActive():
             self._timer.start()
 
@@ -163,7 +166,6 @@ class Growing:
     def _show(self, found: _Opened) -> None:
         run, info = self.run, found.info
         before, run.failed = run.shown, info.failed
-        self._array = RAW if info.instances else MAPS
         names = {} if info.instances else named(info.classes, run.class_names)
         truths = self._session.truths.of_image(run.image.name)
         truth = next((one for one in truths if one.mode == "classes"), None)
@@ -194,9 +196,6 @@ class Growing:
         for tiles in shown.data.tiles:
             for region in regions:
                 tiles.changed(region)
-        if isinstance(shown.data.labels, GrowingObjects):
-            for region in regions:
-                shown.data.labels.forget(region)
         shown.data.forget_slices()
         shown.layer.refresh()
         self._learn(shown)

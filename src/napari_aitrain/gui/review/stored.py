@@ -69,11 +69,12 @@ def _whole(
         raw = StoredArray(store / RAW)
         if info.agglomerates:
             return Thresholded(raw, np.zeros(1, np.float32), **options)
-        growing = GrowingObjects(raw, store, info, calibration)
+        maps = StoredArray(store / MAPS) if (store / MAPS / "zarr.json").is_file() else None
+        growing = GrowingObjects(raw, maps, store, info, calibration)
         return Thresholded(growing, growing.scores(), **options)
     if not info.instances and (store / MAPS / "zarr.json").is_file():
-        maps = StoredArray(store / MAPS)
-        return Thresholded(FromMaps(maps, info), certainty=Certainty(maps), background=info.classes[0], **options)
+        read = StoredArray(store / MAPS)
+        return Thresholded(FromMaps(read, info), certainty=Certainty(read), background=info.classes[0], **options)
     return None
 
 

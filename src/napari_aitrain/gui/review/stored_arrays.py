@@ -20,6 +20,9 @@ from ...volumes.chunk_files import ZarrFiles
 from ...volumes.chunked import ChunkedArray
 from .tile_grid import span_of
 
+FOREGROUND = 1
+"""Id of what is not decoded yet."""
+
 
 class StoredArray:
     """An array of the store, z, y, x, read through the cache of chunks; what is not stored is known to be empty.
@@ -101,10 +104,14 @@ class Certainty:
 class GrowingObjects:
     """Pieces of objects that are not stitched yet, numbered as they are met, with the scores that they have so far.
 
+    Where a block is not decoded yet, whatever is probably foreground has the id `FOREGROUND`.
+
     Parameters
     ----------
     raw : StoredArray
         Decoded blocks.
+    maps : StoredArray, optional
+        What the network says.
     store : Path
         Where blocks keep the scores of their pieces.
     info : PredictionInfo
@@ -113,14 +120,21 @@ class GrowingObjects:
         How features become scores.
     """
 
-    def __init__(self, raw: StoredArray, store: Path, info: PredictionInfo, calibration: Calibration | None) -> None:
-        self._raw, self._store, self._calibration = raw, store, calibration
+    def __init__(
+        self,
+        raw: StoredArray,
+        maps: StoredArray | None,
+        store: Path,
+        info: PredictionInfo,
+        calibration: Calibration | None,
+    ) -> None:
+        self._raw, self._maps, self._store, self._calibration = raw, maps, store, calibration
         self._grid = Grid(info.shape, info.decode_block, triple([o // 2 for o in info.overlap]))
         self.shape, self.chunks = raw.shape, raw.chunks
         self._lock = threading.Lock()
         self._first: dict[int, int] = {}
-        self._scores: list[FloatArray] = [np.zeros(1, np.float32)]
-        self._count = 1
+        self._scores: list[FloatArray] = [np.array([0, 1], np.float32)]
+        self._count = FOREGROUND + 1
 
     @property
     def count(self) -> int:
@@ -142,7 +156,10 @@ class GrowingObjects:
     def read(self, region: Region) -> LabelArray | None:
         """Return ids of voxels; None if nothing is stored there."""
         raw = self._raw.read(region)
-        return None if raw is None else self._numbered(np.asarray(raw), region)
+        if raw is not None:
+            return self._numbered(np.asarray(raw), region)
+        maps = None if self._maps is None else self._maps.read(region)
+        return None if maps is None else np.where(maps[0] > 127, np.int32(FOREGROUND), np.int32(0))
 
     def __getitem__(self, index: Any) -> LabelArray:
         spans = [span_of(part, n) for part, n in zip(index, self.shape, strict=True)]
