@@ -15,6 +15,7 @@ from ...errors import AitrainError
 from ..jobs.main_thread import MainThread
 from ..settings import preferences
 from .copies import ImageCopies
+from .file_of_layer import FilesOfLayers
 from .kept import kept_state
 from .open_projects import base_folder, let_go, take
 from .restore import restore
@@ -50,6 +51,8 @@ class Saver:
     ----------
     copies : ImageCopies
         Of images that are nowhere on disk.
+    files : FilesOfLayers
+        Which files layers show.
     """
 
     saved = Signal()
@@ -66,6 +69,7 @@ class Saver:
         self._running: Future[None] | None = None
         self._main = MainThread()
         self.copies = ImageCopies()
+        self.files = FilesOfLayers(lambda: self.copies.ended.emit(None))
         self._timer = QTimer()
         self._timer.timeout.connect(self._tick)
         self._timer.start(round(1000 * preferences().autosave_interval))
@@ -104,7 +108,7 @@ class Saver:
         truth : GroundTruth
             What is learned from.
         wait : bool
-            Whether to wait while a large image, which is nowhere on disk, is copied.
+            Whether to wait while a large image, which is nowhere on disk, is copied, or for a server.
 
         Raises
         ------
@@ -166,6 +170,7 @@ class Saver:
         self._session.viewer.layers.events.removing.disconnect(self._on_removing)
         self._thread.shutdown()
         self.copies.close()
+        self.files.close()
         self._main.close()
         for writer in self._writers.values():
             writer.close()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...annotation.boxes import Box
 from ...annotation.sparse import SparseTruth
 from ...annotation.sparse_boxes import painted_boxes
-from ...errors import AitrainError, GroundTruthError, StorageError
-from ...geometry import FINEST, Region, format_magnification
+from ...errors import GroundTruthError, StorageError
+from ...geometry import FINEST, format_magnification
 from ...location import Location, located
 from ...training.config import Source
-from ...volumes import Volume, open_volume
+from ...volumes import Volume
 from ...volumes.building import build_volume
 from ..frames import LayerFrame
+from .file_of_layer import on_disk
 from .image_of import image_layer
 from .writing import Stored
 
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from ..session import Session
     from .truths import GroundTruth
 
-_LOOK = (1, 64, 64)
+
+__all__ = ["frame_volume", "on_disk", "shown_frame", "sources_of"]
 
 
 def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]:
@@ -46,7 +46,7 @@ def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]
     writer = session.saver.writer(truth)
     found = []
     path: Location
-    opened = on_disk(image, frame)
+    opened = session.saver.files.get(image, frame, wait)
     for at in frames:
         labels = writer.store(project, _labels_frame(at, frame))
         if opened is None:
@@ -89,30 +89,6 @@ def shown_frame(viewer: Any, frame: LayerFrame) -> tuple[int, ...]:
     return tuple(
         min(n - 1, max(0, int(viewer.dims.current_step[first + axis]))) for axis, n in enumerate(frame.leading)
     )
-
-
-def on_disk(image: Any, frame: LayerFrame) -> tuple[Volume, tuple[int, ...] | None] | None:
-    """Return the file that a layer shows and which of its channels, all being None; None if it is not the same."""
-    path = image.source.path
-    if not path or frame.leading:
-        return None
-    try:
-        volume = open_volume(path)
-    except AitrainError:
-        return None
-    if volume.shape != frame.shape:
-        return None
-    start = [max(0, (n - look) // 2) for n, look in zip(frame.shape, _LOOK, strict=True)]
-    region = Region.from_shape(_LOOK, start).intersect(volume.region)
-    shown = np.asarray((image.data[0] if image.multiscale else image.data)[frame.index(region)])
-    shown = shown.transpose(2, 0, 1) if frame.rgb else shown.reshape(1, *region.shape)
-    stored = volume.read(region)
-    if frame.rgb:
-        return (volume, None) if np.array_equal(shown[: len(stored)], stored[:, 0]) else None
-    same = [number for number, channel in enumerate(stored) if np.array_equal(shown[0], channel)]
-    if not same:
-        return None
-    return volume, None if len(stored) == 1 else (same[0],)
 
 
 def frame_volume(image: Any, frame: LayerFrame, at: tuple[int, ...]) -> Volume:
