@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 import numpy as np
 
 from .dividing import Division, divide
-from .holes import SLAB, fill_holes
+from .holes import fill_holes
 from .maps import (
     as_shares,
     border,
@@ -25,12 +25,14 @@ from .objects import smooth
 from .protocol import BoolArray, Example, FloatArray, LabelArray, MapArray, Objects, Targets, VoxelSize
 from .scoring import FEATURE_NAMES, judge, object_features
 from .tally import InstanceTally
-from .voxel_list import VoxelList
+from .voxel_list import Frame, VoxelList
 
 if TYPE_CHECKING:
     import torch
 
 FOREGROUND, DISTANCE, BORDER = range(3)
+_SLAB = 2**22
+"""Voxels whose height is computed at once, without those around them."""
 
 
 class _HasForeground(Protocol):
@@ -144,25 +146,19 @@ class ObjectMapsTask:
 
     def decode(self, maps: MapArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
         """Divide the foreground into objects; with ``dims == 2`` ids are unique over slices. Takes bytes as well."""
-        labels: LabelArray = np.zeros(maps.shape[1:], np.int32)
-        features = [np.zeros((1, len(FEATURE_NAMES)), np.float32)]
-        count = 0
-        flat = dims == 2 or labels.shape[0] == 1
+        flat = dims == 2 or maps.shape[1] == 1
+        parts = [maps[:, z] for z in range(maps.shape[1])] if flat else [maps]
         division = self.division(voxel_size, 2 if flat else 3)
-        for index, _ in split_by_slice(labels, 2 if flat else 3):
-            part = maps[:, index]
-            voxels = VoxelList.of(is_above(part[FOREGROUND], division.foreground))
-            ids = divide(voxels, *_heights(part, voxels, division), division)
-            whole = voxels.array(ids)
-            found = fill_holes(whole)
-            voxels = voxels.only(ids > 0) if found is whole else VoxelList.of(found > 0)
-            features.append(object_features(found, part, division.voxel, voxels)[1:])
-            if count:
-                np.add(found, count, out=found, where=found > 0)
-            labels[index] = found
-            count += len(features[-1])
+        found, features, count = [], [np.zeros((1, len(FEATURE_NAMES)), np.float32)], 0
+        with Frame.lent(parts[0].shape[1:]) as frame:
+            for part in parts:
+                labels, table = _decode(part, division, frame)
+                found.append(labels if count == 0 else np.where(labels > 0, labels + np.int32(count), 0))
+                features.append(table[1:])
+                count += len(features[-1])
+        whole = np.stack(found) if flat else found[0]
         table = np.concatenate(features)
-        return Objects(labels, table[:, 0].copy(), table, extra={"dims": 2 if flat else 3})
+        return Objects(whole, table[:, 0].copy(), table, extra={"dims": 2 if flat else 3})
 
     def uncertainty(self, maps: FloatArray) -> FloatArray:
         """Return how unsure the foreground is, and within it the border between objects."""
@@ -185,14 +181,24 @@ class ObjectMapsTask:
         return {"score": metrics["ap_mean"], **metrics}
 
 
+def _decode(maps: MapArray, division: Division, frame: Frame) -> tuple[LabelArray, FloatArray]:
+    """Return the objects in maps of a slice or a volume, and their features."""
+    voxels = VoxelList.of(is_above(maps[FOREGROUND], division.foreground), frame)
+    ids = divide(voxels, *_heights(maps, voxels, division), division)
+    whole = voxels.array(ids)
+    labels = fill_holes(whole)
+    voxels = voxels.only(ids > 0) if labels is whole else VoxelList.of(labels > 0, frame)
+    return labels, object_features(labels, maps, division.voxel, voxels)
+
+
 def _heights(maps: MapArray, voxels: VoxelList, division: Division) -> tuple[FloatArray, FloatArray]:
     """Return the height of each voxel, as it is and smoothed; a likely border lowers the saddle between two objects.
 
-    They are computed in slabs, for the reason that `SLAB` gives.
+    They are computed in slabs, since arrays as large as the maps would be many.
     """
     heights, smoothed = (np.empty(len(voxels), np.float32) for _ in range(2))
     plane = math.prod(maps.shape[2:])
-    length, reach = max(1, SLAB // plane), division.reach
+    length, reach = max(1, _SLAB // plane), division.reach
     for start in range(0, maps.shape[1], length):
         stop, low = min(start + length, maps.shape[1]), max(0, start - reach)
         slab = maps[:, low : stop + reach]

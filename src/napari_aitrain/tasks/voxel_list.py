@@ -51,7 +51,7 @@ class Contacts:
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
 
-class _Frame:
+class Frame:
     """Values around listed voxels, in an array with a frame one voxel wide, in which every voxel has all neighbours.
 
     The two arrays are made once, and only what was written is put back: lists are much shorter than arrays.
@@ -78,6 +78,20 @@ class _Frame:
         if heights is not None:
             self.heights[at] = -np.inf
 
+    @classmethod
+    @contextmanager
+    def lent(cls, shape: tuple[int, ...]) -> Iterator[Frame]:
+        """Lend a frame, that of the last time if it fits: blocks of a volume have one shape, and new memory is slow."""
+        frame = _SPARE.pop() if _SPARE else None
+        if frame is None or frame.shape != shape:
+            frame = cls(shape)
+        yield frame
+        # One that an error has left with values in it does not come back.
+        _SPARE[:] = [frame]
+
+
+_SPARE: list[Frame] = []
+
 
 class VoxelList:
     """Some voxels of an array, and which of them are neighbours, 2-D or 3-D.
@@ -90,13 +104,13 @@ class VoxelList:
         Flat positions of the voxels in the array, ascending.
     framed : ndarray of int64
         The same in an array with a frame one voxel wide.
-    frame : _Frame, optional
+    frame : Frame, optional
         Of a list of which this is a part.
     """
 
-    def __init__(self, shape: tuple[int, ...], at: IntArray, framed: IntArray, frame: _Frame | None = None) -> None:
+    def __init__(self, shape: tuple[int, ...], at: IntArray, framed: IntArray, frame: Frame | None = None) -> None:
         self.shape, self.at, self.framed = shape, at, framed
-        self._frame = frame or _Frame(shape)
+        self._frame = frame or Frame(shape)
         forward = [math.prod(n + 2 for n in shape[axis + 1 :]) for axis in range(len(shape))]
         self.forward = tuple(forward)
         """From a voxel to the next one along each axis, in the array with a frame."""
@@ -104,11 +118,11 @@ class VoxelList:
         """From a voxel to all its neighbours."""
 
     @classmethod
-    def of(cls, inside: BoolArray) -> VoxelList:
-        """List the voxels that are True."""
+    def of(cls, inside: BoolArray, frame: Frame | None = None) -> VoxelList:
+        """List the voxels that are True; a frame of the same shape may be given."""
         framed = np.zeros([n + 2 for n in inside.shape], bool)
         framed[tuple(slice(1, -1) for _ in inside.shape)] = inside
-        return cls(inside.shape, np.flatnonzero(inside), np.flatnonzero(framed))
+        return cls(inside.shape, np.flatnonzero(inside), np.flatnonzero(framed), frame)
 
     def __len__(self) -> int:
         return len(self.at)
