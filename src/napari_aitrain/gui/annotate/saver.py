@@ -63,6 +63,7 @@ class Saver:
         self.project: Project | None = None
         self.saved_at: float | None = None
         self.problem = ""
+        self._name = ""
         self._closed = False
         self._writers: dict[str, TruthWriter] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="napari-aitrain-saver")
@@ -143,7 +144,8 @@ class Saver:
         """
         if self.project is None:
             base = base_folder()
-            name = time.strftime("%Y-%m-%d %H.%M.%S")
+            # The same at the next try, or its trouble would be another one each second, and told again.
+            name = self._name = self._name or time.strftime("%Y-%m-%d %H.%M.%S")
             folder = next(f for n in range(1, 1000) if not (f := base / (name if n == 1 else f"{name} ({n})")).exists())
             self.project = Project.create(folder)
             take(folder)
