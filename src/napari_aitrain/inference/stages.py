@@ -183,7 +183,8 @@ class Stages:
         """Decode a block with its overlap; its core is written, its faces are kept for its neighbours."""
         tile = self.decode_grid[index]
         with self._decoding:
-            objects = self.task.decode(self._maps(tile.outer), self._decode_size, self.info.dims)
+            maps = self._map_bytes(tile.outer) if self.task.takes_bytes else self._maps(tile.outer)
+            objects = self.task.decode(maps, self._decode_size, self.info.dims)
         labels, count = objects.labels, len(objects.scores) - 1
         core = labels[tile.core_in_outer.slices]
         self._write_raw(index, core)

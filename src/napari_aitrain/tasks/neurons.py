@@ -71,6 +71,7 @@ class NeuronsTask:
     agglomerates: ClassVar[bool] = True
     continuous: ClassVar[bool] = True
     micrographs: ClassVar[bool] = True
+    takes_bytes: ClassVar[bool] = False
     needs_voxel_size: ClassVar[bool] = True
     max_distance: float | None = None
 

@@ -59,6 +59,7 @@ class ObjectMapsTask:
     agglomerates: ClassVar[bool] = False
     continuous: ClassVar[bool] = False
     micrographs: ClassVar[bool] = False
+    takes_bytes: ClassVar[bool] = True
     most_rim_step: ClassVar[float] = np.inf
     """Faces along axes whose voxels are longer than this many times the finest are no border."""
 

@@ -104,6 +104,8 @@ class Task(Protocol):
     """Whether objects go on through a whole stack, so that a single slice says too little."""
     micrographs: ClassVar[bool]
     """Whether images are always electron micrographs, whose stacks have lost and displaced sections."""
+    takes_bytes: ClassVar[bool]
+    """Whether `decode` also takes maps as they are stored, 255 for 1, which saves time."""
     needs_voxel_size: ClassVar[bool]
     """Whether what is learned depends on the voxel size, so that a training should not start without it."""
 

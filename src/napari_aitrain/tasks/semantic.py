@@ -47,6 +47,7 @@ class SemanticTask:
     agglomerates: ClassVar[bool] = False
     continuous: ClassVar[bool] = False
     micrographs: ClassVar[bool] = False
+    takes_bytes: ClassVar[bool] = False
     needs_voxel_size: ClassVar[bool] = False
     max_distance: float | None = None
 
