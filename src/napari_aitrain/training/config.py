@@ -118,7 +118,10 @@ class TrainConfig(_Strict):
     initial_model: Annotated[Path | None, Field(description="Model folder to go on from; none means from scratch.")] = (
         None
     )
-    batch_size: Annotated[int | None, Field(ge=1, description="Patches per step, of all processes together; none is found by a real step.")] = None
+    batch_size: Annotated[
+        int | None,
+        Field(ge=1, description="Patches per step, of all processes together; none is found by a real step."),
+    ] = None
     patch_shape: Annotated[
         Triple | None, Field(description="Voxels of a patch in z, y, x order; none is chosen from the boxes.")
     ] = None
