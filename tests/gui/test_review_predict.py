@@ -82,6 +82,7 @@ def test_a_press_predicts_what_it_says(
     runs = session.predictions.runs
     assert not dock.view.predict.buttons[where].isEnabled()
     wait_for(lambda: not runs.preparing and runs.running() is None, 200, "the prediction")
+    wait_for(lambda: (one := session.predictions.current) and not one.growing, 60, "its layer")
     current = session.predictions.current
     assert (current.placement.start, current.whole.shape) == (start, shape)
     layer = current.layer.layer
@@ -105,7 +106,7 @@ def test_a_prediction_is_cancelled_on_its_way(
     wait_for(lambda: runs.running() is None, 100, "the end")
     # Where a block takes longer than people wait, the worker is ended.
     assert session.jobs.state(run.job) in ("stopped", "interrupted")
-    assert run.done < run.total
+    assert run.fraction < 1
     assert not row.buttons["resume"].isHidden()
     assert dock.view.predict.buttons["volume"].isEnabled()
     assert told == []

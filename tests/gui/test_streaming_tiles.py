@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from napari_aitrain.geometry import Region
+from napari_aitrain.gui.review.prediction_layer import Placement, PredictionLayer
+from napari_aitrain.gui.review.thresholded import Thresholded
 from napari_aitrain.gui.review.tile_grid import steps_for
 from napari_aitrain.gui.review.tiles import KEPT_BYTES, Tiles
 
@@ -118,3 +120,22 @@ def test_a_folder_that_is_gone_is_told_and_not_asked_for_in_a_loop(wait_for: Any
     numbers.error = None
     wait_for(lambda: level[0, :10, :10].all(), 30, "another try")
     tiles.close()
+
+
+def test_a_flat_prediction_is_drawn_anew_at_every_level(viewer: Any, wait_for: Any) -> None:
+    image = viewer.add_image(np.zeros((1024, 1024), np.uint8), contrast_limits=(0, 255))
+    numbers = Numbers((1, 1024, 1024))
+    numbers.gate.clear()
+    data = Thresholded(np.zeros(numbers.shape, np.int32), np.ones(2, np.float32), flat=True)
+    data.take_levels(Tiles(numbers, [(1, 1, 1), (1, 2, 2), (1, 4, 4)], np.int32, lambda: None), None)
+    layer = PredictionLayer(viewer, "Prediction")
+    layer.show(data, Placement(image, (1, 1, 1), (0, 0, 0)))
+    assert layer.layer.multiscale and not layer.layer._slice.image.raw.any()
+    numbers.gate.set()
+
+    def drawn() -> bool:
+        layer.refresh()
+        return bool(layer.layer._slice.image.raw.all())
+
+    wait_for(drawn, 60, "all of it")
+    data.close()

@@ -91,10 +91,7 @@ class Growing:
             return
         whole = shown.whole
         start, stop = data.get("start", whole.start), data.get("stop", whole.stop)
-        region = Region(tuple(start), tuple(stop))
-        self._regions.append(region)
-        if array == RAW and isinstance(shown.data.labels, GrowingObjects):
-            shown.data.labels.forget(region)
+        self._regions.append(Region(tuple(start), tuple(stop)))
         if not self._timer.isActive():
             self._timer.start()
 

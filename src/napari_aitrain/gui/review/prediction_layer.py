@@ -141,6 +141,10 @@ class PredictionLayer(PlacedLayer):
         """Look up the slice on screen again, and now and then the thumbnail."""
         if not self.present:
             return
+        # Of images without a z axis napari 0.9 keeps the coarsest level for good, which is drawn as well.
+        kept = getattr(self.layer, "_level_materializer", None)
+        if kept is not None:
+            kept.cache_clear()
         # What the list of layers passes on has it painted anew, in a frame of its own after that of the canvas.
         with self.viewer.layers.events.blocker_all():
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)

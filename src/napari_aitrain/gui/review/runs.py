@@ -54,6 +54,7 @@ class Runs:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._growing: dict[Path, Growing] = {}
+        self._gone: set[str] = set()
         self._main = MainThread()
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -200,7 +201,7 @@ class Runs:
 
     def _on_job_failed(self, name: str, error: AitrainError) -> None:
         # It was reported already; where it was asked for, it is to be read as well.
-        if any(run.job.name == name for run in self.all()):
+        if name in self._gone or any(run.job.name == name for run in self.all()):
             self._tell(error)
 
     def _tell(self, error: AitrainError) -> None:
@@ -268,6 +269,8 @@ class Runs:
     def _on_job_removed(self, path: Path) -> None:
         growing = self._growing.pop(path, None)
         if growing is not None:
+            # One that could not be prepared is removed first, and then said to have failed.
+            self._gone.add(path.name)
             growing.close()
             growing.run.layer.remove()
             self.changed.emit()

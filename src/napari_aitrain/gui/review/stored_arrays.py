@@ -20,8 +20,8 @@ from ...volumes.chunk_files import ZarrFiles
 from ...volumes.chunked import ChunkedArray
 from .tile_grid import span_of
 
-FOREGROUND = 1
-"""Id of what is not decoded yet."""
+FOREGROUND = 2**30
+"""Id of what is not decoded yet; it is drawn at any threshold, as all that has no score."""
 
 
 class StoredArray:
@@ -132,9 +132,9 @@ class GrowingObjects:
         self._grid = Grid(info.shape, info.decode_block, triple([o // 2 for o in info.overlap]))
         self.shape, self.chunks = raw.shape, raw.chunks
         self._lock = threading.Lock()
-        self._first: dict[int, int] = {}
-        self._scores: list[FloatArray] = [np.array([0, 1], np.float32)]
-        self._count = FOREGROUND + 1
+        self._first: dict[int, tuple[int, int]] = {}
+        self._scores: list[FloatArray] = [np.zeros(1, np.float32)]
+        self._count = 1
 
     @property
     def count(self) -> int:
@@ -146,12 +146,6 @@ class GrowingObjects:
         with self._lock:
             self._scores = [np.concatenate(self._scores)]
             return self._scores[0]
-
-    def forget(self, region: Region) -> None:
-        """Give new ids to what is in a region: its blocks were done anew."""
-        with self._lock:
-            for index in self._grid.covering(region):
-                self._first.pop(index, None)
 
     def read(self, region: Region) -> LabelArray | None:
         """Return ids of voxels; None if nothing is stored there."""
@@ -172,27 +166,27 @@ class GrowingObjects:
         for index in self._grid.covering(region):
             part = self._grid[index].core.intersect(region).relative_to(region.start)
             values = raw[part.slices]
-            most = int(values.max(initial=0)) - first_id(index)
-            if most > 0:
-                first = self._first_of(index, most)
-                out[part.slices] = np.where(values > 0, values - first_id(index) + (first - 1), 0)
+            if values.any():
+                first = self._first_of(index)
+                known = values - first_id(index) + (first - 1)
+                out[part.slices] = np.where(values > 0, known if first else FOREGROUND, 0)
         return out
 
-    def _first_of(self, index: int, most: int) -> int:
+    def _first_of(self, index: int) -> int:
+        """Return the first id of a block; 0 while its scores are not written, which comes last."""
+        path = block_file(self._store / PIECES, index)
         with self._lock:
-            if index not in self._first:
-                try:
-                    pieces = Pieces.load(block_file(self._store / PIECES, index))
-                    score = self._score(pieces)
-                except (OSError, KeyError, ValueError):
-                    # Its scores are not there yet, or any more.
-                    score = np.ones(most, np.float32)
-                if len(score) < most:
-                    score = np.concatenate([score, np.ones(most - len(score), np.float32)])
-                self._first[index] = self._count
-                self._scores.append(score)
-                self._count += len(score)
-            return self._first[index]
+            try:
+                stamp = path.stat().st_mtime_ns
+                if self._first.get(index, (0, 0))[0] != stamp:
+                    score = self._score(Pieces.load(path))
+                    # A block that was done anew has new ids.
+                    self._first[index] = stamp, self._count
+                    self._scores.append(score)
+                    self._count += len(score)
+            except (OSError, KeyError, ValueError):
+                return self._first.get(index, (0, 0))[1]
+            return self._first[index][1]
 
     def _score(self, pieces: Pieces) -> FloatArray:
         if self._calibration is None:
