@@ -24,6 +24,7 @@ class FakeJobs:
     """A job center without processes."""
 
     added, changed, event = Signal(JobFolder), Signal(JobFolder), Signal(JobFolder, Event)
+    removed = Signal(Path)
     failed = Signal(str, AitrainError)
 
     def __init__(self) -> None:
