@@ -167,6 +167,7 @@ def test_it_grows_under_the_threshold_and_ends_with_objects(
     assert values(run) == {0, 2}
     session.jobs.event.emit(grown.job, grown.block(SECOND, (0.6, 0.1)))
     patient(lambda: values(run) == {0, 2, 3}, "another block, seen through the same threshold")
+    patient(lambda: len(run.shown.data.scores) == 5, "its scores")
     session.predictions.set_threshold(0.05)
     assert values(run) == {0, 1, 2, 3, 4}
     grown.finish()
