@@ -1,6 +1,6 @@
 """Make the pictures of docs/em-instances.md, by doing what it describes in a real window.
 
-Run ``python docs/em_instances_pictures.py`` on a screen of at least 1366×768, or under Xvfb; it takes about four
+Run ``python docs/em_instances_pictures.py`` on a screen of at least 1366×768, or under Xvfb; it takes about six
 minutes. ``--to`` names another folder than ``docs/images``.
 """
 
@@ -19,7 +19,7 @@ from napari_aitrain.annotation.world import WorldBox
 from napari_aitrain.samples import em_volume_3d
 
 MAX_DISTANCE = 800.0
-LEARN = 150
+LEARN = 300
 """Seconds from the first prediction until it is looked at."""
 
 
