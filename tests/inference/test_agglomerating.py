@@ -86,7 +86,7 @@ def stored(make: Make) -> StoredPrediction:
     return make(affinities_of(cells()), (16, 40, 40))
 
 
-@pytest.mark.parametrize("block", [(24, 64, 64), (8, 32, 32), (16, 40, 24), (8, 64, 33)])
+@pytest.mark.parametrize("block", [(24, 64, 64), (8, 32, 32), (16, 40, 24), (5, 64, 33), (4, 64, 64)])
 def test_blocks_give_nearly_the_segments_of_one_pass(make: Make, block: tuple[int, int, int]) -> None:
     truth = cells()
     maps = affinities_of(truth)

@@ -212,11 +212,12 @@ def random_graph(seed: int, number: int = 60, edges: int = 200) -> RegionGraph:
     return RegionGraph(pairs, np.stack([near_sum, near], axis=1), np.stack([far_sum, far], axis=1))
 
 
+@pytest.mark.parametrize("doubt", [0, 1])
 @pytest.mark.parametrize("seed", range(8))
-def test_agglomeration_is_that_of_a_heap(seed: int) -> None:
+def test_agglomeration_is_that_of_a_heap(seed: int, doubt: int) -> None:
     graph = random_graph(seed)
-    tree = agglomerate(graph, np.ones(60, np.int64), far_weight=1)
-    expected = by_heap(graph, 60)
+    tree = agglomerate(graph, np.ones(60, np.int64), far_weight=1, doubt=doubt)
+    expected = by_heap(RegionGraph(graph.pairs, graph.near + [0, doubt], graph.far), 60)
     assert all(a >= b - 1e-12 for a, b in itertools.pairwise(expected))
     np.testing.assert_allclose(tree.scores, expected, atol=1e-6)
 
@@ -225,7 +226,7 @@ def test_agglomeration_is_that_of_a_heap(seed: int) -> None:
 def test_agglomeration_is_that_of_another_library(seed: int) -> None:
     graph = random_graph(seed)
     total = graph.near + graph.far
-    tree = agglomerate(graph, np.ones(60, np.int64), far_weight=1)
+    tree = agglomerate(graph, np.ones(60, np.int64), far_weight=1, doubt=0)
     other = bioimage_cpp.graph.UndirectedGraph.from_unique_edges(60, graph.pairs.astype(np.uint64))
     for made in (5, 20, 40):
         policy = bioimage_cpp.graph.agglomeration.EdgeWeightedClusterPolicy(
