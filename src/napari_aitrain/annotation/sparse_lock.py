@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from ..errors import AitrainError, StorageError
-from ..volumes.file_lock import FileLock, Heart, read_owner
+from ..volumes.file_lock import FileLock
 from .sparse_files import LOCK
 
 # Python may collect one object while another is made in the same thread.
@@ -20,22 +20,14 @@ class PaintLock(FileLock):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / LOCK)
         self.count = 0
-        self.heart = Heart(self)
 
-    def held(self) -> AitrainError:
+    def held(self, by: str) -> AitrainError:
         """Return the error that says who paints."""
-        owner = read_owner(self.path)
-        by = f" by process {owner.pid} on {owner.host}" if owner else ""
         return StorageError(
             f"the ground truth in {self.path.parent} is being painted{by}",
             "a ground truth that no other window has open",
             "close its project there, or go on painting there",
         )
-
-    def check(self) -> None:
-        """Raise `StorageError` if another process has taken over, as after this computer has slept."""
-        if read_owner(self.path) != self.owner:
-            raise self.held()
 
 
 def hold(folder: Path) -> PaintLock:
@@ -49,10 +41,9 @@ def hold(folder: Path) -> PaintLock:
     folder = folder.resolve()
     with _lock:
         lock = _held.get(folder)
-        if lock is None or read_owner(lock.path) != lock.owner:
+        if lock is None or not lock.ours:
             lock = PaintLock(folder)
             lock.__enter__()
-            lock.heart.start()
             _held[folder] = lock
         lock.count += 1
         return lock
@@ -63,7 +54,6 @@ def release(lock: PaintLock) -> None:
     with _lock:
         lock.count -= 1
         if lock.count == 0:
-            lock.heart.stop()
             lock.__exit__(None, None, None)
             folder = lock.path.parent
             if _held.get(folder) is lock:

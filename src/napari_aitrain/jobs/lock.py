@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ..errors import AitrainError, JobError
 from ..volumes import file_lock
-from ..volumes.file_lock import HEARTBEAT, FileLock, Owner
+from ..volumes.file_lock import FileLock, Owner
 
-__all__ = ["HEARTBEAT", "LOCK", "Lock", "Owner", "living_owner", "read_owner"]
+__all__ = ["LOCK", "Lock", "Owner", "living_owner", "read_owner"]
 
 LOCK = "lock.json"
 
@@ -38,10 +38,8 @@ class Lock(FileLock):
         super().__init__(folder / LOCK)
         self._folder = folder
 
-    def held(self) -> AitrainError:
+    def held(self, by: str) -> AitrainError:
         """Return the error that says who runs the job."""
-        owner = read_owner(self._folder)
-        by = f" by process {owner.pid} on {owner.host}" if owner else ""
         return JobError(
             f"{self._folder} is being run{by}",
             "a job that nothing runs",

@@ -13,7 +13,6 @@ import gc
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from .events import ENDED, EventLog, told_state
 from .failure import describe
 from .folder import CONFIG, CONTROL, RESERVE, JobFolder
 from .inbox import STOP, Inbox, Message
-from .lock import HEARTBEAT, Lock
+from .lock import Lock
 from .measuring import answer
 from .predict_config import PredictConfig
 from .queue import wait_for_turn
@@ -144,7 +143,7 @@ def run_job(
             bell.ring()
 
     try:
-        with Lock(job.path) as lock, _heartbeat(lock), output_to(job.log):
+        with Lock(job.path) as lock, output_to(job.log):
             (job.path / CONTROL).unlink(missing_ok=True)
             inbox.watch(job.path / CONTROL)
             log = EventLog(job.path, ring)
@@ -216,24 +215,6 @@ def _wait(job: JobFolder, lock: Lock, inbox: Inbox, log: EventLog) -> bool:
     for message in kept.values():
         inbox.put(message)
     return True
-
-
-@contextlib.contextmanager
-def _heartbeat(lock: Lock) -> Iterator[None]:
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(HEARTBEAT):
-            with contextlib.suppress(StorageError):
-                lock.beat()
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 @contextlib.contextmanager

@@ -80,9 +80,7 @@ def contacts(
     return region_graph(labels, maps if len(used) == len(offsets) else maps[used], [offsets[k] for k in used], before)
 
 
-def agglomerate(
-    graph: RegionGraph, sizes: IntArray, far_weight: float = FAR_WEIGHT, doubt: float = DOUBT
-) -> MergeTree:
+def agglomerate(graph: RegionGraph, sizes: IntArray, far_weight: float = FAR_WEIGHT, doubt: float = DOUBT) -> MergeTree:
     """Join fragments by the mean affinity between clusters, the highest first.
 
     Parameters

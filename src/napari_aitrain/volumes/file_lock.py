@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +17,7 @@ from typing import Self
 
 import psutil
 
-from ..errors import AitrainError, OutputExistsError
+from ..errors import AitrainError
 from .atomic import storage_errors
 
 HEARTBEAT = 10.0
@@ -94,8 +96,10 @@ def living_owner(path: Path) -> Owner | None:
     return owner if age < _LOST_AFTER else None
 
 
-class FileLock:
+class FileLock(ABC):
     """Holds a lock file for this process; a context manager. That of a process which is gone is taken over.
+
+    While it is held a thread touches the file, so that other machines know that the process lives.
 
     Parameters
     ----------
@@ -115,38 +119,48 @@ class FileLock:
     def __init__(self, path: Path, part: str = "") -> None:
         self.path = path
         self.owner = replace(Owner.this_process(), part=part)
+        self._ended = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="aitrain-lock", daemon=True)
 
     def __enter__(self) -> Self:
         with storage_errors(self.path):
             if not self._take():
                 self._clear_stale()
                 if not self._take():
-                    raise self.held()
+                    raise self._held()
+        self._heart.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if read_owner(self.path) == self.owner:
+        self._ended.set()
+        self._heart.join()
+        if self.ours:
             self.path.unlink(missing_ok=True)
 
-    def beat(self) -> None:
-        """Say that the process still lives, for other machines."""
-        with storage_errors(self.path):
-            os.utime(self.path)
+    @property
+    def ours(self) -> bool:
+        """Whether no other process has taken over, as after this computer has slept."""
+        return read_owner(self.path) == self.owner
 
-    def held(self) -> AitrainError:
-        """Return the error that says who holds the lock."""
+    @abstractmethod
+    def held(self, by: str) -> AitrainError:
+        """Return the error that says what is held; `by` is ``" by process 123 on host"``, or empty if not known."""
+
+    def check(self) -> None:
+        """Raise what `held` makes if another process has taken over."""
+        if not self.ours:
+            raise self._held()
+
+    def _held(self) -> AitrainError:
         owner = read_owner(self.path)
-        by = f" by process {owner.pid} on {owner.host}" if owner else ""
-        return OutputExistsError(
-            f"{self.path.parent} is being written{by}",
-            "an output that nobody else writes",
-            "wait until that process has ended, or choose another output",
-        )
+        return self.held(f" by process {owner.pid} on {owner.host}" if owner else "")
 
-    def gone(self, owner: Owner) -> None:
-        """Clear up behind a process that is gone."""
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT):
+            with contextlib.suppress(OSError):
+                os.utime(self.path)
 
     def _take(self) -> bool:
         # A hard link appears with its content or not at all; where there are none, exclusive creation is as close.
@@ -170,7 +184,7 @@ class FileLock:
     def _clear_stale(self) -> None:
         stale = read_owner(self.path)
         if living_owner(self.path) is not None:
-            raise self.held()
+            raise self._held()
         aside = self.path.with_name(f".lock.{uuid.uuid4().hex[:8]}.stale")
         try:
             os.rename(self.path, aside)
@@ -178,31 +192,5 @@ class FileLock:
             return
         if stale is not None and read_owner(aside) != stale:
             os.replace(aside, self.path)
-            raise self.held()
+            raise self._held()
         aside.unlink()
-        if stale is not None:
-            self.gone(stale)
-
-
-class Heart:
-    """A thread that beats for a lock while a block runs."""
-
-    def __init__(self, lock: FileLock) -> None:
-        self._lock, self._ended = lock, threading.Event()
-        self._thread = threading.Thread(target=self._run, name="aitrain-lock", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, and wait for it."""
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.wait(HEARTBEAT):
-            try:
-                self._lock.beat()
-            except OSError:
-                return

@@ -7,10 +7,11 @@ import hashlib
 import shutil
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from ..errors import AitrainError, OutputExistsError
 from .atomic import beside
-from .file_lock import FileLock, Heart, Owner, read_owner
+from .file_lock import FileLock, read_owner
 
 
 def lock_path(output: Path) -> Path:
@@ -47,33 +48,29 @@ class OutputLock(FileLock):
         self.output = output
         self.part = beside(output)
         super().__init__(lock_path(output), self.part.name)
-        self._heart = Heart(self)
 
-    def __enter__(self) -> OutputLock:
+    def __enter__(self) -> Self:
+        before = read_owner(self.path)
         super().__enter__()
-        self._heart.start()
+        if before is not None:
+            self._clear(before.part)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._heart.stop()
         remove(self.part)
         super().__exit__(kind, error, trace)
 
-    def held(self) -> AitrainError:
+    def held(self, by: str) -> AitrainError:
         """Return the error that says who writes the output."""
-        owner = read_owner(self.path)
-        by = f" by process {owner.pid} on {owner.host}" if owner else ""
         return OutputExistsError(
             f"{self.output} is being written{by}",
             "an output that no other process writes",
             "wait until that process has ended, or choose another name",
         )
 
-    def gone(self, owner: Owner) -> None:
-        """Remove what a process that is gone has left."""
-        name = owner.part
+    def _clear(self, name: str) -> None:
         if name.startswith(".") and name.endswith(".part") and Path(name).name == name:
             remove(self.output.with_name(name))
 
