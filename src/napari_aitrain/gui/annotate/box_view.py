@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from ...geometry import Region
+from ..buttons import push_button
 from .box_keys import FIRST_KEY, LAST_KEY
 from .box_table import BoxTable
-from .tips import with_key
 
 _MOST = 2**24
 _HINT = (
@@ -98,11 +98,11 @@ class BoxView(QWidget):
         self.add = self._tool("add", "&Add at view", "Add a box in the middle of what is on screen.")
         self.undo = self._tool("undo", "Undo", "Undo the last change of boxes or classes. Key: Ctrl+Z, in this dock.")
         self.redo = self._tool("redo", "Redo", "Do it again. Key: Ctrl+Shift+Z, in this dock.")
-        self.generate = QPushButton("Pla&ce")
-        self.generate.setToolTip(
-            with_key(self.generate, "Place boxes at random over the image, so that they are a fair sample of it.")
+        self.generate = push_button(
+            "Pla&ce",
+            "Place boxes at random over the image, so that they are a fair sample of it.",
+            lambda: self.generate_asked.emit(self.many.value(), self.wide.value()),
         )
-        self.generate.clicked.connect(lambda: self.generate_asked.emit(self.many.value(), self.wide.value()))
         self._numbers = [[_spin(low, tip) for _ in range(3)] for low, tip in ((0, _START), (1, _SIZE))]
         for number in (*self._numbers[0], *self._numbers[1]):
             number.setKeyboardTracking(False)
@@ -159,15 +159,11 @@ class BoxView(QWidget):
         self.region_changed.emit(Region.from_shape(size, start))
 
     def _tool(self, name: str, text: str, tip: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(with_key(button, tip))
-        button.clicked.connect(lambda: self.asked.emit(name))
-        return button
+        return push_button(text, tip, lambda: self.asked.emit(name))
 
     def _toggle(self, text: str, tip: str) -> QPushButton:
-        button = QPushButton(text)
+        button = push_button(text, tip)
         button.setCheckable(True)
-        button.setToolTip(with_key(button, tip))
         return button
 
     def _lay_out(self) -> None:

@@ -13,14 +13,13 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
     QHeaderView,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from .tips import with_key
+from ..buttons import push_button
 
 _COLOUR, _NAME, _COUNT = range(3)
 _EDITABLE = Qt.ItemFlag.ItemIsEditable
@@ -91,14 +90,14 @@ class ClassView(QWidget):
         self.table.setToolTip(
             "Choose what napari's brush paints. Double-click a name to change it, an id to change its colour."
         )
-        self.next = _button("Ne&xt object", "Paint with an id that no object has yet.")
-        self.background = _button(
+        self.next = push_button("Ne&xt object", "Paint with an id that no object has yet.")
+        self.background = push_button(
             "&Background brush",
             "Mark what is certainly nothing: in sparse boxes, unlabelled voxels (clear) are not learned from, "
             "background (grey) is.",
         )
-        self.add = _button("Add class", "Add a class with the next free number and colour.")
-        self.remove = _button("&Remove", "Remove the selected class.")
+        self.add = push_button("Add class", "Add a class with the next free number and colour.")
+        self.remove = push_button("&Remove", "Remove the selected class.")
         buttons = QHBoxLayout()
         for button in (self.next, self.add, self.remove, self.background):
             buttons.addWidget(button)
@@ -176,9 +175,3 @@ class ClassView(QWidget):
         colour = QColorDialog.getColor(QColor(row.color), self, f"Colour of {row.name}")
         if colour.isValid():
             self.recoloured.emit(row.id, colour.name())
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(with_key(button, tip))
-    return button

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from .tips import with_key
+from ..buttons import push_button
 
 
 class ProjectView(QWidget):
@@ -25,14 +25,10 @@ class ProjectView(QWidget):
         self.status = QLabel("Nothing to save yet.")
         self.status.setWordWrap(True)
         self.status.setToolTip("Labels and boxes are saved by themselves, every few seconds of work.")
-        self.retry = QPushButton("Save again")
-        self.retry.setToolTip("Try to save now what could not be saved.")
+        self.retry = push_button("Save again", "Try to save now what could not be saved.", self.retry_asked.emit)
         self.retry.hide()
-        self.open = QPushButton("&Open project…")
         tip = "Bring back the images, ground truths and boxes of an earlier project folder."
-        self.open.setToolTip(with_key(self.open, tip))
-        self.retry.clicked.connect(self.retry_asked)
-        self.open.clicked.connect(self.open_asked)
+        self.open = push_button("&Open project…", tip, self.open_asked.emit)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 8, 4)
         layout.addWidget(self.status, 1)
@@ -68,12 +64,12 @@ class ReopenView(QWidget):
         super().__init__()
         label = QLabel(text)
         label.setWordWrap(True)
-        self.reopen = QPushButton("Reopen it")
-        self.reopen.setToolTip("Bring back its images, ground truths and boxes.")
-        self.dismiss = QPushButton("Not now")
-        self.dismiss.setToolTip("Leave it as it is; it can be opened later with Open project…")
-        self.reopen.clicked.connect(self.reopen_asked)
-        self.dismiss.clicked.connect(self.dismissed)
+        self.reopen = push_button(
+            "Reopen it", "Bring back its images, ground truths and boxes.", self.reopen_asked.emit
+        )
+        self.dismiss = push_button(
+            "Not now", "Leave it as it is; it can be opened later with Open project…", self.dismissed.emit
+        )
         buttons = QHBoxLayout()
         buttons.addWidget(self.reopen)
         buttons.addWidget(self.dismiss)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from .tips import with_key
+from ..buttons import push_button
 
 _MODES = {
     "Instances: number every object": "instances",
@@ -70,14 +70,14 @@ class TruthView(QWidget):
         )
         for text, where in _WHERE.items():
             self.where.addItem(text, where)
-        self.here = _button(
+        self.here = push_button(
             "&Paint here",
             "Go on with the chosen ground truth where it is said on the left, at the chosen magnification. What is "
             "painted elsewhere stays.",
         )
-        self.new = _button("&New ground truth", "Add an empty labels layer that lies exactly on the image.")
+        self.new = push_button("&New ground truth", "Add an empty labels layer that lies exactly on the image.")
         self.labels = _combo("Labels that are open and no ground truth yet.")
-        self.adopt = _button("&Use as ground truth", "Take these labels as ground truth of the image, as they are.")
+        self.adopt = push_button("&Use as ground truth", "Take these labels as ground truth of the image, as they are.")
         self._lay_out()
         self.image.activated.connect(lambda: self.image_chosen.emit(self.image.currentText()))
         self.truth.activated.connect(lambda: self.truth_chosen.emit(self.truth.currentText()))
@@ -170,12 +170,6 @@ def _combo(tip: str) -> QComboBox:
     box.setMinimumContentsLength(8)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(with_key(button, tip))
-    return button
 
 
 def _fill(box: QComboBox, texts: Sequence[str], current: str) -> None:

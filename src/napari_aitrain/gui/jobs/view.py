@@ -8,7 +8,6 @@ from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QSplitter,
     QStyle,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ..buttons import push_buttons
 from .log_view import LogView
 from .table import JobTable
 
@@ -65,7 +65,7 @@ class JobsView(QWidget):
         self.trouble.setWordWrap(True)
         self.trouble.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.trouble.hide()
-        self.buttons = {name: self._button(name) for name in _BUTTONS}
+        self.buttons = push_buttons(_BUTTONS, self.pressed.emit)
         self.log = LogView()
         self.curves: Curves | None = None
         self._points: tuple[Points, Points] = ((), ())
@@ -120,13 +120,6 @@ class JobsView(QWidget):
             assert layout is not None
             layout.addWidget(self.curves)
         self.curves.setValue(*self._points)
-
-    def _button(self, name: str) -> QPushButton:
-        text, tip = _BUTTONS[name]
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda: self.pressed.emit(name))
-        return button
 
     def _lay_out(self) -> None:
         grid = QGridLayout()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from ..buttons import push_buttons
 from .hands import ACCEPT_KEY, REJECT_KEY
 
 NOTHING = "Click a predicted object to see its score and size."
@@ -35,7 +36,7 @@ class ObjectView(QWidget):
         self.text = QLabel(NOTHING)
         self.text.setWordWrap(True)
         self.text.setAccessibleName("The clicked object")
-        self.buttons = {name: self._button(name) for name in _BUTTONS}
+        self.buttons = push_buttons(_BUTTONS, self.pressed.emit)
         self.overwrite = QCheckBox("&Write over what I painted")
         self.overwrite.setToolTip("Otherwise accepted and rejected objects only fill what is unlabelled.")
         grid = QGridLayout()
@@ -57,10 +58,3 @@ class ObjectView(QWidget):
         """Allow these buttons."""
         for name, button in self.buttons.items():
             button.setEnabled(name in allowed)
-
-    def _button(self, name: str) -> QPushButton:
-        text, tip = _BUTTONS[name]
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda: self.pressed.emit(name))
-        return button

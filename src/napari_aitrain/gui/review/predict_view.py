@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from ..buttons import push_button, push_buttons
 from .run import RunRow
 from .run_view import RunView
 
@@ -38,18 +39,19 @@ class PredictView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.buttons = {name: self._button(name) for name in _BUTTONS}
+        self.buttons = push_buttons(_BUTTONS, self.requested.emit)
         self.rows: dict[str, RunView] = {}
         self.text = _words("Why nothing can be predicted")
         self.trouble = _words("Why the last prediction failed")
         self.ask = QFrame()
         self.ask.setFrameShape(QFrame.Shape.StyledPanel)
         self.question = _words("What the prediction takes")
-        self.begin, self.leave = QPushButton("&Start"), QPushButton("&Not now")
-        self.begin.setToolTip("Begin to predict the whole volume. It can be paused, stopped and resumed.")
-        self.leave.setToolTip("Leave it; nothing was written.")
-        self.begin.clicked.connect(lambda: self.answered.emit(True))
-        self.leave.clicked.connect(lambda: self.answered.emit(False))
+        self.begin = push_button(
+            "&Start",
+            "Begin to predict the whole volume. It can be paused, stopped and resumed.",
+            lambda: self.answered.emit(True),
+        )
+        self.leave = push_button("&Not now", "Leave it; nothing was written.", lambda: self.answered.emit(False))
         asked = QGridLayout(self.ask)
         asked.setContentsMargins(6, 4, 6, 4)
         asked.addWidget(self.question, 0, 0, 1, 2)
@@ -102,13 +104,6 @@ class PredictView(QWidget):
                 self.rows[row.key].pressed.connect(lambda action, key=row.key: self.pressed.emit(key, action))
                 self._list.addWidget(self.rows[row.key])
             self.rows[row.key].set_row(row)
-
-    def _button(self, name: str) -> QPushButton:
-        text, tip = _BUTTONS[name]
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda: self.requested.emit(name))
-        return button
 
 
 def _words(name: str) -> QLabel:

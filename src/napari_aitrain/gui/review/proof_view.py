@@ -6,6 +6,8 @@ from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QAction, QKeyEvent  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from ..buttons import push_button, push_buttons
+
 _TOOLS = {
     "merge": ("Mer&ge two", "Click two objects that are one neuron: they are joined at every threshold."),
     "split": (
@@ -57,12 +59,11 @@ class ProofView(QWidget):
         self.hint.setAccessibleName("Which click is expected")
         self.count = QLabel(_NO_CORRECTIONS)
         self.count.setToolTip("Merges and splits of this prediction. They are kept in its folder, beside the result.")
-        self.steps = {name: QPushButton(text) for name, (text, _) in _STEPS.items()}
-        for name, (_, tip) in _STEPS.items():
-            self.steps[name].setToolTip(tip)
-            self.steps[name].clicked.connect(lambda _on=False, name=name: self.pressed.emit(name))
-        self.take = QPushButton("Ta&ke over as ground truth")
-        self.take.setToolTip("Write objects into the ground truth layer, for the next training to learn from.")
+        self.steps = push_buttons(_STEPS, self.pressed.emit)
+        self.take = push_button(
+            "Ta&ke over as ground truth",
+            "Write objects into the ground truth layer, for the next training to learn from.",
+        )
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         self.taking: dict[str, QAction] = {}

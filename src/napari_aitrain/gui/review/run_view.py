@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QWidget
 
+from ..buttons import push_buttons
 from .run import RunRow
 
 _BUTTONS = {
@@ -38,7 +39,7 @@ class RunView(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.bar.setAccessibleName("Progress of the prediction")
-        self.buttons = {name: self._button(name) for name in _BUTTONS}
+        self.buttons = push_buttons(_BUTTONS, self.pressed.emit)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 2, 0, 2)
         grid.setSpacing(3)
@@ -61,10 +62,3 @@ class RunView(QWidget):
             button.setEnabled(name in row.actions)
         self.trouble.setText(row.trouble)
         self.trouble.setVisible(bool(row.trouble))
-
-    def _button(self, name: str) -> QPushButton:
-        text, tip = _BUTTONS[name]
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda: self.pressed.emit(name))
-        return button

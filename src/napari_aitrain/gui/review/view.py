@@ -13,13 +13,13 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
+from ..buttons import push_button
 from .look_view import LookView
 from .object_view import ObjectView
 from .predict_view import PredictView
@@ -68,15 +68,15 @@ class ReviewView(QWidget):
         self.object, self.predict, self.proof = ObjectView(), PredictView(), ProofView()
         self.proof_group = _group("Merge and split", self.proof)
         self.proof_group.hide()
-        self.again = QPushButton("&Train again from this model")
-        self.again.setToolTip(
+        self.again = push_button(
+            "&Train again from this model",
             "Start another training with the settings of the last one. It goes on from what this model has learned, "
-            "with your corrections and new boxes."
+            "with your corrections and new boxes.",
+            self.again_pressed.emit,
         )
         self._lay_out()
         self.models.activated.connect(lambda row: self.model_chosen.emit(self.models.itemData(row)))
         self.live.toggled.connect(self.live_toggled)
-        self.again.clicked.connect(self.again_pressed)
 
     def set_models(self, models: Sequence[tuple[str, Path]], chosen: Path | None) -> None:
         """Offer models by name and folder."""

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSizePolicy,
     QSplitter,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ..buttons import push_button
 from .form import TrainForm
 from .status import Status, StatusPanel
 from .table import SourcesTable
@@ -47,18 +47,22 @@ class TrainView(QWidget):
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setAccessibleName("What happens now")
-        self.start = QPushButton("&Start training")
-        self.start.setToolTip("Write the job and train it in a process of its own; napari stays usable meanwhile.")
-        self.again = QPushButton("Train a&gain")
-        self.again.setToolTip("Start with these settings, and go on from the last model instead of from scratch.")
+        self.start = push_button(
+            "&Start training",
+            "Write the job and train it in a process of its own; napari stays usable meanwhile.",
+            lambda: self.start_pressed.emit(False),
+        )
+        self.again = push_button(
+            "Train a&gain",
+            "Start with these settings, and go on from the last model instead of from scratch.",
+            lambda: self.start_pressed.emit(True),
+        )
         self.live = QCheckBox("&Keep learning from what I paint")
         self.live.setToolTip(
             "While a training runs, new strokes and new boxes for training are taken in within seconds. Boxes for "
             "validation and test stay as they were."
         )
         self._lay_out()
-        self.start.clicked.connect(lambda: self.start_pressed.emit(False))
-        self.again.clicked.connect(lambda: self.start_pressed.emit(True))
         self.live.toggled.connect(self.live_toggled)
 
     def set_ready(self, start: bool, again: bool) -> None:
