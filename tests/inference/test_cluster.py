@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+import zarr
 
 from napari_aitrain.cli.main import run
 from napari_aitrain.errors import ConfigError
@@ -86,6 +87,22 @@ def test_a_cluster_by_its_address_whose_worker_is_killed(
     same(one, many)
     lines = (tmp_path / "many" / "blocks.jsonl").read_text().splitlines()
     assert len(lines) == len(set(lines))
+
+
+def test_chunks_that_workers_fill_are_reported(
+    make_model: MakeModel, tmp_path: Path, picture: Path, cluster: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model, path, out = make_model("instances", 2, seed=2), tmp_path / "damaged.zarr", tmp_path / "out.ome.zarr"
+    array = zarr.create_array(path, shape=(5, 90, 110), chunks=(1, 45, 55), dtype=np.uint16)
+    array[...] = tifffile.imread(picture)
+    for chunk in ("1/0/1", "3/1/0"):
+        (path / "c" / chunk).write_bytes(b"not compressed")
+    command = ["predict", str(model.folder), str(path), "--out", str(out), "--axes", "zyx", "--device", "cpu", "--json"]
+    command += ["--on-damage", "fill", "--scheduler", cluster.scheduler_address]
+    assert run(command) == 0
+    (found,) = json.loads(capfd.readouterr().out)["images"]
+    (told,) = [text for text in found["warnings"] if "damaged" in text]
+    assert "2 damaged chunks" in told and "damaged.zarr" in told
 
 
 def test_the_command_with_a_cluster(

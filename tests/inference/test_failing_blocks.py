@@ -137,10 +137,10 @@ def test_a_stage_that_fails_for_one_block(
     stages = perfect_stages(tmp_path / "s", maps, "instances", 2, (1, 32, 32), (0, 24, 24))
     do = stages.do
 
-    def failing(block: Block) -> None:
+    def failing(block: Block) -> Any:
         if block == Block(stage, 4):
             raise RuntimeError("no luck")
-        do(block)
+        return do(block)
 
     monkeypatch.setattr(stages, "do", failing)
     work = run_stages(stages)

@@ -217,7 +217,7 @@ def random_graph(seed: int, number: int = 60, edges: int = 200) -> RegionGraph:
 def test_agglomeration_is_that_of_a_heap(seed: int, doubt: int) -> None:
     graph = random_graph(seed)
     tree = agglomerate(graph, np.ones(60, np.int64), far_weight=1, doubt=doubt)
-    expected = by_heap(RegionGraph(graph.pairs, graph.near + [0, doubt], graph.far), 60)
+    expected = by_heap(RegionGraph(graph.pairs, np.add(graph.near, [0, doubt]), graph.far), 60)
     assert all(a >= b - 1e-12 for a, b in itertools.pairwise(expected))
     np.testing.assert_allclose(tree.scores, expected, atol=1e-6)
 

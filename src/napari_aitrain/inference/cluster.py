@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, JobError
 from .manifest import Block
 from .stages import JOINING, Stages
-from .work import Crew
+from .work import Crew, Filled
 from .worker import Assignment, do_block, forget
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ class Cluster:
             self._threads, self._looked = sum(self._client.nthreads().values()), time.monotonic()
         return 2 * self._threads or _FIRST
 
-    def submit(self, block: Block) -> Future[None]:
+    def submit(self, block: Block) -> Future[Filled]:
         """Begin a block."""
         if block.stage in JOINING:
             return self._here.submit(self._stages.do, block)
         return self._remote.submit(do_block, self._assignment, block.stage, block.index)
 
-    def abandon(self, futures: list[Future[None]]) -> None:
+    def abandon(self, futures: list[Future[Filled]]) -> None:
         """Give up blocks that nobody would do any more."""
         if not self._client.nthreads():
             for future in futures:

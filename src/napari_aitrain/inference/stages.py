@@ -15,6 +15,7 @@ import zarr
 from ..evaluation.calibration import Calibration
 from ..geometry import Region, triple
 from ..tasks.protocol import FloatArray, LabelArray, Task
+from ..volumes.damage import DamagedChunk
 from .blocks import chunk_shape
 from .faces import drop_faces, match_upper, save_faces
 from .grid import Grid
@@ -71,6 +72,7 @@ class Stages:
     ) -> None:
         self.store, self.info, self.task, self.calibration = store, info, task, calibration
         self.network, self.image = network, image
+        self._told = 0
         gates: list[AbstractContextManager[Any]] = [Lock() if alone else nullcontext() for _ in range(3)]
         self._reading, self._computing, self._decoding = gates
         halo = triple([round_up(h, m) for h, m in zip(info.halo, info.multiple, strict=True)])
@@ -148,9 +150,14 @@ class Stages:
             for folder in (FACES, PIECES, PAIRS):
                 (self.store / folder).mkdir(exist_ok=True)
 
-    def do(self, block: Block) -> None:
-        """Do the work of one block."""
+    def do(self, block: Block) -> tuple[DamagedChunk, ...]:
+        """Do the work of one block; return the damaged chunks of the image that were filled since the last one."""
         getattr(self, f"_do_{block.stage}")(block.index)
+        if block.stage != "network" or self.image is None:
+            return ()
+        filled = self.image.volume.filled
+        before, self._told = self._told, len(filled)
+        return filled[before:]
 
     def drop(self, block: Block) -> None:
         """Remove what a block that failed may have left of itself."""

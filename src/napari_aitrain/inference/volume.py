@@ -19,6 +19,7 @@ from .agglomerating import AgglomeratingStages
 from .blocks import Cancelled, OnBlock, Progress
 from .cluster import crew_of
 from .estimating import bytes_needed
+from .filled import read_filled
 from .image import PreparedImage, prepare_image
 from .info import INFO, FailedBlock, PredictionInfo, read_info, write_info
 from .manifest import Manifest
@@ -155,7 +156,7 @@ def predict_volume(
         assignment = Assignment(store, model.folder, source or image, device, precision, resample)
         with storage_errors(store), _crew(scheduler, assignment, stages, workers) as crew:
             failures = _run(stages, crew, _inside(near, prepared, where), progress, cancelled, on_block, on_failure)
-        info = _finished(info, failures, prepared)
+        info = _finished(store, info, failures, prepared)
         write_info(store, info)
         if not failures:
             stages.clean_up()
@@ -208,12 +209,14 @@ def _inside(near: Sequence[float] | None, prepared: PreparedImage, where: Region
     return tuple(at / f - start for at, f, start in zip(near, factors, where.start, strict=True))
 
 
-def _finished(info: PredictionInfo, failures: Sequence[Failure], prepared: PreparedImage) -> PredictionInfo:
+def _finished(
+    store: Path, info: PredictionInfo, failures: Sequence[Failure], prepared: PreparedImage
+) -> PredictionInfo:
     failed = tuple(map(_failed, failures))
     warnings = [text for text in info.warnings if not text.startswith((_CHANGED, _FILLED))]
     if changed := prepared.volume.changed():
         warnings.append(f"{_CHANGED} ({changed}): blocks may not fit each other; predict it again once it is complete.")
-    if filled := prepared.volume.filled:
+    if filled := read_filled(store):
         warnings.append(f"{_FILLED} {len(filled)} damaged chunks, of which the first is {filled[0]}.")
     return info.model_copy(update={"finished": True, "failed": failed, "warnings": tuple(warnings)})
 

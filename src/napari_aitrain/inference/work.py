@@ -9,7 +9,9 @@ from typing import NamedTuple, Protocol
 
 from ..errors import ConfigError, DeviceError, JobError, ModelError, OutputExistsError, StorageError
 from ..geometry import Region
+from ..volumes.damage import DamagedChunk
 from .blocks import Cancelled, OnBlock, PredictionCancelledError, Progress
+from .filled import note_filled
 from .manifest import Block, Manifest, State
 from .stages import Stages
 
@@ -23,6 +25,10 @@ FATAL = (ConfigError, DeviceError, ModelError, OutputExistsError, StorageError)
 _LOOK_AHEAD = 4
 _ASK = 1.0
 """Seconds after which to ask whether to stop, while blocks take longer."""
+
+
+Filled = tuple[DamagedChunk, ...]
+"""Damaged chunks of the image that whoever did a block has filled."""
 
 
 class Failure(NamedTuple):
@@ -41,11 +47,11 @@ class Crew(Protocol):
         """How many blocks to have under way."""
         ...
 
-    def submit(self, block: Block) -> Future[None]:
+    def submit(self, block: Block) -> Future[Filled]:
         """Begin a block."""
         ...
 
-    def abandon(self, futures: list[Future[None]]) -> None:
+    def abandon(self, futures: list[Future[Filled]]) -> None:
         """Give up blocks that would never end."""
         ...
 
@@ -65,11 +71,11 @@ class Threads:
         self.stages, self.slots = stages, count
         self._pool: Executor = ThreadPoolExecutor(count, thread_name_prefix="block")
 
-    def submit(self, block: Block) -> Future[None]:
+    def submit(self, block: Block) -> Future[Filled]:
         """Begin a block."""
         return self._pool.submit(self.stages.do, block)
 
-    def abandon(self, futures: list[Future[None]]) -> None:
+    def abandon(self, futures: list[Future[Filled]]) -> None:
         """Give up blocks that would never end: all of these do."""
 
     def __enter__(self) -> Threads:
@@ -109,7 +115,7 @@ class Work:
         self.on_failure = on_failure
         self.failures: list[Failure] = []
         self._tries: dict[Block, int] = {}
-        self._running: dict[Future[None], Block] = {}
+        self._running: dict[Future[Filled], Block] = {}
         self._flawed = False
 
     def run(self, phases: Iterator[Iterator[Block]]) -> None:
@@ -164,7 +170,7 @@ class Work:
                 f"the prediction was stopped during {stage}", "", "run it again with --resume to go on from here"
             )
 
-    def _settle(self, block: Block, future: Future[None]) -> Block | None:
+    def _settle(self, block: Block, future: Future[Filled]) -> Block | None:
         """Record how a block ended; return it if it is to be tried again."""
         if future.cancelled():
             raise JobError(
@@ -172,7 +178,7 @@ class Work:
             )
         error = future.exception()
         if error is None:
-            self._record(block)
+            self._record(block, future.result())
             return None
         if isinstance(error, FATAL):
             raise error
@@ -190,7 +196,8 @@ class Work:
         self._tell(block.stage)
         return None
 
-    def _record(self, block: Block) -> None:
+    def _record(self, block: Block, filled: Filled) -> None:
+        note_filled(self.stages.store, filled)
         needs = self.stages.requires(block)
         if self._flawed or any(self.manifest.state(need) is not State.DONE for need in needs):
             self.manifest.mark(block, State.PROVISIONAL)
@@ -211,4 +218,4 @@ class Work:
         while self._running:
             future, block = self._running.popitem()
             if not future.cancelled() and future.exception() is None:
-                self._record(block)
+                self._record(block, future.result())

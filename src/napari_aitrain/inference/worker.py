@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import ConfigError, VolumeError
 from ..models import load_model
 from ..volumes import Normalisation, Volume
+from ..volumes.damage import DamagedChunk
 from .image import PreparedImage, choose_view
 from .info import read_info
 from .manifest import Block
@@ -55,9 +56,9 @@ class Assignment:
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
-def do_block(assignment: Assignment, stage: str, index: int) -> None:
-    """Do one block of a prediction."""
-    _stages(assignment).do(Block(stage, index))
+def do_block(assignment: Assignment, stage: str, index: int) -> tuple[DamagedChunk, ...]:
+    """Do one block of a prediction; see `Stages.do`."""
+    return _stages(assignment).do(Block(stage, index))
 
 
 def _stages(assignment: Assignment) -> Stages:
