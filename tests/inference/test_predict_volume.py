@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import zarr
 
 from napari_aitrain.errors import ConfigError, OutputExistsError, StorageError, VolumeError
 from napari_aitrain.geometry import Region
@@ -20,7 +22,9 @@ from napari_aitrain.inference import PredictionCancelledError, StoredPrediction,
 from napari_aitrain.inference.image import prepare_image
 from napari_aitrain.inference.volume import predict_volume
 from napari_aitrain.models import Model
-from napari_aitrain.volumes import Volume
+from napari_aitrain.volumes import Volume, open_volume
+from napari_aitrain.volumes.chunked import ChunkedArray
+from napari_aitrain.volumes.counting import read_counts
 
 MakeModel = Callable[..., Model]
 
@@ -165,3 +169,32 @@ def test_too_little_disk_is_said_before_the_start(
 def test_tiny_and_thin_volumes(make_model: MakeModel, tmp_path: Path, shape: tuple[int, int, int], dims: int) -> None:
     found = predict_volume(make_model("instances", dims), image(shape), tmp_path / "s")
     assert found.labels().shape == shape
+
+
+def test_the_image_is_read_ahead_and_no_chunk_twice(
+    make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = np.random.default_rng(0).gamma(2, 50, (6, 96, 96)).astype(np.uint16)
+    zarr.create_array(tmp_path / "a.zarr", data=data, chunks=(1, 32, 32))
+    volume, readers, before = open_volume(tmp_path / "a.zarr", axes="zyx"), set(), []
+    decode = ChunkedArray._decode
+
+    def noted(self: ChunkedArray, voxels: Any) -> Any:
+        readers.add(threading.current_thread().name.partition("_")[0])
+        return decode(self, voxels)
+
+    def begin() -> bool:
+        if not before:
+            # What was looked at for the normalisation is in the cache already.
+            volume.levels[0].forget()
+            readers.clear()
+            before.append(read_counts())
+        return False
+
+    monkeypatch.setattr(ChunkedArray, "_decode", noted)
+    predict_volume(
+        make_model("instances", 2, seed=2), volume, tmp_path / "s", block_shape=(1, 48, 48), precision="float32",
+        device="cpu", cancelled=begin,
+    )  # fmt: skip
+    assert "prefetch" in readers
+    assert (read_counts() - before[0]).decoded == data.nbytes

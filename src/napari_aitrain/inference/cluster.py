@@ -62,8 +62,8 @@ class Cluster:
             self._threads, self._looked = sum(self._client.nthreads().values()), time.monotonic()
         return 2 * self._threads or _FIRST
 
-    def submit(self, block: Block) -> Future[Filled]:
-        """Begin a block."""
+    def submit(self, block: Block, following: Block | None) -> Future[Filled]:
+        """Begin a block; whoever will do the following one reads for it."""
         if block.stage in JOINING:
             return self._here.submit(self._stages.do, block)
         return self._remote.submit(do_block, self._assignment, block.stage, block.index)
@@ -114,8 +114,10 @@ def crew_of(scheduler: str, assignment: Assignment, stages: Stages, workers: int
         with _threads_of_torch(), _local(count, processes=False) as client:
             yield from _crew(client, one_each, stages)
         return
-    count = workers or _gpus(assignment.device) or cores
-    with _local(count, processes=True) as client:
+    gpus = _gpus(assignment.device)
+    count = workers or gpus or cores
+    # Of two threads one reads and decodes while a GPU computes for the other.
+    with _local(count, processes=True, threads=2 if gpus else 1) as client:
         yield from _crew(client, replace(assignment, threads=max(1, cores // count)), stages)
 
 
@@ -205,10 +207,10 @@ def _import_all() -> None:
 
 
 @contextmanager
-def _local(count: int, processes: bool) -> Iterator[Client]:
+def _local(count: int, processes: bool, threads: int = 1) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
-    options: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1}
+    options: dict[str, Any] = {"n_workers": count, "threads_per_worker": threads}
     if not processes:
         options = {"n_workers": 1, "threads_per_worker": count}
     with (

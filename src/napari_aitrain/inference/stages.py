@@ -73,6 +73,7 @@ class Stages:
         self.store, self.info, self.task, self.calibration = store, info, task, calibration
         self.network, self.image = network, image
         self._told = 0
+        self._ahead: Block | None = None
         gates: list[AbstractContextManager[Any]] = [Lock() if alone else nullcontext() for _ in range(3)]
         self._reading, self._computing, self._decoding = gates
         halo = triple([round_up(h, m) for h, m in zip(info.halo, info.multiple, strict=True)])
@@ -159,6 +160,13 @@ class Stages:
         before, self._told = self._told, len(filled)
         return filled[before:]
 
+    def read_ahead(self, block: Block) -> None:
+        """Have another thread read what a block of *network* needs of the image, unless it does so already."""
+        if self.image is None or block == self._ahead:
+            return
+        self._ahead = block
+        self.image.volume.prefetch(self._seen_by(block.index))
+
     def drop(self, block: Block) -> None:
         """Remove what a block that failed may have left of itself."""
         if block.stage == self.decoding:
@@ -172,12 +180,15 @@ class Stages:
         assert self.network is not None and self.image is not None
         tile = self.network_grid[index]
         with self._reading:
-            seen = self.image.read(tile.outer.shift(self.info.start))
+            seen = self.image.read(self._seen_by(index))
         with self._computing:
             activate, halo = self.task.activate, self.info.halo
             values = predict_array(self.network(), activate, seen, self.info.dims, overlap=halo, dtype=np.uint8)
         z, y, x = tile.core.slices
         self._array(MAPS)[:, z, y, x] = values[(slice(None), *tile.core_in_outer.slices)]
+
+    def _seen_by(self, index: int) -> Region:
+        return self.network_grid[index].outer.shift(self.info.start)
 
     def _do_classes(self, index: int) -> None:
         """Write the most probable class of every voxel."""

@@ -47,8 +47,8 @@ class Crew(Protocol):
         """How many blocks to have under way."""
         ...
 
-    def submit(self, block: Block) -> Future[Filled]:
-        """Begin a block."""
+    def submit(self, block: Block, following: Block | None) -> Future[Filled]:
+        """Begin a block; `following` is the next that will need the image."""
         ...
 
     def abandon(self, futures: list[Future[Filled]]) -> None:
@@ -71,9 +71,12 @@ class Threads:
         self.stages, self.slots = stages, count
         self._pool: Executor = ThreadPoolExecutor(count, thread_name_prefix="block")
 
-    def submit(self, block: Block) -> Future[Filled]:
-        """Begin a block."""
-        return self._pool.submit(self.stages.do, block)
+    def submit(self, block: Block, following: Block | None) -> Future[Filled]:
+        """Begin a block, and have the image read ahead for the following one."""
+        future = self._pool.submit(self.stages.do, block)
+        if following is not None:
+            self.stages.read_ahead(following)
+        return future
 
     def abandon(self, futures: list[Future[Filled]]) -> None:
         """Give up blocks that would never end: all of these do."""
@@ -148,7 +151,8 @@ class Work:
                 return
             while len(self._running) < slots and (ready := self._next(waiting)) is not None:
                 self._check_cancelled(ready.stage)
-                self._running[self.crew.submit(ready)] = ready
+                following = next((block for block in waiting if block.stage == "network"), None)
+                self._running[self.crew.submit(ready, following)] = ready
             done, _ = wait(self._running, timeout=_ASK, return_when=FIRST_COMPLETED)
             if not done:
                 self._check_cancelled(next(iter(self._running.values())).stage)
