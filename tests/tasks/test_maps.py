@@ -60,6 +60,7 @@ def test_border_is_where_objects_touch_and_end_but_not_where_the_array_ends() ->
 
 def test_spacing_is_relative_to_the_finest_axis() -> None:
     assert outline_spacing((40.0, 4.0, 4.0)) == (10, 1, 1)
+    assert outline_spacing((1.0, 4.0, 4.0), 2)[1:] == (1, 1), "the distance between slices does not count within one"
     assert outline_spacing(None) == ISOTROPIC
 
 

@@ -12,7 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import AitrainError, JobError, TrainingDivergedError
-from . import check, demo, evaluate, export, jobs, models, predict, train
+from . import autosegment, check, demo, evaluate, export, jobs, models, predict, train
 from .output import Output
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
@@ -21,7 +21,7 @@ app = typer.Typer(
     name="napari-aitrain",
     help="Train a segmentation model on your own labels, run it on your images, and see how good it is.",
     epilog="Start with `napari-aitrain demo`. Exit codes: 0 done, 1 a run failed, 2 the input must be mended first, "
-    "3 blocks of a prediction failed, "
+    "3 blocks of a prediction or images of a folder failed, "
     "130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
@@ -50,6 +50,7 @@ app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("autosegment")(autosegment.autosegment)
 app.command("export")(export.export)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")

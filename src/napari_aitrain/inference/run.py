@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, VolumeError
-from ..location import Location, Url, located
+from ..errors import VolumeError
+from ..location import Location, located
 from ..models import Model, load_model
 from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
 from ..volumes.damage import OnDamage
-from ..volumes.opening import is_volume_path, settle_axes
+from ..volumes.opening import settle_axes
+from ..volumes.outputs import pair_outputs
 from ..volumes.write_zarr import ZarrOptions
 from ..volumes.writers import check_voxel_size_for
 from .blocks import Cancelled, Progress
@@ -145,7 +145,7 @@ def predict(
     if threshold is not None:
         check_threshold(threshold)
     model = load_model(Path(model_path))
-    jobs = list(_outputs(located(image_path), Path(out)))
+    jobs = list(pair_outputs(located(image_path), Path(out)))
     network = functools.cache(lambda: make_network(model, device, precision))
     running: dict[str, Any] = {
         "device": device, "precision": precision, "near": near, "scheduler": scheduler, "workers": workers,
@@ -250,31 +250,3 @@ def _is_written(stored: StoredPrediction, out: Path, threshold: float, how: _How
     maps = [maps_path(out, kind) for kind in check_kinds(how.save)]
     there = all(path.exists() and stored.wrote(path) for path in (out, *maps))
     return there and stored.written_at(out) == threshold
-
-
-def _outputs(image: Location, out: Path) -> Iterator[tuple[Location, Path]]:
-    """Yield each image with its output."""
-    if isinstance(image, Url) or not image.is_dir() or is_volume_path(image):
-        yield image, out
-        return
-    images = sorted(p for p in image.iterdir() if not p.name.startswith(".") and is_volume_path(p))
-    if not images:
-        raise VolumeError(f"{image} holds no image", "a folder with TIFF, PNG, JPEG, NPY or zarr", "check the path")
-    if out.is_file() or out.suffix.lower() in (".tif", ".tiff", ".zarr", ".webknossos"):
-        raise ConfigError(
-            f"{image} is a folder, and {out.name} would be one file",
-            "a folder for the outputs, one per image",
-            f"write for example --out {out.with_suffix('').name}",
-        )
-    stems = Counter(_stem(p) for p in images)
-    for path in images:
-        ending = ".ome.zarr" if path.is_dir() else ".tif"
-        yield path, out / ((_stem(path) if stems[_stem(path)] == 1 else path.name) + ending)
-
-
-def _stem(path: Path) -> str:
-    name = path.name
-    for ending in (".ome.zarr", ".ome.tiff", ".ome.tif"):
-        if name.lower().endswith(ending):
-            return name[: -len(ending)]
-    return path.stem

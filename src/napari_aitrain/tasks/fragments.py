@@ -94,7 +94,7 @@ def find_fragments(
     their exact places. Slices or slabs are divided side by side in threads:
     what a slab cuts, agglomeration joins first.
     """
-    spacing = outline_spacing(voxel_size)
+    spacing = outline_spacing(voxel_size, dims)
     depth = affinities.shape[1]
     flat = dims == 2 or depth == 1 or spacing[0] >= FLAT * max(spacing[1:])
     near = [(a, k) for a, k in near_channels(offsets) if not (flat and a == 0)]

@@ -59,5 +59,5 @@ class InstancesTask(ObjectMapsTask):
     def division(self, voxel_size: VoxelSize | None, dims: int) -> Division:
         """Return the rules as the settings say; lengths are in voxels of the finest axis."""
         chosen = self.settings
-        spacing = outline_spacing(voxel_size)[3 - dims :]
+        spacing = outline_spacing(voxel_size, dims)[3 - dims :]
         return Division(spacing, chosen.foreground, chosen.split, chosen.smoothing, chosen.minimum_size)

@@ -31,17 +31,19 @@ def is_above(maps: MapArray, threshold: float) -> BoolArray:
     return above
 
 
-def outline_spacing(voxel_size: VoxelSize | None) -> VoxelSize:
+def outline_spacing(voxel_size: VoxelSize | None, dims: int = 3) -> VoxelSize:
     """Return the spacing of the axes relative to the finest one; all 1 where the voxel size is unknown.
+
+    With 2 dims the distance between slices does not count.
 
     Examples
     --------
-    >>> outline_spacing((40.0, 4.0, 8.0))
-    (10.0, 1.0, 2.0)
+    >>> outline_spacing((40.0, 4.0, 8.0)), outline_spacing((1.0, 4.0, 8.0), 2)
+    ((10.0, 1.0, 2.0), (0.25, 1.0, 2.0))
     """
     if voxel_size is None:
         return 1.0, 1.0, 1.0
-    finest = min(voxel_size)
+    finest = min(voxel_size[3 - dims :])
     z, y, x = (float(v) / finest for v in voxel_size)
     return z, y, x
 

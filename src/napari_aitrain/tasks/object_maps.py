@@ -92,7 +92,7 @@ class ObjectMapsTask:
         for background, else nothing would tell the network where objects end. Objects go on beyond the edge of the
         crop, and in 3-D beyond slices in which nothing is labelled: neither is a border.
         """
-        spacing = outline_spacing(voxel_size)
+        spacing = outline_spacing(voxel_size, dims)
         known = known_with_ring(labels, known, spacing, dims)
         painted = np.where(known & (labels > 0), labels, 0).astype(np.int32)
         values = np.zeros((3, *labels.shape), np.float32)
@@ -130,7 +130,7 @@ class ObjectMapsTask:
 
     def forest_maps(self, probability: FloatArray, voxel_size: VoxelSize | None, dims: int) -> FloatArray:
         """Return the foreground, and the distance within it, from which a watershed parts what is round."""
-        spacing = outline_spacing(voxel_size)
+        spacing = outline_spacing(voxel_size, dims)
         maps = np.zeros((3, *probability.shape[1:]), np.float32)
         maps[FOREGROUND] = probability[1]
         for index, part in split_by_slice((probability[1] > self._foreground).astype(np.int32), dims):

@@ -1,0 +1,150 @@
+"""Objects of an image without a model: a threshold, and a watershed from the middles of what is above it.
+
+The numbers are those of C3LLS: a minimum size, and a sigma of which a larger one merges more distant parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import edt
+import numpy as np
+from skimage.filters import threshold_otsu
+
+from ..tasks.dividing import Division, divide
+from ..tasks.holes import fill_holes
+from ..tasks.maps import connected_pieces, outline_spacing, split_by_slice
+from ..tasks.objects import smooth
+from ..tasks.protocol import BoolArray, FloatArray, LabelArray, VoxelSize
+from ..tasks.voxel_list import Frame, VoxelList
+from .settings import AutosegmentSettings
+
+NOISE = 1.0
+"""Smoothing before a threshold, in voxels of the finest axis."""
+AROUND = 6.0
+"""How many sigmas the surroundings reach that crowded nuclei are compared with."""
+CONTRAST = {"single-cells": 3.5, "nuclei-in-organoids": 3.2, "organoids": 3.5}
+"""By how many standard deviations of the background objects are brighter at least; noise alone gives 2.6 to 3.0."""
+SPLIT = {"single-cells": 0.95, "nuclei-in-organoids": 0.95, "organoids": 0.75}
+"""Parts are one object where the saddle between them is at least this share of the lower peak."""
+_SAMPLE = 2**22
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (z, y, x)
+        Ids ``1 … n``; with 2 dims unique over slices.
+    contrast : float
+        By how many standard deviations of the background what is above the threshold is brighter.
+    clear : bool
+        Whether that is enough to look for objects.
+    """
+
+    labels: LabelArray
+    contrast: float
+    clear: bool
+
+    @property
+    def count(self) -> int:
+        """How many objects there are."""
+        return int(self.labels.max(initial=0))
+
+
+def find_objects(
+    image: FloatArray, settings: AutosegmentSettings, voxel_size: VoxelSize | None = None, dims: int = 3
+) -> Found:
+    """Find objects that stand out from the background.
+
+    Parameters
+    ----------
+    image : ndarray, shape (z, y, x)
+        Intensities; what is not finite counts as background.
+    settings : AutosegmentSettings
+        The two numbers.
+    voxel_size : tuple of float, optional
+        nm, z, y, x; only ratios count.
+    dims : {2, 3}
+        With 2 every slice is divided on its own; the threshold is that of all slices.
+
+    Notes
+    -----
+    The threshold is Otsu's (1979), on the image smoothed by a voxel; of organoids smoothed by sigma; of nuclei in
+    organoids after the surroundings were taken off. Seeds are maxima of the distance to the background (of nuclei in
+    organoids: of the brightness) smoothed by sigma. Where too little stands out, nothing is found.
+    """
+    spacing = outline_spacing(voxel_size, dims)
+    bright = as_bright(image, settings.dark)
+    labels = np.zeros(bright.shape, np.int32)
+    shown, contrast = find_foreground(bright, settings, spacing, dims)
+    if contrast < CONTRAST[settings.preset]:
+        return Found(labels, contrast, clear=False)
+    count = 0
+    for index, part in split_by_slice(shown.astype(np.int32), dims):
+        own = spacing[-part.ndim :]
+        found = _divide(part > 0, bright[index], settings, own)
+        labels[index] = np.where(found > 0, found + count, 0)
+        count += int(found.max(initial=0))
+    return Found(labels, contrast, clear=True)
+
+
+def as_bright(image: FloatArray, dark: bool) -> FloatArray:
+    """Return intensities as float32 in which objects are bright, and everything is finite."""
+    bright = np.asarray(image, np.float32)
+    finite = np.isfinite(bright)
+    if not finite.all():
+        bright = np.where(finite, bright, bright[finite].min() if finite.any() else 0).astype(np.float32)
+    return -bright if dark else bright
+
+
+def find_foreground(
+    bright: FloatArray, settings: AutosegmentSettings, spacing: VoxelSize, dims: int
+) -> tuple[BoolArray, float]:
+    """Return what is above the threshold, with holes, and by how many standard deviations of the background it is."""
+    smoothed = np.empty_like(bright)
+    for index, part in split_by_slice(bright, dims):  # type: ignore[arg-type]
+        smoothed[index] = _evened(part, settings, spacing[-part.ndim :])  # type: ignore[arg-type]
+    step = max(1, round((smoothed.size / _SAMPLE) ** (1 / 3)))
+    sample = smoothed[::step, ::step, ::step].ravel()
+    if sample.min() == sample.max():
+        return np.zeros(bright.shape, bool), 0.0
+    threshold = float(threshold_otsu(sample))  # type: ignore[no-untyped-call]
+    above = sample > threshold
+    spread = float(sample[~above].std())
+    apart = float(sample[above].mean() - sample[~above].mean())
+    return smoothed > threshold, apart / spread if spread > 0 else np.inf
+
+
+def _evened(part: FloatArray, settings: AutosegmentSettings, spacing: tuple[float, ...]) -> FloatArray:
+    if settings.preset == "organoids":
+        return smooth(part, spacing, max(NOISE, settings.sigma))
+    even = smooth(part, spacing, NOISE)
+    if settings.preset == "nuclei-in-organoids":
+        even = even - smooth(part, spacing, AROUND * max(NOISE, settings.sigma))
+    return even
+
+
+def _divide(
+    shown: BoolArray, bright: FloatArray, settings: AutosegmentSettings, spacing: tuple[float, ...]
+) -> LabelArray:
+    pieces = fill_holes(connected_pieces(shown, corners=True))
+    if not pieces.any():
+        return pieces
+    if settings.preset == "nuclei-in-organoids":
+        height = _evened(bright, settings, spacing)
+        height -= height[pieces > 0].min()
+    else:
+        height = edt.edt((pieces > 0).astype(np.uint8), anisotropy=spacing, black_border=False)
+        height = np.where(np.isfinite(height), height, 1).astype(np.float32)
+    smoothed = smooth(height, spacing, settings.sigma)
+    how = Division(
+        spacing=spacing, foreground=0.5, split=SPLIT[settings.preset], smoothing=settings.sigma,
+        minimum_size=settings.minimum_size,
+    )  # fmt: skip
+    with Frame.lent(pieces.shape) as frame:
+        voxels = VoxelList.of(pieces > 0, frame)
+        ids = divide(voxels, height.ravel()[voxels.at], smoothed.ravel()[voxels.at], how)
+        return voxels.array(ids)
