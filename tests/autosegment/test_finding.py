@@ -24,9 +24,7 @@ def discs(radius: float, places: list[tuple[float, float]], shape: tuple[int, in
 
 
 def scene(labels: np.ndarray, noise: float = 4, seed: int = 0) -> np.ndarray:
-    image = 20 + 60.0 * ndimage.gaussian_filter(
-        (labels > 0).astype(float), 0.7 if labels.shape[0] > 1 else (0, 0.7, 0.7)
-    )
+    image = 20 + 60.0 * ndimage.gaussian_filter((labels > 0).astype(float), (0, 0.7, 0.7))
     return (image + np.random.default_rng(seed).normal(0, noise, labels.shape)).astype(np.float32)
 
 
@@ -88,6 +86,14 @@ def test_crowded_nuclei_on_an_uneven_background() -> None:
     found = {p: find_objects(image, suggest(image, p, dims=2), dims=2) for p in PRESETS}
     assert found["nuclei-in-organoids"].count == truth.max()
     assert ap50(found["nuclei-in-organoids"].labels, truth) > 0.7 > 0.2 > ap50(found["single-cells"].labels, truth)
+
+
+def test_dim_objects_are_found_beside_bright_ones_and_blur_is_none() -> None:
+    bright, dim = discs(8, [(40, 40), (40, 90)]), discs(8, [(90, 40), (90, 90)])
+    image = scene(bright, noise=2) + 12 * ndimage.gaussian_filter((dim > 0).astype(np.float32), (0, 0.7, 0.7))
+    found = find_objects(image, suggest(image, dims=2), dims=2)
+    assert found.count == 4
+    assert ap50(found.labels, bright + np.where(dim > 0, dim + 2, 0)) == 1
 
 
 def test_dark_objects_are_those_of_the_negative() -> None:

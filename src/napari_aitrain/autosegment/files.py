@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import AitrainError, ConfigError
-from ..geometry import parse_magnification
+from ..geometry import Region, parse_magnification
 from ..location import Location, located
 from ..tasks.protocol import FloatArray, VoxelSize
 from ..volumes import LabelsWriter, Volume, atomic_write_text, check_output, open_volume
@@ -175,21 +175,26 @@ def _segment(volume: Volume, path: Location, out: Path, asked: Asked, began: flo
     return SegmentedImage(path, out, settings, size, found.count, seconds, warning)
 
 
-def read_image(volume: Volume) -> FloatArray:
-    """Return the mean of the channels of an image, each scaled to its own range, float32, shape (z, y, x).
+def read_image(volume: Volume, region: Region | None = None) -> FloatArray:
+    """Return the mean of the channels of an image, or of a region of it, each scaled to its own range.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
 
     Raises
     ------
     ConfigError
-        If the image is too large to be segmented at once.
+        If that is too large to be segmented at once.
     """
-    if volume.region.size > MOST_VOXELS:
+    region = volume.region if region is None else region
+    if region.size > MOST_VOXELS:
         raise ConfigError(
-            f"{volume.name} has {volume.region.size:,} voxels, too many to be segmented at once",
+            f"{volume.name} has {region.size:,} voxels, too many to be segmented at once",
             f"at most {MOST_VOXELS:,} voxels",
-            "segment at a coarser magnification, such as 2 or 4, or cut a part out",
+            "segment at a coarser magnification, such as 2 or 4, or only a part",
         )
-    channels = volume.read(volume.region)
+    channels = volume.read(region)
     if len(channels) == 1:
         single: FloatArray = channels[0].astype(np.float32)
         return single
@@ -209,8 +214,8 @@ def warning_of(found: Found, name: str) -> str:
     return ""
 
 
-def provenance(volume: Volume, settings: AutosegmentSettings, found: Found) -> dict[str, Any]:
-    """Return what is kept of how labels were made."""
+def provenance(volume: Volume, settings: AutosegmentSettings, found: Found, **more: Any) -> dict[str, Any]:
+    """Return what is kept of how labels were made, and what else is known."""
     return {
         "made_by": f"napari-aitrain {version('napari-aitrain')}, automatic segmentation",
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -218,4 +223,5 @@ def provenance(volume: Volume, settings: AutosegmentSettings, found: Found) -> d
         "fingerprint": volume.fingerprint,
         "settings": settings.model_dump(),
         "objects": found.count,
+        **more,
     }

@@ -25,6 +25,8 @@ AROUND = 6.0
 """How many sigmas the surroundings reach that crowded nuclei are compared with."""
 CONTRAST = {"single-cells": 3.5, "nuclei-in-organoids": 3.2, "organoids": 3.5}
 """By how many standard deviations of the background objects are brighter at least; noise alone gives 2.6 to 3.0."""
+DIM = 5.0
+"""The same for objects that are dimmer than others, which are looked for in what the first threshold leaves."""
 SPLIT = {"single-cells": 0.95, "nuclei-in-organoids": 0.95, "organoids": 0.75}
 """Parts are one object where the saddle between them is at least this share of the lower peak."""
 _SAMPLE = 2**22
@@ -73,8 +75,9 @@ def find_objects(
     Notes
     -----
     The threshold is Otsu's (1979), on the image smoothed by a voxel; of organoids smoothed by sigma; of nuclei in
-    organoids after the surroundings were taken off. Seeds are maxima of the distance to the background (of nuclei in
-    organoids: of the brightness) smoothed by sigma. Where too little stands out, nothing is found.
+    organoids after the surroundings were taken off. A second one, of what is below the first, finds dim objects.
+    Seeds are maxima of the distance to the background (of nuclei in organoids: of the brightness) smoothed by sigma.
+    Where too little stands out, nothing is found.
     """
     spacing = outline_spacing(voxel_size, dims)
     bright = as_bright(image, settings.dark)
@@ -109,13 +112,29 @@ def find_foreground(
         smoothed[index] = _evened(part, settings, spacing[-part.ndim :])  # type: ignore[arg-type]
     step = max(1, round((smoothed.size / _SAMPLE) ** (1 / 3)))
     sample = smoothed[::step, ::step, ::step].ravel()
-    if sample.min() == sample.max():
-        return np.zeros(bright.shape, bool), 0.0
+    threshold, contrast = _threshold(sample)
+    shown = smoothed > threshold
+    if contrast < CONTRAST[settings.preset]:
+        return shown, contrast
+    lower, dim_contrast = _threshold(sample[sample <= threshold])
+    if dim_contrast >= DIM:
+        for index, part in split_by_slice((smoothed > lower).astype(np.int32), dims):
+            pieces = connected_pieces(part, corners=True)
+            dim = np.ones(int(pieces.max()) + 1, bool)
+            # What touches a bright object is its blur.
+            dim[pieces[shown[index]]] = dim[0] = False
+            shown[index] |= dim[pieces]
+    return shown, contrast
+
+
+def _threshold(sample: FloatArray) -> tuple[float, float]:
+    """Return Otsu's threshold, and by how many standard deviations of what is below the rest is brighter."""
+    if not sample.size or sample.min() == sample.max():
+        return float(sample.max(initial=0)), 0.0
     threshold = float(threshold_otsu(sample))  # type: ignore[no-untyped-call]
     above = sample > threshold
-    spread = float(sample[~above].std())
-    apart = float(sample[above].mean() - sample[~above].mean())
-    return smoothed > threshold, apart / spread if spread > 0 else np.inf
+    spread, apart = float(sample[~above].std()), float(sample[above].mean() - sample[~above].mean())
+    return threshold, apart / spread if spread > 0 else np.inf
 
 
 def _evened(part: FloatArray, settings: AutosegmentSettings, spacing: tuple[float, ...]) -> FloatArray:

@@ -11,14 +11,12 @@ import numpy.typing as npt
 
 from ...errors import GroundTruthError
 from ...geometry import Region, tiles, triple
+from ..annotate.write_voxels import MOST_VOXELS, write_voxels
 from ..frames import LayerFrame
 from .prediction import Prediction
 
 if TYPE_CHECKING:
     from napari.layers import Labels
-
-MOST_VOXELS = 30_000_000
-"""Voxels that one step may write: napari keeps what was there before, to be undone."""
 
 MOST_READ = 2**29
 """Voxels of a prediction that one step may look through."""
@@ -126,7 +124,7 @@ def paint(
             )
     if not places or not any(map(len, values)):
         return Written(0, 0, kept)
-    _write(truth, target, frame, np.concatenate(places, axis=1), np.concatenate(values))
+    write_voxels(truth, frame, np.concatenate(places, axis=1), np.concatenate(values))
     return Written(len(known), sum(map(len, values)), kept)
 
 
@@ -199,9 +197,3 @@ def _parts(prediction: Prediction, wanted: Wanted, target: LayerFrame) -> list[R
             "draw a box where you want its objects, and accept those in the box",
         )
     return [tile.core for tile in tiles(whole, _BLOCK)]
-
-
-def _write(truth: Labels, target: LayerFrame, frame: tuple[int, ...], places: Any, values: Any) -> None:
-    lead = tuple(np.full(places.shape[1], index, np.int64) for index in frame)
-    spatial = places[1:] if target.flat else places
-    truth.data_setitem((*lead, *spatial), values.astype(truth.data.dtype))

@@ -1,0 +1,1 @@
+"""The Auto-segment dock: ground truth to begin with, without a model."""
