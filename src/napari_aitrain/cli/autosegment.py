@@ -65,8 +65,8 @@ def autosegment(
         assert one.settings is not None
         if one.warning:
             output.say(f"Warning: {one.warning}", "yellow")
-        size = f"{one.settings.minimum_size:,} voxels{f' ({one.minimum_size})' if one.minimum_size else ''}"
-        numbers = f"minimum size {size}, sigma {one.settings.sigma:g}"
+        physical = f" ({one.minimum_size})" if one.minimum_size else ""
+        numbers = f"minimum size {one.settings.minimum_size:,} voxels{physical}, sigma {one.settings.sigma:g}"
         output.say(f"{one.out}: {one.objects:,} objects; {numbers}; {spoken_time(one.seconds)}")
     output.result({"out": str(out), "images": [_plain(one) for one in images]})
     if stopped:
