@@ -23,7 +23,7 @@ from .settings import AutosegmentSettings, Preset, spoken_size
 from .suggesting import suggest
 
 MOST_VOXELS = 2**28
-"""Of an image that is segmented at once: it takes about 30 bytes per voxel."""
+"""Of an image that is segmented at once: several arrays of its size are held in memory."""
 
 Progress = Callable[[int, int, str], None]
 Cancelled = Callable[[], bool]

@@ -106,7 +106,7 @@ def as_bright(image: FloatArray, dark: bool) -> FloatArray:
 def find_foreground(
     bright: FloatArray, settings: AutosegmentSettings, spacing: VoxelSize, dims: int
 ) -> tuple[BoolArray, float]:
-    """Return what is above the threshold, with holes, and by how many standard deviations of the background it is."""
+    """Return what is above the threshold, and by how many standard deviations of the background it is brighter."""
     smoothed = np.empty_like(bright)
     for index, part in split_by_slice(bright, dims):  # type: ignore[arg-type]
         smoothed[index] = _evened(part, settings, spacing[-part.ndim :])  # type: ignore[arg-type]
