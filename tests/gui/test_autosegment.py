@@ -147,3 +147,42 @@ def test_cancel_writes_nothing_and_a_removed_image_ends_it(viewer, session, open
     viewer.layers.remove("cells")
     wait_for(lambda: NAME not in viewer.layers)
     assert not any(layer.data.any() for layer in viewer.layers)
+
+
+def test_ground_truth_at_another_magnification_and_of_one_time_point(viewer, session, open_dock, wait_for):
+    film = np.stack([cells(), np.full((96, 120), 100.0), cells()]).astype(np.float32)
+    image = viewer.add_image(film, name="film", axis_labels=("t", "y", "x"), scale=(1, 0.5, 0.5))
+    viewer.dims.set_point(0, 2)
+    session.truths.create(image, magnification=(1, 2, 2))
+    dock = open_dock()
+    wait_for(lambda: found_on(viewer) == 6)
+    viewer.dims.set_point(0, 1)
+    wait_for(lambda: found_on(viewer) == 0)
+    assert "stands out" in dock.view.status.text()
+    viewer.dims.set_point(0, 2)
+    wait_for(lambda: found_on(viewer) == 6)
+    QTest.mouseClick(dock.view.take["slice"], Qt.MouseButton.LeftButton)
+    wait_for(lambda: "6 objects written" in dock.view.status.text())
+    labels = session.truths.layer(session.truths.all()[0]).data
+    assert labels.shape == (3, 48, 60)
+    assert not labels[:2].any() and len(np.unique(labels[2])) == 7
+    assert labels[2, 8, 10] and labels[2, 24, 50]
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_is_written(viewer, session, open_dock, wait_for, monkeypatch):
+    from napari_aitrain.errors import StorageError
+    from napari_aitrain.gui.autosegment import controller
+
+    told: list[str] = []
+    monkeypatch.setattr(controller, "report", lambda error: told.append(str(error)))
+
+    def full(*_: Any) -> None:
+        raise StorageError("the disk is full", "some room", "free some")
+
+    monkeypatch.setattr(controller, "keep_provenance", full)
+    layer = session.truths.create(viewer.add_image(cells(), name="cells"))
+    dock = open_dock()
+    wait_for(lambda: found_on(viewer) == 6)
+    dock.view.take_pressed.emit("whole")
+    wait_for(lambda: "Nothing was written" in dock.view.status.text())
+    assert "disk is full" in told[0] and not layer.data.any()

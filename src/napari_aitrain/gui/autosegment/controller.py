@@ -205,8 +205,8 @@ class AutosegmentController:
             self._view.set_status("The ground truth was removed meanwhile; nothing was written.")
             return
         try:
-            written = take(self._session, truth, part, found)
             keep_provenance(self._session, truth, part, found, settings)
+            written = take(self._session, truth, part, found)
         except AitrainError as error:
             self._view.set_status("Nothing was written.")
             report(error)

@@ -91,7 +91,7 @@ def seen_region(viewer: Any, frame: LayerFrame, magnification: Triple) -> Region
 
 def _needed(viewer: Any, frame: LayerFrame, magnification: Triple) -> tuple[Region, Any]:
     """Return what is on screen, and which axes are not."""
-    middle, half = _extent(viewer)
+    middle, half = _extent(viewer, 2 if frame.flat else 3)
     scale, translate = np.array(frame.scale), np.array(frame.translate)
     m = np.array(magnification)
     at = ((middle - translate) / scale + 0.5) / m
@@ -104,11 +104,12 @@ def _needed(viewer: Any, frame: LayerFrame, magnification: Triple) -> tuple[Regi
     return needed, reach == 0
 
 
-def _extent(viewer: Any) -> tuple[Any, Any]:
+def _extent(viewer: Any, spatial_axes: int) -> tuple[Any, Any]:
     """Return the middle of the view and half its extent in world units, z, y, x; 0 for axes that are not shown."""
     dims, camera = viewer.dims, camera_of(viewer)
     middle = np.zeros(3)
-    known = np.asarray(dims.point, float)[-3:]
+    # The axis before y and x of a 2-D image is none of space, such as time.
+    known = np.asarray(dims.point, float)[-spatial_axes:]
     middle[3 - len(known) :] = known
     half = np.zeros(3)
     height, width = canvas_size(viewer)
