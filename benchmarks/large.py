@@ -95,10 +95,11 @@ def stage_times() -> Iterator[Counter[str]]:
     times: Counter[str] = Counter()
     original = Stages.do
 
-    def timed(self: Any, block: Any) -> None:
+    def timed(self: Any, block: Any) -> Any:
         began = time.thread_time()
-        original(self, block)
+        filled = original(self, block)
         times[block.stage] += time.thread_time() - began
+        return filled
 
     Stages.do = timed  # type: ignore[method-assign]
     try:
