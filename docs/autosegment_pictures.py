@@ -7,12 +7,9 @@ Run ``python docs/autosegment_pictures.py`` on a screen of at least 1366×768, o
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 
-import tutorial_pictures
-from tutorial_pictures import Person
+from tutorial_pictures import PICTURES, Person, somebody
 
 
 def segment(person: Person) -> None:
@@ -35,17 +32,10 @@ def segment(person: Person) -> None:
 def main() -> None:
     """Go through the page once."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--to", type=Path, default=tutorial_pictures.PICTURES)
+    parser.add_argument("--to", type=Path, default=PICTURES)
     chosen = parser.parse_args()
-    tutorial_pictures.PICTURES = chosen.to.absolute()
-    chosen.to.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["AITRAIN_HOME"] = home
-        os.environ["NAPARI_CONFIG"] = ""
-        person = Person()
+    with somebody(chosen.to) as person:
         segment(person)
-        person.session.close()
-        person.viewer.close()
 
 
 if __name__ == "__main__":

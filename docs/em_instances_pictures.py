@@ -7,13 +7,10 @@ minutes. ``--to`` names another folder than ``docs/images``.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
-import tutorial_pictures
-from tutorial_pictures import Person
+from tutorial_pictures import PICTURES, Person, somebody
 
 from napari_aitrain.annotation.world import WorldBox
 from napari_aitrain.samples import em_volume_3d
@@ -66,18 +63,11 @@ def look(person: Person) -> None:
 def main() -> None:
     """Go through the page once."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--to", type=Path, default=tutorial_pictures.PICTURES)
+    parser.add_argument("--to", type=Path, default=PICTURES)
     chosen = parser.parse_args()
-    tutorial_pictures.PICTURES = chosen.to.absolute()
-    chosen.to.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["AITRAIN_HOME"] = home
-        os.environ["NAPARI_CONFIG"] = ""
-        person = Person()
+    with somebody(chosen.to) as person:
         train(person)
         look(person)
-        person.session.close()
-        person.viewer.close()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,21 @@ class Person:
         first.save(PICTURES / "learning.gif", save_all=True, append_images=others, duration=lengths, loop=0)
 
 
+@contextmanager
+def somebody(pictures: Path) -> Iterator[Person]:
+    """Seat somebody at a window with nothing of earlier days in it; pictures go into a folder."""
+    global PICTURES
+    PICTURES = pictures.absolute()
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["AITRAIN_HOME"] = home
+        os.environ["NAPARI_CONFIG"] = ""
+        person = Person()
+        yield person
+        person.session.close()
+        person.viewer.close()
+
+
 def annotate(person: Person) -> None:
     """Make a ground truth, draw a box, and paint the nuclei in it."""
     viewer, annotate = person.viewer, person.open("Annotate")
@@ -203,19 +219,16 @@ def correct(person: Person) -> None:
 
 def main() -> None:
     """Go through the tutorial once."""
-    person = Person()
-    person.session.jobs.prewarm()
-    person.viewer.open_sample("napari-aitrain", "nuclei")
-    annotate(person)
-    train(person)
-    correct(person)
-    for job in person.session.jobs.running():
-        person.session.jobs.stop(job)
-    person.wait(lambda: not person.session.jobs.running(), 60)
-    person.session.close()
+    with somebody(PICTURES) as person:
+        person.session.jobs.prewarm()
+        person.viewer.open_sample("napari-aitrain", "nuclei")
+        annotate(person)
+        train(person)
+        correct(person)
+        for job in person.session.jobs.running():
+            person.session.jobs.stop(job)
+        person.wait(lambda: not person.session.jobs.running(), 60)
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["AITRAIN_HOME"] = home
-        main()
+    main()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QVBoxLayout
-
 from ..dock_base import Dock
 from ..session import session_of
 from .controller import AutosegmentController
@@ -25,11 +23,8 @@ class AutosegmentDock(Dock):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
         self.view = AutosegmentView()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.view)
+        super().__init__(self.view)
         self.controller = controller = AutosegmentController(session_of(viewer), self.view)
         self.destroyed.connect(lambda: controller.let_go())
 

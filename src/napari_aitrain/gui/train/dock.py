@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QVBoxLayout
-
 from ..dock_base import Dock
 from ..session import session_of
 from .controller import TrainController
@@ -27,11 +25,8 @@ class TrainDock(Dock):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
         self.view = TrainView()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.view)
+        super().__init__(self.view)
         self.controller = TrainController(session_of(viewer), self.view)
 
     def fill(self, config: TrainConfig) -> None:
