@@ -94,6 +94,7 @@ def test_a_failed_run_says_so(cli: Cli, data: Path, tmp_path: Path) -> None:
     assert cli("train", job.path, "--steps", 3).code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to another process")
 def test_interrupt_saves_the_model_and_resume_finishes(data: Path, tmp_path: Path, cli: Cli) -> None:
     out = tmp_path / "job"

@@ -169,7 +169,8 @@ def test_it_grows_under_the_threshold_and_ends_with_objects(
     patient(lambda: values(run) == {0, 2, 3}, "another block, seen through the same threshold")
     patient(lambda: len(run.shown.data.scores) == 5, "its scores")
     session.predictions.set_threshold(0.05)
-    assert values(run) == {0, 1, 2, 3, 4}
+    # What the last block has below the threshold before may still be read.
+    patient(lambda: values(run) == {0, 1, 2, 3, 4}, "all that there is")
     grown.finish()
     grown.states[grown.job.path] = "done"  # type: ignore[attr-defined]
     session.jobs.changed.emit(grown.job)

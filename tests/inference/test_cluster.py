@@ -68,6 +68,7 @@ def test_threads_and_an_image_in_memory(make_model: MakeModel, tmp_path: Path, p
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.slow
 def test_a_cluster_by_its_address_whose_worker_is_killed(
     make_model: MakeModel, tmp_path: Path, picture: Path, cluster: Any
 ) -> None:

@@ -148,7 +148,8 @@ def test_a_stopped_training_goes_on_with_another_number_of_processes(make_job: M
     np.testing.assert_allclose(column(expected, "image")[-4:], column(rest, "image"))
 
 
-@pytest.mark.parametrize("victim", [pytest.param(0, marks=SLOW), 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
 def test_when_one_process_is_killed_the_other_ends_and_says_so(victim, make_job: MakeJob) -> None:
     job = make_job("job", steps=LONG)
     process = start(job, 2)
@@ -227,6 +228,7 @@ def cli(*arguments: str, runner: list[str] | None = None) -> subprocess.Popen[st
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ))
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_torchrun_and_ctrl_c_stops_all(make_job: MakeJob) -> None:
     job = make_job("job", steps=LONG)
     process = cli("train", str(job.path), "--processes", "2")

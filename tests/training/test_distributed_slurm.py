@@ -70,6 +70,7 @@ def labels(path: Path) -> np.ndarray:
     return np.asarray(zarr.open_group(path, mode="r")["0"])
 
 
+@pytest.mark.slow
 def test_a_prediction_by_two_workers_of_this_machine(standins: Path, trained, tmp_path: Path) -> None:
     model, image, alone = trained
     out = tmp_path / "two.ome.zarr"
