@@ -96,6 +96,15 @@ def test_dim_objects_are_found_beside_bright_ones_and_blur_is_none() -> None:
     assert ap50(found.labels, bright + np.where(dim > 0, dim + 2, 0)) == 1
 
 
+def test_cells_between_bright_membranes() -> None:
+    truth = discs(9, lattice(20))
+    random = np.random.default_rng(0)
+    membranes = (truth == 0) * random.gamma(4, 20, truth.shape)
+    image = 20 + ndimage.gaussian_filter(membranes, (0, 1, 1)) + random.normal(0, 3, truth.shape)
+    own = suggest(image, dims=2, dark=True)
+    assert ap50(find_objects(image, own, dims=2).labels, truth) > 0.9
+
+
 def test_dark_objects_are_those_of_the_negative() -> None:
     truth = discs(7, lattice(20))
     image = scene(truth)

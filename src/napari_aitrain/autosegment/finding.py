@@ -24,7 +24,7 @@ NOISE = 1.0
 AROUND = 6.0
 """How many sigmas the surroundings reach that crowded nuclei are compared with."""
 CONTRAST = {"single-cells": 3.5, "nuclei-in-organoids": 3.2, "organoids": 3.5}
-"""By how many standard deviations of the background objects are brighter at least; noise alone gives 2.6 to 3.0."""
+"""By how many standard deviations objects and background differ at least; noise alone gives 2.6 to 3.0."""
 DIM = 5.0
 """The same for objects that are dimmer than others, which are looked for in what the first threshold leaves."""
 SPLIT = {"single-cells": 0.95, "nuclei-in-organoids": 0.95, "organoids": 0.75}
@@ -41,7 +41,7 @@ class Found:
     labels : ndarray of int32, shape (z, y, x)
         Ids ``1 … n``; with 2 dims unique over slices.
     contrast : float
-        By how many standard deviations of the background what is above the threshold is brighter.
+        By how many standard deviations what is above the threshold and what is below differ, those of the evener side.
     clear : bool
         Whether that is enough to look for objects.
     """
@@ -106,7 +106,7 @@ def as_bright(image: FloatArray, dark: bool) -> FloatArray:
 def find_foreground(
     bright: FloatArray, settings: AutosegmentSettings, spacing: VoxelSize, dims: int
 ) -> tuple[BoolArray, float]:
-    """Return what is above the threshold, and by how many standard deviations of the background it is brighter."""
+    """Return what is above the threshold, and by how many standard deviations it differs from the rest."""
     smoothed = np.empty_like(bright)
     for index, part in split_by_slice(bright, dims):  # type: ignore[arg-type]
         smoothed[index] = _evened(part, settings, spacing[-part.ndim :])  # type: ignore[arg-type]
@@ -128,12 +128,14 @@ def find_foreground(
 
 
 def _threshold(sample: FloatArray) -> tuple[float, float]:
-    """Return Otsu's threshold, and by how many standard deviations of what is below the rest is brighter."""
+    """Return Otsu's threshold, and by how many standard deviations the two sides differ, those of the evener one."""
     if not sample.size or sample.min() == sample.max():
         return float(sample.max(initial=0)), 0.0
     threshold = float(threshold_otsu(sample))  # type: ignore[no-untyped-call]
     above = sample > threshold
-    spread, apart = float(sample[~above].std()), float(sample[above].mean() - sample[~above].mean())
+    # Of cells between bright membranes the objects are the even side.
+    spread = float(min(sample[~above].std(), sample[above].std()))
+    apart = float(sample[above].mean() - sample[~above].mean())
     return threshold, apart / spread if spread > 0 else np.inf
 
 
