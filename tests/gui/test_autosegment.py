@@ -15,6 +15,7 @@ from scipy import ndimage
 from napari_aitrain.annotation.world import WorldBox, new_id
 from napari_aitrain.geometry import Region
 from napari_aitrain.gui.autosegment.dock import AutosegmentDock
+from napari_aitrain.gui.autosegment.part import slice_on_screen
 from napari_aitrain.gui.autosegment.preview import NAME
 from napari_aitrain.gui.autosegment.taking import NOTES
 from napari_aitrain.gui.frames import LayerFrame
@@ -169,9 +170,34 @@ def test_ground_truth_at_another_magnification_and_of_one_time_point(viewer, ses
     assert labels[2, 8, 10] and labels[2, 24, 50]
 
 
+def test_the_frame_that_was_segmented_is_written_whatever_is_on_screen_then(viewer, session, open_dock, wait_for):
+    film = np.stack([cells(), cells()])
+    session.truths.create(viewer.add_image(film, name="film", axis_labels=("t", "y", "x")))
+    viewer.dims.set_point(0, 0)
+    dock = open_dock()
+    wait_for(lambda: found_on(viewer) == 6)
+    dock.view.take_pressed.emit("whole")
+    viewer.dims.set_point(0, 1)
+    labels = session.truths.layer(session.truths.all()[0]).data
+    wait_for(lambda: labels.any())
+    assert labels[0].any() and not labels[1].any()
+
+
+def test_a_preview_that_is_switched_off_does_not_come_back(viewer, open_dock, wait_for):
+    image = viewer.add_image(cells(), name="cells")
+    dock = open_dock()
+    wait_for(lambda: found_on(viewer) == 6)
+    preview, told = dock.controller.preview, []
+    preview.found.connect(lambda *_: told.append(1))
+    preview.show(image, slice_on_screen(viewer, image), dock.view.value())
+    preview.hide()
+    wait_for(lambda: not preview._busy)
+    assert NAME not in viewer.layers and not told
+
+
 def test_a_disk_that_is_full_is_told_and_nothing_is_written(viewer, session, open_dock, wait_for, monkeypatch):
     from napari_aitrain.errors import StorageError
-    from napari_aitrain.gui.autosegment import controller
+    from napari_aitrain.gui.autosegment import controller, taking
 
     told: list[str] = []
     monkeypatch.setattr(controller, "report", lambda error: told.append(str(error)))
@@ -179,10 +205,25 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_written(viewer, session, ope
     def full(*_: Any) -> None:
         raise StorageError("the disk is full", "some room", "free some")
 
-    monkeypatch.setattr(controller, "keep_provenance", full)
+    monkeypatch.setattr(taking, "keep_provenance", full)
     layer = session.truths.create(viewer.add_image(cells(), name="cells"))
     dock = open_dock()
     wait_for(lambda: found_on(viewer) == 6)
     dock.view.take_pressed.emit("whole")
     wait_for(lambda: "Nothing was written" in dock.view.status.text())
     assert "disk is full" in told[0] and not layer.data.any()
+
+
+def test_what_is_too_much_to_be_undone_is_neither_written_nor_noted(viewer, session, open_dock, wait_for, monkeypatch):
+    from napari_aitrain.gui.autosegment import controller, taking
+
+    told: list[str] = []
+    monkeypatch.setattr(controller, "report", lambda error: told.append(str(error)))
+    monkeypatch.setattr(taking, "MOST_VOXELS", 10)
+    layer = session.truths.create(viewer.add_image(cells(), name="cells"))
+    dock = open_dock()
+    wait_for(lambda: found_on(viewer) == 6)
+    dock.view.take_pressed.emit("whole")
+    wait_for(lambda: told)
+    assert "too many voxels" in told[0] and not layer.data.any()
+    assert session.saver.project is None or not (session.saver.project.folder / NOTES).exists()

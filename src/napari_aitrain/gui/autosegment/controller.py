@@ -17,7 +17,7 @@ from ..frames import LayerFrame
 from ..notify import report
 from .part import Part, at_magnification, selected_box, slice_on_screen, whole_image
 from .preview import Preview
-from .taking import Taken, keep_provenance, take, truth_of
+from .taking import Taken, take, truth_of
 from .view import AutosegmentView
 
 if TYPE_CHECKING:
@@ -205,8 +205,7 @@ class AutosegmentController:
             self._view.set_status("The ground truth was removed meanwhile; nothing was written.")
             return
         try:
-            keep_provenance(self._session, truth, part, found, settings)
-            written = take(self._session, truth, part, found)
+            written = take(self._session, truth, part, found, settings)
         except AitrainError as error:
             self._view.set_status("Nothing was written.")
             report(error)

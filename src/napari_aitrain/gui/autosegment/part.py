@@ -37,6 +37,8 @@ class Part:
         In its voxels.
     magnification : tuple of int
         z, y, x.
+    frame : tuple of int
+        Which frame it is: index along the axes before z, y and x.
     depth : int
         Slices of the whole image: of a volume, objects are meant in 3-D even where one slice is looked at.
     """
@@ -44,6 +46,7 @@ class Part:
     volume: Volume
     region: Region
     magnification: Triple
+    frame: tuple[int, ...]
     depth: int
 
     @property
@@ -128,7 +131,8 @@ def at_magnification(part: Part, viewer: Any, image: Any, magnification: Triple)
 
 
 def _part(viewer: Any, image: Any, frame: LayerFrame, fine: Region, magnification: Triple = FINEST) -> Part:
-    volume = frame_volume(image, frame, leading_index(viewer, image, frame)).at(magnification)
+    index = leading_index(viewer, image, frame)
+    volume = frame_volume(image, frame, index).at(magnification)
     start = triple([a // m for a, m in zip(fine.start, magnification, strict=True)])
     stop = triple([-(-b // m) for b, m in zip(fine.stop, magnification, strict=True)])
-    return Part(volume, Region(start, stop).intersect(volume.region), magnification, frame.shape[0])
+    return Part(volume, Region(start, stop).intersect(volume.region), magnification, index, frame.shape[0])

@@ -43,25 +43,25 @@ class Preview:
         self._viewer = viewer
         self._aside: Aside[Found] = Aside()
         self._layer: Labels | None = None
-        self._busy = False
+        self._busy = self._shown = False
         self._wanted: tuple[Any, Part, AutosegmentSettings] | None = None
 
     def show(self, image: Any, part: Part, settings: AutosegmentSettings) -> None:
         """Segment a slice and show it; returns at once."""
-        self._wanted = image, part, settings
+        self._wanted, self._shown = (image, part, settings), True
         if not self._busy:
             self._next()
 
     def hide(self) -> None:
-        """Show nothing."""
-        self._wanted = None
+        """Show nothing, nor what is being segmented."""
+        self._wanted, self._shown = None, False
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
     def close(self) -> None:
         """Show nothing new; the layer stays."""
-        self._wanted = None
+        self._wanted, self._shown = None, False
         self._aside.close()
 
     def _next(self) -> None:
@@ -75,7 +75,7 @@ class Preview:
 
     def _on_found(self, image: Any, part: Part, found: Found) -> None:
         self._busy = False
-        if self._wanted is None and image in self._viewer.layers:
+        if self._shown and self._wanted is None and image in self._viewer.layers:
             self._draw(image, part, found)
             self.found.emit(found, part)
         self._next()

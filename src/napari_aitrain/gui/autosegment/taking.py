@@ -16,7 +16,6 @@ from ...volumes.atomic import storage_errors
 from ..annotate.truth import GroundTruth
 from ..annotate.write_voxels import MOST_VOXELS, write_voxels
 from ..frames import LayerFrame
-from ..review.viewing import leading_index
 from .part import Part
 
 if TYPE_CHECKING:
@@ -55,17 +54,19 @@ def truth_of(session: Session, image: Any) -> GroundTruth:
     return truth
 
 
-def take(session: Session, truth: GroundTruth, part: Part, found: Found) -> Taken:
+def take(session: Session, truth: GroundTruth, part: Part, found: Found, settings: AutosegmentSettings) -> Taken:
     """Write objects into a ground truth as one step of its history; what is painted stays.
 
-    An object of which less than half would be new is left out.
+    An object of which less than half would be new is left out. How they were made is noted in the project.
 
     Raises
     ------
     GroundTruthError
-        If that is too much to be undone, or the part is not in what the layer shows.
+        If that is too much to be undone, or the part is not in what the layer shows; nothing is written or noted then.
+    StorageError
+        If the note cannot be kept, as the disk is full or read-only; nothing is written then.
     """
-    layer, image = session.truths.layer(truth), session.viewer.layers[truth.image]
+    layer = session.truths.layer(truth)
     start = np.array((0, 0, 0) if truth.window is None else truth.window.region.start)
     target = LayerFrame.of(layer)
     inside = part.region if truth.window is None else part.region.intersect(truth.window.region)
@@ -74,7 +75,7 @@ def take(session: Session, truth: GroundTruth, part: Part, found: Found) -> Take
             f"this part is not in what {truth.layer} shows", "a part of the image that is being painted",
             "move the ground truth there in the Annotate dock",
         )  # fmt: skip
-    frame = leading_index(session.viewer, image, LayerFrame.of(image))[: len(target.leading)]
+    frame = part.frame[: len(target.leading)]
     labels = found.labels[inside.relative_to(part.region.start).slices]
     region = inside.shift([-int(n) for n in start])
     there = np.asarray(layer.data[target.index(region, frame)]).reshape(labels.shape)
@@ -89,6 +90,7 @@ def take(session: Session, truth: GroundTruth, part: Part, found: Found) -> Take
             f"at most {MOST_VOXELS:,} voxels, so that the step can be undone",
             "draw a box and segment that, or make the ground truth at a coarser magnification",
         )
+    keep_provenance(session, truth, part, found, settings)
     if len(where[0]):
         first = session.truths.next_id(truth)
         numbers = np.cumsum(wanted) - 1 + first
@@ -107,7 +109,10 @@ def keep_provenance(
         If the disk is full or read-only.
     """
     folder = session.saver.ensure_project().folder
-    place = {"start": part.region.start, "stop": part.region.stop, "magnification": part.magnification}
-    line = provenance(part.volume, settings, found, ground_truth=truth.key, **place)
+    region = {"start": part.region.start, "stop": part.region.stop}
+    line = provenance(
+        part.volume, settings, found, ground_truth=truth.key, **region, magnification=part.magnification,
+        frame=part.frame,
+    )  # fmt: skip
     with storage_errors(folder), (folder / NOTES).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
