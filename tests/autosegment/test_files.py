@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,3 +109,17 @@ def test_the_command_tells_that_there_are_no_cells(tmp_path: Path, capfd: pytest
     tifffile.imwrite(tmp_path / "a.tif", np.random.default_rng(0).normal(500, 20, (90, 90)).astype(np.uint16))
     assert run(["autosegment", str(tmp_path / "a.tif"), "--out", str(tmp_path / "o.tif")]) == 0
     assert "stands out" in capfd.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "bad", [{"sigma": 900}, {"sigma": -1}, {"sigma": float("nan")}, {"minimum_size": 0}, {"preset": "x"}]
+)
+def test_numbers_out_of_range_are_told(bad: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(bad))) as caught:
+        Asked(**bad)
+    assert "500" in caught.value.expected
+
+
+def test_the_command_with_a_sigma_out_of_range(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["autosegment", str(folder), "--out", str(tmp_path / "out"), "--sigma", "900"]) == 2
+    assert "sigma cannot be 900" in capfd.readouterr().err and not (tmp_path / "out").exists()

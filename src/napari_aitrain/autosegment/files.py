@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from ..errors import AitrainError, ConfigError
 from ..geometry import Region, parse_magnification
@@ -19,7 +20,7 @@ from ..tasks.protocol import FloatArray, VoxelSize
 from ..volumes import LabelsWriter, Volume, atomic_write_text, check_output, open_volume
 from ..volumes.outputs import pair_outputs
 from .finding import Found, find_objects
-from .settings import AutosegmentSettings, Preset, spoken_size
+from .settings import MOST_SIGMA, AutosegmentSettings, Preset, spoken_size
 from .suggesting import suggest
 
 MOST_VOXELS = 2**28
@@ -45,6 +46,11 @@ class Asked:
         Whether objects are darker than their background.
     dims : {'auto', '2', '3'}
         Slice by slice, or as volumes; auto takes an image of several slices as a volume.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of its range, or there is no such preset.
     """
 
     preset: Preset = "single-cells"
@@ -52,6 +58,18 @@ class Asked:
     sigma: float | None = None
     dark: bool = False
     dims: Literal["auto", "2", "3"] = "auto"
+
+    def __post_init__(self) -> None:
+        given = {"preset": self.preset, "minimum_size": self.minimum_size, "sigma": self.sigma}
+        try:
+            AutosegmentSettings.model_validate({key: value for key, value in given.items() if value is not None})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise ConfigError(
+                f"{wrong['loc'][0]} cannot be {wrong['input']}",
+                f"a sigma from 0 to {MOST_SIGMA:g} voxels, a minimum size of 1 voxel or more, and one of the presets",
+                "change it, or leave it away: the image suggests the numbers",
+            ) from error
 
     def dims_of(self, depth: int) -> int:
         """Return 2 or 3 for an image of so many slices."""
