@@ -56,6 +56,7 @@ def predict_array(
     tile_shape: Sequence[int] | None = None,
     overlap: Sequence[int] | None = None,
     dtype: npt.DTypeLike = np.float32,
+    watch: Callable[[int, int], None] | None = None,
 ) -> MapArray:
     """Run the network over an array and return its activated maps.
 
@@ -80,6 +81,8 @@ def predict_array(
         Halo in z, y, x order; the network's receptive field if not given.
     dtype : dtype
         float32, or uint8 for maps × 255, rounded.
+    watch : callable, optional
+        Called with tiles done and tiles in all before each pass through the network; may raise to end it.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def predict_array(
         else:
             tiling = tile_by_shape(shape, tile_shape, halo, multiple)
         try:
-            return _Run(network, activate, image, space, tiling, dims, most).maps(np.dtype(dtype))
+            return _Run(network, activate, image, space, tiling, dims, most, watch).maps(np.dtype(dtype))
         except torch.cuda.OutOfMemoryError as error:
             if most < _LEAST_VOXELS or tile_shape is not None:
                 raise DeviceError(
@@ -145,9 +148,10 @@ class _Run:
         tiling: tuple[AxisTiling, AxisTiling, AxisTiling],
         dims: int,
         most_voxels: int,
+        watch: Callable[[int, int], None] | None = None,
     ) -> None:
         self.network, self.activate, self.image, self.dims = network, activate, image, dims
-        self.most_voxels = most_voxels
+        self.most_voxels, self.watch = most_voxels, watch
         self.space, self.tiling = tuple(space), tiling
         tile = tuple(a.tile for a in tiling)
         self.item_shape = tile[1:] if dims == 2 else tile
@@ -187,6 +191,8 @@ class _Run:
         buffer = torch.empty((size, self.image.shape[0], *self.item_shape), dtype=torch.float32)
         filled = buffer.numpy()
         for first in range(0, len(items), size):
+            if self.watch is not None:
+                self.watch(first, len(items))
             batch = items[first : first + size]
             for slot, item in enumerate(batch):
                 filled[slot] = self._input(item)
