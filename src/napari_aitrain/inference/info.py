@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -69,6 +69,9 @@ class PredictionInfo(BaseModel):
     image_fingerprint: str
     channels: tuple[str, ...]
     task: str
+    task_settings: Annotated[
+        dict[str, Any] | None, Field(description="What maps were decoded with; none in those of older versions.")
+    ] = None
     instances: Annotated[bool, Field(description="Whether labels are ids of objects or of classes.")]
     agglomerates: Annotated[bool, Field(description="Whether labels are fragments, which a threshold joins.")] = False
     offsets: Annotated[tuple[Triple, ...], Field(description="Neighbours that maps are affinities to.")] = ()

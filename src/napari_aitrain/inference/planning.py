@@ -100,6 +100,7 @@ def plan_prediction(
         image_fingerprint=prepared.volume.fingerprint,
         channels=prepared.volume.channels,
         task=card.task,
+        task_settings=task.settings.model_dump(mode="json"),
         instances=task.instances,
         agglomerates=task.agglomerates,
         offsets=cast(AgglomeratingTask, task).offsets if task.agglomerates else (),

@@ -1,7 +1,7 @@
 """Models: their card, their folder and the store. Torch is imported only when weights are."""
 
 from .card import FORMAT_VERSION, DataCard, ModelCard, SourceCard
-from .folder import Model, load_model, read_card, save_model, save_threshold
+from .folder import Model, load_model, read_card, save_model, save_settings, save_threshold
 from .store import find_model, import_model, list_models, remove_model, store_folder
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "read_card",
     "remove_model",
     "save_model",
+    "save_settings",
     "save_threshold",
     "store_folder",
 ]

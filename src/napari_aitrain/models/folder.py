@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -204,6 +204,28 @@ def save_threshold(path: Path | str, threshold: float) -> ModelCard:
     card = ModelCard.model_validate(_read_card(folder).model_dump() | {"threshold": threshold})
     atomic_write_text(folder / CARD, card.model_dump_json(indent=2))
     return card
+
+
+def save_settings(path: Path | str, settings: Mapping[str, Any]) -> ModelCard:
+    """Store other settings of decoding in a model, or in the model of a job, as `save_threshold` does.
+
+    Raises
+    ------
+    ModelError
+        If there is no model.
+    ConfigError
+        If its task has no such setting, or one cannot be.
+    StorageError
+        If the card cannot be written.
+    """
+    from ..tasks import make_task
+
+    folder = _find(Path(path))
+    card = _read_card(folder)
+    task = make_task(card.task, card.task_settings | dict(settings), card.classes)
+    changed = card.model_copy(update={"task_settings": task.settings.model_dump(mode="json")})
+    atomic_write_text(folder / CARD, changed.model_dump_json(indent=2))
+    return changed
 
 
 def _find(path: Path) -> Path:

@@ -94,6 +94,7 @@ class EmInstancesTask(ObjectMapsTask):
     alternatives: ClassVar[tuple[dict[str, float], ...]] = ({"split": 0.8}, {"split": 0.65}, {"split": 0.35})
     micrographs: ClassVar[bool] = True
     needs_voxel_size: ClassVar[bool] = True
+    sliders: ClassVar[tuple[str, ...]] = ("foreground", "split")
     most_rim_step: ClassVar[float] = 2.0
 
     def __init__(self, settings: EmInstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:

@@ -51,6 +51,7 @@ class InstancesTask(ObjectMapsTask):
     Settings: ClassVar[type[TaskSettings]] = InstancesSettings
     alternatives: ClassVar[tuple[dict[str, float], ...]] = ({"split": 0.9}, {"split": 0.8}, {"split": 0.7})
     needs_voxel_size: ClassVar[bool] = False
+    sliders: ClassVar[tuple[str, ...]] = ("foreground", "split")
 
     def __init__(self, settings: InstancesSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:
         self.settings: InstancesSettings = settings or InstancesSettings()

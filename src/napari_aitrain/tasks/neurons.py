@@ -73,6 +73,7 @@ class NeuronsTask:
     micrographs: ClassVar[bool] = True
     takes_bytes: ClassVar[bool] = False
     needs_voxel_size: ClassVar[bool] = True
+    sliders: ClassVar[tuple[str, ...]] = ()
     max_distance: float | None = None
 
     def __init__(self, settings: NeuronsSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:

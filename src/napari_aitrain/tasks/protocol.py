@@ -108,6 +108,8 @@ class Task(Protocol):
     """Whether `decode` also takes maps as they are stored, 255 for 1, which saves time."""
     needs_voxel_size: ClassVar[bool]
     """Whether what is learned depends on the voxel size, so that a training should not start without it."""
+    sliders: ClassVar[tuple[str, ...]]
+    """Settings of decoding, with limits, that people may move while they look; see `sliders.sliders_of`."""
 
     settings: TaskSettings
     classes: tuple[int, ...]

@@ -49,6 +49,7 @@ class SemanticTask:
     micrographs: ClassVar[bool] = False
     takes_bytes: ClassVar[bool] = False
     needs_voxel_size: ClassVar[bool] = False
+    sliders: ClassVar[tuple[str, ...]] = ()
     max_distance: float | None = None
 
     def __init__(self, settings: SemanticSettings | None = None, classes: tuple[int, ...] = (0, 1)) -> None:

@@ -106,7 +106,10 @@ class Previewer:
         shown = describe(self._maps(), self._setup.task, self.place.voxel_size, self._setup.dims)
         if isinstance(self.place, View):
             names = self._answers.write(shown)
-            self._emit("preview", request=self.place.request, step=step, seconds=began, by=by, **names)
+            task = self._setup.task
+            how = {"settings": task.settings.model_dump(mode="json"), "voxel_size": self.place.voxel_size}
+            told = how if task.sliders else {}
+            self._emit("preview", request=self.place.request, step=step, seconds=began, by=by, **told, **names)
         else:
             self._write(self.place, shown, step, began, by)
         now = self._clock()

@@ -118,12 +118,15 @@ def describe(maps: FloatArray, task: Task, voxel_size: VoxelSize | None, dims: i
     dict
         ``labels`` (int32), ``scores`` (float32), and, as uint8 × 255, ``uncertainty`` and ``probability``: of each
         class, or of the foreground, shape (c, z, y, x). Of fragments also the arrays of their tree of merges, called
-        ``merges_`` and as `MergeTree.arrays` calls them.
+        ``merges_`` and as `MergeTree.arrays` calls them. Of tasks with sliders also ``maps``, as uint8 × 255, to be
+        decoded again.
     """
-    objects = task.decode(maps, voxel_size, dims)
+    stored = _to_bytes(maps) if task.sliders else None
+    objects = task.decode(stored if stored is not None and task.takes_bytes else maps, voxel_size, dims)  # type: ignore[arg-type]
     probability = maps[:1] if objects.probability is None else objects.probability
     tree = {} if objects.merges is None else objects.merges.arrays()
     return {
+        **({} if stored is None else {"maps": stored}),
         **{f"merges_{name}": values for name, values in tree.items()},
         "labels": objects.labels,
         "scores": objects.scores,
