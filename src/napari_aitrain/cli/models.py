@@ -18,20 +18,24 @@ app = typer.Typer(
     help="The models you have: those in the store, and those in the folders of jobs.", no_args_is_help=True
 )
 
-Reference = Annotated[str, typer.Argument(help="NAME (its newest version), NAME/vN, or a folder.", metavar="MODEL")]
+Reference = Annotated[
+    str,
+    typer.Argument(help="NAME (its newest version), NAME/vN, a starter model, or a folder.", metavar="MODEL"),
+]
 
 
 @app.command("list")
 def list_(as_json: options.Json = False) -> None:
-    """List models, those of jobs too."""
+    """List models: of the store, of jobs, and the starter models that come with the program."""
     from rich.table import Table
 
     from ..errors import ModelError
-    from ..models import list_models, load_model
+    from ..models import list_models, load_model, starter_folder, starter_names
 
     output = Output(as_json)
     found: list[Model | ModelError] = list(list_models())
-    for folder in _job_models():
+    starters = [starter_folder(name) for name in starter_names()]
+    for folder in [*_job_models(), *starters]:
         try:
             found.append(load_model(folder))
         except ModelError as error:
@@ -44,7 +48,8 @@ def list_(as_json: options.Json = False) -> None:
         score = "" if row["score"] is None else f"{row['score']:.3f}"
         created = model.card.created.astimezone().strftime("%Y-%m-%d %H:%M")
         trained = spoken_time(model.card.seconds)
-        table.add_row(row["name"], row["task"], str(row["dims"]), score, trained, created, str(model.folder))
+        where = "starter model" if row["starter"] else str(model.folder)
+        table.add_row(row["name"], row["task"], str(row["dims"]), score, trained, created, where)
     if not as_json:
         output.console.print(table) if models else output.say("There are no models yet: `napari-aitrain train --help`.")
         for damaged in errors:
@@ -60,10 +65,14 @@ def _job_models() -> list[Path]:
 
 
 def _row(model: Model) -> dict[str, Any]:
+    from ..models import starters
+
     card = model.card
+    starter = model.folder.parent == starters.FOLDER
     score = card.metrics.get("validation", card.metrics)
     return {
-        "name": card.name,
+        "name": model.folder.name if starter else card.name,
+        "starter": starter,
         "version": card.version,
         "task": card.task,
         "dims": card.dims,

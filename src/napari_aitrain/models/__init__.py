@@ -2,7 +2,8 @@
 
 from .card import FORMAT_VERSION, DataCard, ModelCard, SourceCard
 from .folder import Model, load_model, read_card, save_model, save_settings, save_threshold
-from .store import find_model, import_model, list_models, remove_model, store_folder
+from .starters import fitting_starter, starter_folder, starter_names
+from .store import find_model, import_model, list_models, locate_model, remove_model, store_folder
 
 __all__ = [
     "FORMAT_VERSION",
@@ -11,13 +12,17 @@ __all__ = [
     "ModelCard",
     "SourceCard",
     "find_model",
+    "fitting_starter",
     "import_model",
     "list_models",
     "load_model",
+    "locate_model",
     "read_card",
     "remove_model",
     "save_model",
     "save_settings",
     "save_threshold",
+    "starter_folder",
+    "starter_names",
     "store_folder",
 ]

@@ -59,6 +59,13 @@ class ModelCard(_Part):
         tuple[float, float, float] | None, Field(description="nm, z, y, x, at the training magnification.")
     ] = None
     magnification: Annotated[str, Field(description="x-y-z, relative to the finest level.")] = "1"
+    diameter: Annotated[
+        float | None,
+        Field(gt=0, description="Median diameter of objects, in voxels of the finest axis, as the network sees them."),
+    ] = None
+    scale: Annotated[
+        float, Field(gt=0, allow_inf_nan=False, description="Voxels of the network per voxel of the image.")
+    ] = 1.0
     threshold: Annotated[float, Field(ge=0, le=1, description="Objects below this score are not shown.")] = 0.5
     calibration: Annotated[dict[str, Any] | None, Field(description="A `Calibration` as plain data.")] = None
     metrics: Annotated[dict[str, Any], Field(description="Metrics per role.")] = {}

@@ -6,9 +6,9 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 CARD = "model.json"
 WEIGHTS = "weights.safetensors"
+MOST_SCALED = 4.0
+"""Images are not scaled further than this, up or down."""
 _AGAIN = "copy the model folder again, or train it again"
+
+
+def bounded_scale(scale: float) -> float:
+    """Return a scale no farther from 1 than `MOST_SCALED`."""
+    return min(MOST_SCALED, max(1 / MOST_SCALED, scale))
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Model:
             raise ModelError(f"{self.folder}: {error.what}", error.expected, error.remedy) from error
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Read the weights, on the CPU.
+        """Read the weights, on the CPU; those that were saved in float16 become float32.
 
         Raises
         ------
@@ -68,9 +75,39 @@ class Model:
         from safetensors.torch import load
 
         try:
-            return load((self.folder / WEIGHTS).read_bytes())
+            stored = load((self.folder / WEIGHTS).read_bytes())
         except (SafetensorError, OSError) as error:
             raise _damaged(self.folder, str(error)) from error
+        return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
+
+    def of_diameter(self, diameter: float) -> Model:
+        """Return this model for an image whose objects have another diameter: the network sees them as in training.
+
+        Parameters
+        ----------
+        diameter : float
+            Of the image's objects, in voxels of its finest axis. The image is scaled by at most `MOST_SCALED`.
+
+        Raises
+        ------
+        ModelError
+            If the model does not know the diameter of what it learned.
+        ConfigError
+            If it is not a number above 0.
+        """
+        if self.card.diameter is None:
+            raise ModelError(
+                f"the model {self.card.name} does not know how large the objects were that it learned",
+                "a model of objects, trained by this version",
+                "predict without a diameter",
+            )
+        if not 0 < diameter < float("inf"):
+            raise ConfigError(f"the diameter is {diameter:g}", "a number of voxels above 0", "write --diameter 30")
+        return self.of_scale(bounded_scale(self.card.diameter / diameter))
+
+    def of_scale(self, scale: float) -> Model:
+        """Return this model for images that the network is to see scaled by this."""
+        return replace(self, card=self.card.model_copy(update={"scale": scale}))
 
     def network(self) -> torch.nn.Module:
         """Build the network with its weights, in evaluation mode, on the CPU.
@@ -96,7 +133,12 @@ class Model:
 
 
 def save_model(
-    folder: Path, card: ModelCard, state_dict: Mapping[str, torch.Tensor], *, replace: bool = False
+    folder: Path,
+    card: ModelCard,
+    state_dict: Mapping[str, torch.Tensor],
+    *,
+    replace: bool = False,
+    precision: Literal["float32", "float16"] = "float32",
 ) -> Model:
     """Save a model; a kill at any moment leaves the old model, the new one or none, never half of one.
 
@@ -110,6 +152,8 @@ def save_model(
         On any device, in any memory layout.
     replace : bool
         Whether a model that is there already, from the same training, may go.
+    precision : {'float32', 'float16'}
+        What weights are stored in; those that float16 cannot hold stay as they are.
 
     Raises
     ------
@@ -123,7 +167,10 @@ def save_model(
     folder = Path(folder)
     if folder.exists() and not (replace and (folder / CARD).is_file()):
         raise OutputExistsError(f"{folder} exists", "a folder that does not exist yet", "choose another name")
-    weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()})
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state_dict.items()}
+    if precision == "float16":
+        tensors = {name: _halved(tensor) for name, tensor in tensors.items()}
+    weights = save(tensors)
     card = card.model_copy(
         update={"weights_sha256": hashlib.sha256(weights).hexdigest(), "format_version": FORMAT_VERSION}
     )
@@ -137,6 +184,11 @@ def save_model(
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return Model(folder, card)
+
+
+def _halved(tensor: torch.Tensor) -> torch.Tensor:
+    half = tensor.half()
+    return half if tensor.is_floating_point() and bool(half.isfinite().all()) else tensor
 
 
 def _replaced(folder: Path) -> Path:
@@ -206,6 +258,18 @@ def save_threshold(path: Path | str, threshold: float) -> ModelCard:
     return card
 
 
+def holds_model(path: Path) -> bool:
+    """Whether a folder is that of a model, or of a job that has one."""
+    return _held(path) is not None
+
+
+def _held(path: Path) -> Path | None:
+    # A save that was killed between its two renames leaves the older model under the second name.
+    whole = path.absolute()
+    places = (path, path / "model", _replaced(whole) if whole.name else path, _replaced(whole / "model"))
+    return next((folder for folder in places if (folder / CARD).is_file()), None)
+
+
 def save_settings(path: Path | str, settings: Mapping[str, Any]) -> ModelCard:
     """Store other settings of decoding in a model, or in the model of a job, as `save_threshold` does.
 
@@ -229,10 +293,8 @@ def save_settings(path: Path | str, settings: Mapping[str, Any]) -> ModelCard:
 
 
 def _find(path: Path) -> Path:
-    # A save that was killed between its two renames leaves the older model under the second name.
-    for folder in (path, path / "model", _replaced(path), _replaced(path / "model")):
-        if (folder / CARD).is_file():
-            return folder
+    if (folder := _held(path)) is not None:
+        return folder
     if not path.exists():
         raise ModelError(f"{path} does not exist", "a model folder", "check the path; `napari-aitrain models list`")
     raise ModelError(

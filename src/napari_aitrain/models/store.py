@@ -1,7 +1,8 @@
-"""The model store: ``models/NAME/vN`` in the user's folder."""
+"""The model store, ``models/NAME/vN`` in the user's folder, and finding a model by name."""
 
 from __future__ import annotations
 
+import difflib
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from pathlib import Path
 from ..errors import ModelError
 from ..home import home
 from ..volumes.atomic import atomic_folder, storage_errors
-from .folder import CARD, Model, load_model
+from .folder import CARD, Model, holds_model, load_model
+from .starters import starter_folder, starter_names
 
 _VERSION = re.compile(r"v([1-9]\d*)")
 
@@ -30,18 +32,42 @@ def list_models() -> Iterator[Model | ModelError]:
                 yield error
 
 
-def find_model(reference: str) -> Model:
-    """Open a model by path, by ``NAME`` (its newest version) or by ``NAME/vN``.
+def find_model(reference: str | Path) -> Model:
+    """Open a model by path, by ``NAME`` (its newest version) or ``NAME/vN`` of the store, or by a starter's name.
 
     Raises
     ------
     ModelError
         If there is none, or it is damaged.
     """
-    if Path(reference).exists():
-        return load_model(reference)
-    folder = _stored(reference)
-    return load_model(Path(reference) if folder is None else folder)
+    found = locate_model(reference)
+    name = str(reference)
+    if found is None and not (Path(reference).is_absolute() or Path(reference).suffix):
+        known = [*starter_names(), *(folder.name for folder in _folders(store_folder()))]
+        if near := difflib.get_close_matches(name, known, n=1):
+            raise ModelError(
+                f"there is no model {name!r}", "a model folder, or the name of a model", f"did you mean {near[0]!r}?"
+            )
+    return load_model(found or Path(reference))
+
+
+def locate_model(reference: str | Path, base: Path | None = None) -> Path | None:
+    """Return the folder that `find_model` would open, whole or damaged; None if there is none.
+
+    Parameters
+    ----------
+    reference : path-like
+        A path, or a name.
+    base : Path, optional
+        Where relative paths begin; here if not given.
+    """
+    path, name = (base or Path()) / reference, str(reference)
+    starter = name in starter_names()
+    if path.exists() and (holds_model(path) or not starter):
+        return path
+    if name in ("", ".") or Path(reference).is_absolute():
+        return None
+    return _stored(name) or (starter_folder(name) if starter else None)
 
 
 def import_model(path: Path, name: str | None = None) -> Model:
