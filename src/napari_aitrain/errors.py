@@ -77,6 +77,14 @@ class StorageError(AitrainError, OSError):
     """The disk is full, read-only or has gone."""
 
 
+class DownloadError(AitrainError, RuntimeError):
+    """Weights cannot be downloaded, or what came is not what was asked for."""
+
+
+class DownloadStoppedError(AitrainError, RuntimeError):
+    """A person has stopped a download; what has come is kept."""
+
+
 class JobError(AitrainError, RuntimeError):
     """A job folder is not what it should be, or its worker has gone."""
 

@@ -58,6 +58,17 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.close_connection = True
 
+    def answer_part(self, body: bytes, announced: int, as_range: bool = False) -> None:
+        """Announce some bytes, send fewer, and hang up; as a range they are the last ones of a file."""
+        wanted = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0]
+        self.send_response(206 if as_range else 200)
+        self.send_header("Content-Length", str(announced))
+        if as_range:
+            self.send_header("Content-Range", f"bytes {wanted}-{int(wanted) + announced - 1}/{int(wanted) + announced}")
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True
+
     def log_message(self, *args: object) -> None:
         """Be silent."""
 
