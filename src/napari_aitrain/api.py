@@ -18,7 +18,7 @@ from .jobs.failure import as_error
 from .jobs.folder import refuse_filled
 from .jobs.given import Array, Images, PathLike, config_from
 from .jobs.summary import default_folder, summarise
-from .models import Model, load_model
+from .models import Model, find_model, load_model
 from .training.config import TrainConfig
 from .volumes.atomic import atomic_write_array
 
@@ -200,7 +200,7 @@ def predict(
     Parameters
     ----------
     model : Model or path
-        A model, its folder, or the folder of its job.
+        A model, its folder, the folder of its job, or its name.
     image : path or array
         A file or, with `out`, a folder of images.
     out : path, optional
@@ -234,7 +234,7 @@ def predict(
     from .inference import predict_volume
     from .volumes import Volume, open_volume
 
-    opened = model if isinstance(model, Model) else load_model(model)
+    opened = model if isinstance(model, Model) else find_model(model)
     if out is not None:
         if not isinstance(image, (str, Path)):
             raise ConfigError("an array is to be predicted into a file", "a path, or no out", "leave out away")

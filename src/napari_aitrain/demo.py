@@ -19,7 +19,7 @@ from .jobs import JobFolder, Worker, last
 from .jobs.failure import as_error
 from .jobs.folder import refuse_filled
 from .samples import Sample, nuclei_2d, write_image, write_sample
-from .training.config import Source, TrainConfig
+from .training.config import SCRATCH, Source, TrainConfig
 from .volumes import LabelsWriter
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def _label(sample: Sample, folder: Path, minutes: float) -> JobFolder:
     """Write an image, labels inside the boxes and the boxes, and the job that learns from them."""
     files = write_sample(sample, folder / "data")
     source = Source(image=files.image, labels=files.labels, boxes=sample.boxes)
-    config = TrainConfig(name="demo", task="instances", sources=(source,), minutes=minutes)
+    # What is shown is learning.
+    config = TrainConfig(name="demo", task="instances", sources=(source,), minutes=minutes, start_from=SCRATCH)
     return JobFolder.create(config, folder / "job")
 
 
@@ -199,7 +200,7 @@ def _tell(result: DemoResult, console: Console) -> None:
         _say(console, f"  {what:15}{where}")
     console.print("\nWhat to try next", style="bold")
     commands = {
-        "five minutes more": f"train {folder}/job/job.yaml --model {folder}/model --minutes 5",
+        "five minutes more": f"train {folder}/job/job.yaml --start-from {folder}/model --minutes 5",
         "only sure objects": f"predict {folder}/model {folder}/data/nuclei.tif --out sure.tif --threshold 0.8",
         "your image": f"predict {folder}/model YOUR_IMAGE --out YOUR_LABELS.tif",
         "your labels": "train --image YOUR_IMAGE --labels YOUR_LABELS --task instances",

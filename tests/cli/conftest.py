@@ -14,7 +14,8 @@ import tifffile
 
 from napari_aitrain.cli.main import run
 
-QUICK = ["--steps", "3", "--set", "batch_size=1", "--set", "patch_shape=[1,64,64]", "--set", "network=small"]
+QUICK = ["--steps", "3", "--set", "batch_size=1", "--set", "patch_shape=[1,64,64]", "--set", "network=small",
+         "--start-from", "scratch"]  # fmt: skip
 
 
 @dataclass

@@ -67,7 +67,7 @@ def test_files_that_cannot_be_trained_on(cli: Cli, data: Path, tmp_path: Path, d
         (["--minutes", "-1"], "minutes"),
         (["--axes", "qq"], "qq"),
         (["--set", "sparce=1"], "sparce"),
-        (["--model", "nowhere"], "nowhere"),
+        (["--start-from", "nowhere"], "nowhere"),
         (["--no-such-option"], "no-such-option"),
         (["--steps", "many"], "--steps"),
     ],

@@ -19,7 +19,8 @@ from napari_aitrain.jobs import JobFolder
 from napari_aitrain.training.config import read_config
 
 Cli = Callable[..., Any]
-QUICK = ["--set", "batch_size=1", "--set", "patch_shape=[1,64,64]", "--set", "network=small"]
+QUICK = ["--set", "batch_size=1", "--set", "patch_shape=[1,64,64]", "--set", "network=small",
+         "--start-from", "scratch"]  # fmt: skip
 
 
 def sources(data: Path) -> list[object]:

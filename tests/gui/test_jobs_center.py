@@ -64,7 +64,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tra
     tifffile.imwrite(tmp_path / "image.tif", image)
     tifffile.imwrite(tmp_path / "labels.tif", labels.astype(np.uint8))
     source = {"image": tmp_path / "image.tif", "labels": tmp_path / "labels.tif"}
-    quick = {"steps": 3, "batch_size": 1, "patch_shape": (1, 64, 64), "precision": "float32", "network": "small"}
+    quick = {"steps": 3, "batch_size": 1, "patch_shape": (1, 64, 64), "precision": "float32", "network": "small",
+             "start_from": "scratch"}  # fmt: skip
 
     def make(**settings: Any) -> TrainConfig:
         return parse_config({"sources": [source], **quick, **settings})

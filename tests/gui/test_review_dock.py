@@ -220,5 +220,5 @@ def test_training_again_goes_on_from_the_model_with_fresh_ground_truth(session, 
     truth = session.truths.create("image")
     truth.data_setitem((np.array([3]), np.array([4])), 2)
     QTest.mouseClick(dock.view.again, Qt.MouseButton.LeftButton)
-    assert started[0].initial_model == model
+    assert started[0].start_from == str(model)
     assert started[0].sources[0].labels.exists()

@@ -102,7 +102,7 @@ def test_a_training_from_the_window_is_the_one_of_the_command_line(
     wait_for(lambda: len(session.jobs.all()) == 2)
     second = session.jobs.all()[0]
     wait_for(lambda: session.jobs.state(second) == "done", 90)
-    assert second.config().initial_model == job.model
+    assert second.config().start_from == str(job.model)
     assert told == []
 
 

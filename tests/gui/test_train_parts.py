@@ -57,7 +57,7 @@ def test_form_gives_back_what_it_was_given(qtbot: Any, tmp_path: Path) -> None:
         device="cuda:1",
         threads=2,
         network="large",
-        initial_model=tmp_path / "model",
+        start_from=str(tmp_path / "model"),
         batch_size=4,
         patch_shape=(1, 64, 96),
         learning_rate=0.0005,

@@ -205,7 +205,7 @@ def test_paint_train_look_correct_and_train_again(
     wait_for(lambda: len(jobs.all()) == 2, 200, "another job")
     second = jobs.all()[0]
     wait_for(lambda: jobs.digest(second).step > 0, 300, "its steps")
-    assert second.config().initial_model == job.path
+    assert second.config().start_from == str(job.path)
     assert len(second.config().sources[0].boxes) == 2
     assert len(told) == 1
 

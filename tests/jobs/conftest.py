@@ -32,7 +32,8 @@ def make_config(tmp_path: Path) -> Callable[..., TrainConfig]:
         tifffile.imwrite(tmp_path / "bild ü.tif", image)
         tifffile.imwrite(tmp_path / "labels.tif", labels.astype(np.uint8))
         source = {"image": tmp_path / "bild ü.tif", "labels": tmp_path / "labels.tif"}
-        quick = {"steps": 3, "batch_size": 1, "patch_shape": (1, 64, 64), "precision": "float32", "network": "small"}
+        quick = {"steps": 3, "batch_size": 1, "patch_shape": (1, 64, 64), "precision": "float32", "network": "small",
+                 "start_from": "scratch"}  # fmt: skip
         return parse_config({"sources": [source], **quick, **settings})
 
     return make

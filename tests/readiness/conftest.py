@@ -41,7 +41,7 @@ class Files:
         return Source(image=self.image(shape), labels=self.labels(truth), **more)
 
     def config(self, *sources, **more):
-        return TrainConfig(sources=sources or (self.source(),), **more)
+        return TrainConfig(sources=sources or (self.source(),), **({"start_from": "scratch"} | more))
 
 
 def _axes(count):

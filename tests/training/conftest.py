@@ -46,7 +46,8 @@ def make_config(tmp_path: Path) -> Callable[..., TrainConfig]:
             sources.append(
                 Source(image=tmp_path / f"image {seed}.tif", labels=tmp_path / f"läbels {seed}.tif", boxes=(box,))
             )
-        base = {"steps": 4, "patch_shape": (1, 64, 64), "batch_size": 2, "precision": "float32", "network": "small"}
+        base = {"steps": 4, "patch_shape": (1, 64, 64), "batch_size": 2, "precision": "float32", "network": "small",
+                "start_from": "scratch"}  # fmt: skip
         return TrainConfig(task=task, sources=tuple(sources), **(base | settings))
 
     return make

@@ -87,7 +87,7 @@ def stack_config(folder: Path) -> TrainConfig:
         paths = {"image": folder / f"{role}.tif", "labels": folder / f"{role} ids.tif"}
         sources.append(Source(**paths, axes="zyx", voxel_size=(40, 10, 10), boxes=(box,)))
     return TrainConfig(task="neurons", sources=tuple(sources), steps=5, patch_shape=(8, 32, 32), batch_size=2,
-                       precision="float32", network="small", dims="3")  # fmt: skip
+                       precision="float32", network="small", dims="3", start_from="scratch")  # fmt: skip
 
 
 @pytest.mark.parametrize(

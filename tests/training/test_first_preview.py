@@ -53,7 +53,7 @@ def test_a_model_to_go_on_from_shows_itself_at_once(make_config, run, monkeypatc
     first = run("first")(make_config(steps=2))
     blends = []
     monkeypatch.setattr(Previewer, "show", lambda self: blends.append(self.teacher.blend))
-    run("again")(make_config(steps=1, initial_model=load_model(first.folder).folder))
+    run("again")(make_config(steps=1, start_from=str(load_model(first.folder).folder)))
     assert blends[0] == 0
 
 

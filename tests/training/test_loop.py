@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_aitrain.errors import JobError, ModelError, TrainingDivergedError
+from napari_aitrain.errors import JobError, NotReadyError, TrainingDivergedError
 from napari_aitrain.models import load_model
 from napari_aitrain.training import loop
 from napari_aitrain.training.checkpoints import read_checkpoint
@@ -136,7 +136,7 @@ def test_one_bad_loss_changes_no_weight_and_training_goes_on(make_config, run, m
 
 def test_training_goes_on_from_a_model(make_config, run) -> None:
     first = run("first")(make_config(steps=3))
-    second = run("second")(make_config(steps=1, initial_model=first.folder / "model", learning_rate=1e-9))
+    second = run("second")(make_config(steps=1, start_from=str(first.folder / "model"), learning_rate=1e-9))
     before, after = load_model(first.folder).state_dict(), load_model(second.folder).state_dict()
     assert torch.allclose(before["head.weight"], after["head.weight"], atol=1e-6)
 
@@ -144,9 +144,9 @@ def test_training_goes_on_from_a_model(make_config, run) -> None:
 def test_a_model_of_other_dimensions_is_refused(make_config, run) -> None:
     first = run("first")(make_config(steps=1))
     card = first.folder / "model" / "model.json"
-    card.write_text(card.read_text().replace('"in_channels": 1', '"in_channels": 2'))
-    with pytest.raises(ModelError, match="2 channels"):
-        run("second")(make_config(steps=1, initial_model=first.folder / "model"))
+    card.write_text(card.read_text().replace('"dims": 2', '"dims": 3'))
+    with pytest.raises(NotReadyError, match="for 3-D images"):
+        run("second")(make_config(steps=1, start_from=str(first.folder / "model")))
 
 
 def test_validation_voxels_do_not_change_what_is_learned(make_config, run) -> None:

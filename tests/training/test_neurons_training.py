@@ -41,7 +41,8 @@ def make(tmp_path):
             box = Box(start=(0, 0, 0), stop=SHAPE, role=role, sparse=sparse and role == "train")
             where = {"image": tmp_path / f"image{seed}.tif", "labels": tmp_path / f"labels{seed}.tif"}
             sources.append(Source(**where, boxes=(box,), voxel_size=voxel_size))
-        base = {"steps": 8, "batch_size": 2, "precision": "float32", "network": "small", "threads": 1}
+        base = {"steps": 8, "batch_size": 2, "precision": "float32", "network": "small", "threads": 1,
+                "start_from": "scratch"}  # fmt: skip
         return TrainConfig(task="neurons", sources=tuple(sources), patch_shape=(16, 32, 32), **(base | settings))
 
     return config
@@ -64,7 +65,7 @@ def test_dense_ids_are_learned_and_what_was_chosen_stays_with_the_model(make, ru
 
 def test_a_model_goes_on_with_its_own_offsets(make, run) -> None:
     first = run("first")(make(steps=2, task_settings={"offsets": ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 5, 0))}))
-    again = run("second")(make(steps=2, initial_model=first.folder / "model"))
+    again = run("second")(make(steps=2, start_from=str(first.folder / "model")))
     cards = [load_model(result.folder).card.task_settings["offsets"] for result in (first, again)]
     assert cards[0] == cards[1] and len(cards[0]) == 4
 

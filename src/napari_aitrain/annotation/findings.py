@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-Level = Literal["error", "warning"]
+Level = Literal["error", "warning", "info"]
+ORDER: tuple[Level, ...] = ("error", "warning", "info")
+"""In which findings are shown."""
 
 
 @dataclass(frozen=True)
@@ -14,8 +16,8 @@ class Finding:
 
     Parameters
     ----------
-    level : {'error', 'warning'}
-        Errors block the start, warnings do not.
+    level : {'error', 'warning', 'info'}
+        Errors block the start, warnings do not; an info says what was decided.
     code : str
         Stable short name for programs, such as ``box-outside``.
     message : str
@@ -45,3 +47,13 @@ def error(code: str, message: str, remedy: str = "", where: str = "") -> Finding
 def warning(code: str, message: str, remedy: str = "", where: str = "") -> Finding:
     """Return a finding that does not block the start."""
     return Finding("warning", code, message, remedy, where)
+
+
+def info(code: str, message: str, remedy: str = "", where: str = "") -> Finding:
+    """Return a finding that says what was decided."""
+    return Finding("info", code, message, remedy, where)
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """Return findings with errors first, then warnings."""
+    return sorted(findings, key=lambda finding: ORDER.index(finding.level))

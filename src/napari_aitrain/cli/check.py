@@ -34,7 +34,7 @@ def check(
     task: options.Task = None,
     max_distance: options.MaxDistance = None,
     dims: options.Dims = None,
-    model: options.Initial = None,
+    start_from: options.StartFrom = None,
     device: options.Device = None,
     seed: options.Seed = None,
     settings: options.Settings = None,
@@ -61,7 +61,7 @@ def check(
             labels,
             boxes,
             of_source=options.source_options(magnification, voxel_size, channels, axes, sparse),
-            of_training=options.training_options(task, dims, model, device, seed, minutes, steps),
+            of_training=options.training_options(task, dims, start_from, device, seed, minutes, steps),
             of_task={"max_distance": max_distance},
             settings=settings,
         )
@@ -119,8 +119,9 @@ def raise_errors(readiness: Readiness) -> None:
 
 def say_findings(findings: Sequence[Finding], console: Console) -> None:
     """Print findings, errors in red and warnings in yellow, each with what to do."""
+    words = {"error": ("Error", "bold red"), "warning": ("Warning", "yellow"), "info": ("Note", "default")}
     for finding in findings:
-        word, style = ("Error", "bold red") if finding.level == "error" else ("Warning", "yellow")
+        word, style = words[finding.level]
         console.print(f"{word}: {finding.message}", style=style, markup=False, soft_wrap=True)
         if finding.remedy:
             console.print(f"  What to do: {finding.remedy}", style="cyan", markup=False, soft_wrap=True)

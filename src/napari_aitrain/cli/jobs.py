@@ -182,7 +182,7 @@ def run_again(folder: Path, output: Output, *, at_once: bool, processes: int = 1
         return
     settings = job.settings()
     if job.state() == "done":
-        more = f"train on from its model: napari-aitrain train {job.path / 'job.yaml'} --model {job.model}"
+        more = f"train on from its model: napari-aitrain train {job.path / 'job.yaml'} --start-from {job.model}"
         raise JobError(
             f"{job.name} has ended as planned",
             "a job with something left to do",

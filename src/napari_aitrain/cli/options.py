@@ -63,7 +63,13 @@ MaxDistance = Annotated[
 Dims = Annotated[
     str | None, typer.Option(help="2: slice by slice; 3: volumes; auto: by the data.", rich_help_panel=_HOW)
 ]
-Initial = Annotated[Path | None, typer.Option("--model", help="Go on from this model.", rich_help_panel=_HOW)]
+StartFrom = Annotated[
+    str | None,
+    typer.Option(
+        help="auto: the starter model that fits, if one does; scratch; a model's name; or a model or job folder.",
+        rich_help_panel=_HOW,
+    ),
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_HOW)]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random choice.", rich_help_panel=_HOW)]
 Settings = Annotated[
@@ -163,7 +169,7 @@ def source_options(
 def training_options(
     task: str | None,
     dims: str | None,
-    model: Path | None,
+    start_from: str | None,
     device: str | None,
     seed: int | None,
     minutes: float | None,
@@ -174,13 +180,18 @@ def training_options(
     return {
         "task": task,
         "dims": dims,
-        "initial_model": None if model is None else str(model.absolute()),
+        "start_from": None if start_from is None else _absolute(start_from),
         "device": device,
         "seed": seed,
         "minutes": minutes,
         "steps": steps,
         "name": name,
     }
+
+
+def _absolute(model: str) -> str:
+    path = Path(model)
+    return str(path.absolute()) if path.exists() and model not in ("auto", "scratch") else model
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

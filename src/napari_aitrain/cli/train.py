@@ -47,7 +47,7 @@ def train(
     task: options.Task = None,
     max_distance: options.MaxDistance = None,
     dims: options.Dims = None,
-    model: options.Initial = None,
+    start_from: options.StartFrom = None,
     device: options.Device = None,
     seed: options.Seed = None,
     settings: options.Settings = None,
@@ -86,7 +86,7 @@ def train(
             task,
             max_distance,
             dims,
-            model,
+            start_from,
             device,
             seed,
         )
@@ -96,7 +96,7 @@ def train(
     config = options.make_config(
         job, image, labels, boxes, settings=settings,
         of_source=options.source_options(magnification, voxel_size, channels, axes, sparse),
-        of_training=options.training_options(task, dims, model, device, seed, minutes, steps, name),
+        of_training=options.training_options(task, dims, start_from, device, seed, minutes, steps, name),
         of_task={"max_distance": max_distance},
     )  # fmt: skip
     written = create_job(config, out, output)
@@ -137,7 +137,7 @@ def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFold
     check_device(config)
     readiness = check(config)
     console = output.progress_console
-    say_findings(readiness.warnings, console)
+    say_findings((*readiness.warnings, *readiness.notes), console)
     raise_errors(readiness)
     job = JobFolder.create(config, folder, readiness.plan)
     console.print(f"Job: {job.path}", markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..annotation.world import WorldBox
 from ..samples import Sample, nuclei_2d
-from ..training.config import TrainConfig
+from ..training.config import SCRATCH, TrainConfig
 from .frames import LayerFrame
 from .notify import reported
 from .samples import as_layers
@@ -84,4 +84,5 @@ def start(session: Session, minutes: float) -> None:
     truth = session.truths.current
     if truth is not None:
         sources = tuple(session.saver.sources(truth))
-        session.jobs.start(TrainConfig(name="demo", task="instances", sources=sources, minutes=minutes))
+        config = TrainConfig(name="demo", task="instances", sources=sources, minutes=minutes, start_from=SCRATCH)
+        session.jobs.start(config)

@@ -10,6 +10,7 @@ from ..errors import ConfigError
 from ..geometry import Region, Triple, align_inwards, triple
 from ..models import Model
 from ..nets import InferenceNetwork, choose_device, choose_precision
+from ..nets.scaled import at_scale
 from ..tasks.agglomeration import AgglomeratingTask
 from ..tasks.protocol import Task
 from ..volumes import Volume
@@ -28,18 +29,20 @@ DECODE_VOXELS = 3 * 2**22
 """Voxels that are decoded at once, overlap included; about 70 bytes each are needed."""
 
 
-def make_network(model: Model, device: str = "auto", precision: str = "auto") -> InferenceNetwork:
-    """Return the model's network, ready to predict."""
+def make_network(model: Model, device: str = "auto", precision: str = "auto") -> Network:
+    """Return the model's network, ready to predict images as they are, in whatever size it sees them."""
     where = choose_device(device)
     module = cast("UNet", model.network())
-    return InferenceNetwork(module, where, choose_precision(where, precision))
+    network = InferenceNetwork(module, where, choose_precision(where, precision))
+    return at_scale(network, model.card.scale, model.card.dims)
 
 
 def model_fingerprint(model: Model) -> str:
     """Return a short text that changes with whatever shapes the maps and objects: weights, task, calibration."""
     card = model.card
     parts = (card.weights_sha256, card.task, card.task_settings, card.classes, card.network, card.calibration)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    scaled = () if card.scale == 1 else (card.scale,)
+    return hashlib.sha256(repr((*parts, *scaled)).encode()).hexdigest()[:32]
 
 
 def aligned(region: Region | None, image: Volume, prepared: PreparedImage) -> Region:

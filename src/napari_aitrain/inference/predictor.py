@@ -14,6 +14,7 @@ import torch
 from ..errors import DeviceError
 from ..geometry import Triple
 from ..nets import InferenceNetwork
+from ..nets.scaled import ScaledNetwork
 from ..tasks.protocol import FloatArray
 from .tiles import AxisTiling, padded_shape, tile_by_shape, tile_to_fit
 
@@ -129,6 +130,8 @@ def to_bytes(maps: torch.Tensor) -> torch.Tensor:
 def tile_voxels(network: Network) -> int:
     """Return how many voxels one pass through the network may hold, by the memory of its widest level."""
     most = CPU_TILE_BYTES if network.device.type == "cpu" else GPU_TILE_BYTES
+    if isinstance(network, ScaledNetwork):
+        return max(_LEAST_VOXELS, int(tile_voxels(network.inner) / math.prod(network.scales)))
     if not isinstance(network, InferenceNetwork):
         return most // 80
     widths, item = network.config.widths, network.precision.itemsize

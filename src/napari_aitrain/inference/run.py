@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import VolumeError
 from ..location import Location, located
-from ..models import Model, load_model
+from ..models import Model, find_model
 from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
 from ..volumes.damage import OnDamage
@@ -110,7 +110,7 @@ def predict(
     Parameters
     ----------
     model_path : path-like
-        A model folder, or a job folder with a model.
+        A model folder, a job folder with a model, or the name of a model.
     image_path : path-like
         An image file, a zarr, or a folder of images.
     out : path-like
@@ -144,7 +144,7 @@ def predict(
     """
     if threshold is not None:
         check_threshold(threshold)
-    model = load_model(Path(model_path))
+    model = find_model(model_path)
     jobs = list(pair_outputs(located(image_path), Path(out)))
     network = functools.cache(lambda: make_network(model, device, precision))
     running: dict[str, Any] = {

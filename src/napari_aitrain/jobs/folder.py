@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, JobError, OutputExistsError
-from ..models import load_model
+from ..models import find_model, load_model
 from ..tasks import make_task
-from ..training.config import TrainConfig, config_to_yaml, read_config
+from ..training.config import AUTO, SCRATCH, TrainConfig, config_to_yaml, read_config
 from ..training.crops import freeze_plan
 from ..training.plan import Plan, plan_crops
 from ..volumes import open_volume
@@ -55,8 +55,8 @@ def check_settings(config: TrainConfig) -> None:
     """
     make_task(config.task, config.task_settings)
     _check_device(config.device)
-    if config.initial_model is not None:
-        load_model(config.initial_model)
+    if config.start_from not in (AUTO, SCRATCH):
+        find_model(config.start_from)
 
 
 def _check_device(device: str) -> None:
@@ -128,11 +128,12 @@ class JobFolder:
         folder = Path(folder).absolute()
         refuse_filled(folder)
         _check_device(config.device)
+        config = absolute(config)
         load_model(config.model)
         open_volume(
             config.image, channels=config.channels, axes=config.axes, voxel_size=config.voxel_size, at=config.at
         )
-        return cls._write(folder, predict_config_to_yaml(absolute(config)))
+        return cls._write(folder, predict_config_to_yaml(config))
 
     @classmethod
     def _write(cls, folder: Path, config: str, fill: Callable[[Path], object] = lambda place: None) -> JobFolder:

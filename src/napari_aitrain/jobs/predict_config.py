@@ -12,6 +12,7 @@ from .. import location as locations
 from ..errors import ConfigError
 from ..geometry import Region
 from ..location import LocationField
+from ..models import locate_model
 
 KIND: Literal["prediction"] = "prediction"
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -26,7 +27,7 @@ class PredictConfig(BaseModel):
     kind: Annotated[Literal["prediction"], Field(description="Tells it from a training.")] = KIND
     version: Annotated[int, Field(ge=1, le=1, description="Version of this file's format.")] = 1
     name: Annotated[str, Field(min_length=1, description="Name of the job.")] = "prediction"
-    model: Annotated[Path, Field(description="Model folder, or the folder of a job with a model.")]
+    model: Annotated[Path, Field(description="Folder of a model or of a job with one, or the name of a model.")]
     image: Annotated[LocationField, Field(description="Image file or zarr, or its URL.")]
     channels: Annotated[
         tuple[str | int, ...] | None, Field(description="Channels to use, by name or number from 0; none means all.")
@@ -107,7 +108,8 @@ def read_predict_config(path: Path) -> PredictConfig:
 def absolute(config: PredictConfig, base: Path | None = None) -> PredictConfig:
     """Return the config with absolute paths; relative ones are taken from `base`, or from here."""
     base = Path.cwd() if base is None else base
-    update: dict[str, Any] = {"model": base / config.model, "image": locations.absolute(config.image, base)}
+    model = locate_model(config.model, base) or base / config.model
+    update: dict[str, Any] = {"model": base / model, "image": locations.absolute(config.image, base)}
     if config.out is not None:
         update["out"] = base / config.out
     return config.model_copy(update=update)

@@ -29,13 +29,15 @@ def make_card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCar
         normalisation=crops.normalisation.model_dump(),
         voxel_size=crops.voxel_size,
         magnification=config.sources[0].magnification,
+        diameter=None if crops.diameter is None else crops.diameter * crops.scale,
+        scale=crops.scale,
         metrics=metrics,
         data=_data(config, setup),
         seed=config.seed,
         steps=setup.trainer.steps,
         seconds=seconds,
         packages={name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        parent=str(config.initial_model) if config.initial_model else None,
+        parent=None if setup.parent is None else crops.start_from or config.start_from,
         comments=config.comments,
     )
 

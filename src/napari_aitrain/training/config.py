@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..annotation.boxes import Box, Status
 from ..errors import AitrainError, ConfigError
 from ..geometry import Triple, parse_magnification
 from ..location import LocationField, absolute
 
-CONFIG_VERSION = 1
+CONFIG_VERSION = 2
+AUTO, SCRATCH = "auto", "scratch"
+"""What `TrainConfig.start_from` may say instead of naming a model."""
 
 
 _Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -115,9 +117,18 @@ class TrainConfig(_Strict):
         Literal["auto", "small", "medium", "large"],
         Field(description="Size of the network; auto chooses by device and time."),
     ] = "auto"
-    initial_model: Annotated[Path | None, Field(description="Model folder to go on from; none means from scratch.")] = (
-        None
-    )
+    start_from: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="auto: the starter model that fits, else scratch; scratch; the name of a starter or stored "
+            "model; or the folder of a model or job.",
+        ),
+    ] = AUTO
+    freeze: Annotated[
+        Literal["auto", "nothing", "encoder"],
+        Field(description="Parts of the model to start from that stay as they are; auto is what tests found best."),
+    ] = "auto"
     batch_size: Annotated[
         int | None,
         Field(ge=1, description="Patches per step, of all processes together; none is found by a real step."),
@@ -136,6 +147,20 @@ class TrainConfig(_Strict):
         float, Field(ge=0.5, description="Seconds between previews while the model is young.")
     ] = 3.0
     checkpoint_interval: Annotated[float, Field(ge=1, description="Seconds between checkpoints for resume.")] = 20.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_1(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not (data.get("version") == 1 or "initial_model" in data):
+            return data
+        rest = {key: value for key, value in data.items() if key != "initial_model"}
+        began = data.get("initial_model")
+        return {"start_from": SCRATCH if began is None else str(began), **rest, "version": CONFIG_VERSION}
+
+    @field_validator("start_from", mode="before")
+    @classmethod
+    def _start_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
 
     @field_validator("dims", mode="before")
     @classmethod
@@ -186,8 +211,8 @@ def read_config(path: Path) -> TrainConfig:
         for s in config.sources
     ]
     update: dict[str, Any] = {"sources": tuple(sources)}
-    if config.initial_model is not None:
-        update["initial_model"] = base / config.initial_model
+    if config.start_from not in (AUTO, SCRATCH) and (base / config.start_from).exists():
+        update["start_from"] = str(base / config.start_from)
     return config.model_copy(update=update)
 
 

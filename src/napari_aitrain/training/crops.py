@@ -200,7 +200,7 @@ def _index(plan: Plan, crops: Sequence[Crop]) -> CropSet:
     for image in dict.fromkeys(crop.image for crop in train):
         regions = [crop.region for crop in train if crop.image == image]
         samples.append(sample_voxels(image.open_image(), regions, max(10_000, 1_000_000 // len(train))))
-    warnings = [finding.message for finding in plan.findings if finding.level == "warning"]
+    told = [finding.message for finding in plan.findings if finding.level != "error"]
     sizes: set[VoxelSize | None] = {crop.image.voxel_size for crop in train}
     return CropSet(
         crops=tuple(crops),
@@ -209,6 +209,9 @@ def _index(plan: Plan, crops: Sequence[Crop]) -> CropSet:
         channels=train[0].image.channels,
         voxel_size=sizes.pop() if len(sizes) == 1 else None,
         normalisation=Normalisation.estimate(samples),
-        notes=(plan.dims.reason, plan.sentence, *warnings),
+        notes=(plan.dims.reason, plan.sentence, *told),
         binary=plan.binary,
+        start_from=plan.start.start_from,
+        scale=plan.start.scale,
+        diameter=plan.start.diameter,
     )

@@ -67,6 +67,7 @@ class Crop(BaseModel):
     class_voxels: dict[int, int]
     normalisation: Normalisation
     _folder: Path = Path()
+    _prefix: str = ""
 
     @property
     def region(self) -> Region:
@@ -89,7 +90,7 @@ class Crop(BaseModel):
         return self._open("labels")
 
     def _open(self, kind: str) -> npt.NDArray[Any]:
-        path = crop_file(self._folder, self.number, kind)
+        path = crop_file(self._folder, self.number, self._prefix + kind)
         try:
             array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -122,6 +123,12 @@ class CropSet(BaseModel):
         What was decided before the start, in sentences.
     binary : bool
         Whether connected pieces of the labels were taken for objects.
+    start_from : str, optional
+        ``scratch``, or the model that the training begins with; as the config says where not given.
+    scale : float
+        By how much the network sees images scaled.
+    diameter : float, optional
+        Median diameter of the training objects, in voxels of the finest axis of the image.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -135,6 +142,9 @@ class CropSet(BaseModel):
     normalisation: Normalisation
     notes: tuple[str, ...] = ()
     binary: bool = False
+    start_from: str | None = None
+    scale: float = 1.0
+    diameter: float | None = None
 
     def __len__(self) -> int:
         return len(self.crops)

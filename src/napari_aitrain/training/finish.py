@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ..annotation.boxes import Role
 from ..evaluation.calibration import Calibration, rescore
+from ..inference.predictor import Network
 from ..models import save_model
-from ..nets import InferenceNetwork, build_network
+from ..nets import build_network
 from ..tasks import make_task
 from ..tasks.protocol import Example, FloatArray, Task
 from ..tasks.threshold import apply_threshold
@@ -43,11 +44,11 @@ def validator(setup: Setup, crops: list[Crop], most_voxels: int = MAX_HELD_OUT) 
     return Validator(regions, setup.task, setup.dims)
 
 
-def runner(setup: Setup, weights: dict[str, Tensor]) -> InferenceNetwork:
+def runner(setup: Setup, weights: dict[str, Tensor]) -> Network:
     """Return a network with these weights, ready to predict."""
     module = build_network(setup.network)
     module.load_state_dict(weights)
-    return InferenceNetwork(module, setup.device, setup.trainer.precision)
+    return setup.runner(module)
 
 
 def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: float) -> dict[str, Any]:

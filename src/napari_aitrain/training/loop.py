@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from ..nets import InferenceNetwork
 from ..nets.device import describe_device
 from .config import TrainConfig
 from .crops import freeze_crops
@@ -132,7 +131,7 @@ class Loop:
                 break
             if not begun:
                 begun = True
-                young = setup.trainer.steps == 0 and config.initial_model is None
+                young = setup.trainer.steps == 0 and setup.parent is None
                 self._ask_forest(blend=1.0 if young else 0.0)
                 # What was asked for meanwhile is shown first.
                 continue
@@ -224,7 +223,7 @@ class Loop:
 
     def _validate(self) -> None:
         setup, steps = self.setup, self.setup.trainer.steps
-        network = InferenceNetwork(setup.trainer.average, setup.device, setup.trainer.precision)
+        network = setup.runner(setup.trainer.average)
         if self.teacher is None:
             metrics = self.quick.metrics(network)
         else:

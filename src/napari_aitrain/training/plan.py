@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..annotation.boxes import Role, Status
-from ..annotation.findings import Finding, error, warning
+from ..annotation.findings import Finding, error, in_order, warning
 from ..annotation.roles import Candidate
 from ..annotation.rules import BoxedSource, check_boxes
 from ..annotation.split import Split, assign_roles
@@ -21,6 +21,7 @@ from .labelled import Labelled, scan_labels
 from .object_rules import tell_apart
 from .set_rules import check_consistency
 from .sources import SourceImage, open_sources
+from .start import Start, plan_start
 from .task_rules import check_needs
 from .truth_rules import check_truth
 
@@ -87,6 +88,8 @@ class Plan:
         The errors among the findings that came from files, to be raised as they are.
     binary : bool
         Whether connected pieces of the labels are taken for objects.
+    start : Start
+        Where the training begins.
     """
 
     crops: tuple[PlannedCrop, ...]
@@ -97,6 +100,7 @@ class Plan:
     findings: tuple[Finding, ...]
     problems: tuple[AitrainError, ...] = ()
     binary: bool = False
+    start: Start = field(default_factory=Start)
 
     def of_role(self, role: Role) -> list[PlannedCrop]:
         """Return the crops of a role."""
@@ -162,9 +166,10 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     found += check_needs(candidates, task)
     found += check_truth(crops, classes, instances, config.classes, config.class_names)
     found += split.findings if candidates else ()
-    found.sort(key=lambda finding: finding.level != "error")
-    all_problems = (*opened.problems, *problems)
-    return Plan(crops, dims, classes, instances, split.sentence, tuple(found), all_problems, apart.binary)
+    start = plan_start(config, crops, dims.dims)
+    found = in_order([*found, *start.findings])
+    all_problems = (*opened.problems, *problems, *([start.problem] if start.problem else []))
+    return Plan(crops, dims, classes, instances, split.sentence, tuple(found), all_problems, apart.binary, start)
 
 
 def _scan(images: Sequence[SourceImage], by_class: bool) -> tuple[list[PlannedCrop], list[AitrainError]]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..errors import AitrainError
 from ..geometry import Region
-from ..nets import InferenceNetwork
 from .previews import PreviewRegion, describe, predict_preview_maps, write_preview
 from .setup import Setup
 from .teacher import Teacher
@@ -46,7 +45,7 @@ class Previewer:
         self.place: PreviewRegion | View = PreviewRegion.of_labels(shown, setup.dims)[0]
         self.teacher: Teacher | None = None
         # A network that goes on from a model or a checkpoint has something to show before its first step.
-        begun = setup.config.initial_model is not None or setup.trainer.steps > 0
+        begun = setup.parent is not None or setup.trainer.steps > 0
         self._first_steps = 0 if begun else FIRST_STEPS
         self._answers = Answers(folder / "previews")
         self._asked = True
@@ -126,7 +125,7 @@ class Previewer:
         setup = self._setup
         if self.teacher is not None and self.teacher.blend == 1:
             return self.teacher.maps(self.place)
-        network = InferenceNetwork(setup.trainer.average, setup.device, setup.trainer.precision)
+        network = setup.runner(setup.trainer.average)
         if self.teacher is not None:
             return self.teacher.blended(network, self.place)
         return predict_preview_maps(network, setup.task, self.place, setup.dims)

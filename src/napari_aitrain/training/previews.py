@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Region
-from ..inference.predictor import predict_array
-from ..nets.runner import InferenceNetwork
+from ..inference.predictor import Network, predict_array
 from ..tasks.protocol import FloatArray, Task, VoxelSize
 from ..volumes.atomic import atomic_write_bytes
 from .crops import Crop
@@ -105,7 +104,7 @@ class PreviewRegion:
         return np.asarray(self.crop.labels[self.region.slices])
 
 
-def predict_preview_maps(network: InferenceNetwork, task: Task, place: Place, dims: int) -> FloatArray:
+def predict_preview_maps(network: Network, task: Task, place: Place, dims: int) -> FloatArray:
     """Return the activated maps of a place, shape (heads, z, y, x)."""
     return predict_array(network, task.activate, place.image(), dims)
 

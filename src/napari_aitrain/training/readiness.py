@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..annotation.boxes import Role
-from ..annotation.findings import Finding, error
+from ..annotation.findings import Finding, error, in_order
 from ..errors import AitrainError
 from ..geometry import Region, Triple
 from ..location import Location
@@ -55,7 +55,7 @@ class Readiness:
     Parameters
     ----------
     findings : tuple of Finding
-        Errors first.
+        Errors first, then warnings.
     roles : dict of str to RoleCounts
         For ``train``, ``validation`` and ``test``.
     sentence : str
@@ -95,6 +95,11 @@ class Readiness:
         return tuple(finding for finding in self.findings if finding.level == "warning")
 
     @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What was decided."""
+        return tuple(finding for finding in self.findings if finding.level == "info")
+
+    @property
     def ready(self) -> bool:
         """Whether the training can start."""
         return not self.errors
@@ -105,6 +110,7 @@ class Readiness:
             "ready": self.ready,
             "errors": [finding.as_dict() for finding in self.errors],
             "warnings": [finding.as_dict() for finding in self.warnings],
+            "notes": [finding.as_dict() for finding in self.notes],
             "roles": {role: asdict(counts) for role, counts in self.roles.items()},
             "validation": self.sentence,
             "dims": self.dims,
@@ -134,8 +140,7 @@ def check(config: TrainConfig, receptive_field: Triple | None = None) -> Readine
         return Readiness((error(type(problem).__name__, problem.what, problem.remedy),))
     if not plan.crops:
         return Readiness(plan.findings)
-    findings = [*plan.findings, *_check_images(plan.crops)]
-    findings.sort(key=lambda finding: finding.level != "error")
+    findings = in_order([*plan.findings, *_check_images(plan.crops)])
     sizes = {crop.image.voxel_size for crop in plan.crops}
     return Readiness(
         findings=tuple(findings),

@@ -11,11 +11,13 @@ from torch import Tensor
 
 from ..errors import GroundTruthError
 from ..geometry import Triple
+from ..nets.scaled import Factors
 from ..tasks.protocol import Task
 from .augmentation import Augmenter
 from .crops import Crop
 from .part import Part
 from .prepared import PreparedCrop
+from .rescaled import rescaled
 from .teacher import Teacher
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -44,6 +46,8 @@ class PatchSampler:
         Where targets are kept.
     seed : int
         Seed of the training.
+    scales : tuple of float
+        By how much crops are resampled for the network, z, y, x.
     """
 
     def __init__(
@@ -56,7 +60,9 @@ class PatchSampler:
         generator: torch.Generator,
         folder: Path,
         seed: int,
+        scales: Factors = (1.0, 1.0, 1.0),
     ) -> None:
+        self.scales = scales
         self.task, self.dims = task, dims
         self.patch_shape, self.augmenter, self.generator = patch_shape, augmenter, generator
         self.folder, self.seed = folder, seed
@@ -84,7 +90,7 @@ class PatchSampler:
             If nothing in it can be learned.
         """
         if crop.number not in self._prepared:
-            made = PreparedCrop(crop, self.task, self.dims, self.folder, self.seed)
+            made = PreparedCrop(rescaled(crop, self.scales, self.folder), self.task, self.dims, self.folder, self.seed)
             if not len(made.centres):
                 raise GroundTruthError(
                     f"{crop.name} holds nothing to learn from",

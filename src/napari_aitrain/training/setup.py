@@ -11,23 +11,27 @@ import torch
 
 from ..errors import DeviceError, ModelError
 from ..geometry import Triple
-from ..models import load_model
-from ..nets import NetworkConfig, build_network, choose_device, choose_network, choose_precision
+from ..inference.predictor import Network
+from ..models import Model, find_model
+from ..models.starters import EM_VOXEL
+from ..nets import InferenceNetwork, NetworkConfig, build_network, choose_device, choose_network, choose_precision
 from ..nets.presets import Size
+from ..nets.scaled import at_scale, exact_scales
+from ..nets.unet import UNet
 from ..tasks import make_task
 from ..tasks.protocol import Task
 from ..volumes.units import VoxelSize
+from . import fine_tuning
 from .augmentation import Augmenter
-from .config import TrainConfig
+from .config import SCRATCH, TrainConfig
 from .crops import CropSet
+from .rescaled import rescaled_shape
 from .sampling import PatchSampler
 from .trainer import LEARNING_RATES, Trainer
 
 VOXELS_PER_STEP = {"cpu": 300_000, "mps": 1_000_000, "cuda": 2_400_000}
 PATCH_2D = 192
 PATCH_VOXELS_3D = 150_000
-EM_PIXEL = 20.0
-"""nm; light microscopes do not sample more finely than this."""
 
 
 @dataclass
@@ -43,6 +47,14 @@ class Setup:
     batch_size: int
     ranks: int = 1
     """How many processes share a batch."""
+    parent: Model | None = None
+    """What the training began with."""
+
+    def runner(self, module: UNet) -> Network:
+        """Return a network that predicts images as they are, in whatever size the network sees them."""
+        return at_scale(
+            InferenceNetwork(module, self.device, self.trainer.precision), self.crops.scale, self.network.dims
+        )
 
     @property
     def device(self) -> torch.device:
@@ -82,31 +94,47 @@ def prepare(
     device = device or choose_device(config.device)
     precision = choose_precision(device, config.precision)
     train = crops.of_role("train")
-    task = plan_task(config, crops.classes, train[0].voxel_size, crops.dims)
-    network_config = _network_config(config, crops, task, device)
+    parent = start_model(config, crops)
+    task = plan_task(config, crops.classes, train[0].voxel_size, crops.dims, parent)
+    network_config = _network_config(config, crops, task, device, parent)
     network = build_network(network_config)
-    if config.initial_model is not None:
-        weights = load_model(config.initial_model).state_dict()
-        own = network.state_dict()
-        network.load_state_dict({k: v for k, v in weights.items() if own[k].shape == v.shape}, strict=False)
+    rate = config.learning_rate or LEARNING_RATES[crops.dims]
+    if parent is not None:
+        inputs, same = int(parent.card.network["in_channels"]), parent.card.task == config.task
+        fine_tuning.take_weights(network, parent.state_dict(), inputs, same)
+        fine_tuning.freeze(network, config.freeze)
+        rate = config.learning_rate or rate * fine_tuning.RATE
+    scales = exact_scales(crops.scale, network_config.multiple, crops.dims)
     voxel_size = train[0].voxel_size
     generator = torch.Generator().manual_seed(config.seed)
-    em = task.micrographs or (voxel_size is not None and min(voxel_size) <= EM_PIXEL)
+    em = task.micrographs or (voxel_size is not None and min(voxel_size) <= EM_VOXEL)
     augmenter = Augmenter(auto_strength(config, device), crops.dims, voxel_size, em, generator)
-    shape = config.patch_shape or patch_shape(network_config, [crop.shape for crop in train])
-    sampler = PatchSampler(train, task, crops.dims, shape, augmenter, generator, folder, config.seed)
-    trainer = Trainer(network, task, device, precision, config.learning_rate or LEARNING_RATES[crops.dims])
+    shape = config.patch_shape or patch_shape(network_config, [rescaled_shape(crop.shape, scales) for crop in train])
+    sampler = PatchSampler(train, task, crops.dims, shape, augmenter, generator, folder, config.seed, scales)
+    trainer = Trainer(network, task, device, precision, rate, fine_tuning.HEAD_START if parent is not None else 0)
     batch = config.batch_size or ranks * max(1, round(VOXELS_PER_STEP[device.type] / math.prod(shape)))
-    return Setup(config, crops, task, network_config, trainer, sampler, batch, ranks)
+    return Setup(config, crops, task, network_config, trainer, sampler, batch, ranks, parent)
 
 
-def plan_task(config: TrainConfig, classes: tuple[int, ...], voxel_size: VoxelSize | None, dims: int) -> Task:
+def start_model(config: TrainConfig, crops: CropSet) -> Model | None:
+    """Open the model that a training begins with, as it was chosen when the crops were frozen.
+
+    Raises
+    ------
+    ModelError
+        If it is not to be had any more.
+    """
+    chosen = crops.start_from or config.start_from
+    return None if chosen == SCRATCH else find_model(chosen)
+
+
+def plan_task(
+    config: TrainConfig, classes: tuple[int, ...], voxel_size: VoxelSize | None, dims: int, parent: Model | None = None
+) -> Task:
     """Return the task of a training, with the settings that follow from its data or from the model to start from."""
     settings = dict(config.task_settings)
-    if config.initial_model is not None:
-        card = load_model(config.initial_model).card
-        if card.task == config.task:
-            settings = {**card.task_settings, **settings}
+    if parent is not None and parent.card.task == config.task:
+        settings = {**parent.card.task_settings, **settings}
     return make_task(config.task, settings, classes).planned(voxel_size, dims)
 
 
@@ -168,19 +196,20 @@ def patch_shape(network: NetworkConfig, crops: list[Triple]) -> Triple:
     return fitted[0], fitted[1], fitted[2]
 
 
-def _network_config(config: TrainConfig, crops: CropSet, task: Task, device: torch.device) -> NetworkConfig:
+def _network_config(
+    config: TrainConfig, crops: CropSet, task: Task, device: torch.device, parent: Model | None
+) -> NetworkConfig:
     train = crops.of_role("train")
     channels = len(train[0].image)
-    if config.initial_model is not None:
-        model = load_model(config.initial_model)
-        found = NetworkConfig.model_validate(model.card.network)
-        if (found.dims, found.in_channels) != (crops.dims, channels):
+    if parent is not None:
+        found = NetworkConfig.model_validate(parent.card.network)
+        if found.dims != crops.dims:
             raise ModelError(
-                f"{config.initial_model} takes {found.dims}-D images of {found.in_channels} channels",
-                f"a model for {crops.dims}-D images of {channels} channels, like the training set",
+                f"{parent.folder} takes {found.dims}-D images",
+                f"a model for {crops.dims}-D images, like the training set",
                 "start from another model, or from scratch",
             )
-        return found.model_copy(update={"heads": task.heads})
+        return found.model_copy(update={"heads": task.heads, "in_channels": channels})
     smallest = [min(crop.shape[axis] for crop in train) for axis in range(3)]
     extent: Triple = (smallest[0], smallest[1], smallest[2])
     size = config.network if config.network != "auto" else auto_size(config, device)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Region, Triple
-from ..nets.runner import InferenceNetwork
+from ..inference.predictor import Network
 from ..tasks.protocol import Example, FloatArray, Task
 from .crops import Crop
 from .forest import PixelForest
@@ -119,14 +119,14 @@ class Teacher:
         """Let go of what is kept for a place."""
         self._seen.pop(place.key, None)
 
-    def blended(self, network: InferenceNetwork, region: Place) -> FloatArray:
+    def blended(self, network: Network, region: Place) -> FloatArray:
         """Return the mean of forest and network that was best on validation so far."""
         if self.blend == 1:
             return self.maps(region)
         maps = predict_preview_maps(network, self._task, region, self._dims)
         return maps if self.blend == 0 else _mix(maps, self.maps(region), self.blend)
 
-    def judge(self, network: InferenceNetwork, validator: Validator, steps: int) -> dict[str, float]:
+    def judge(self, network: Network, validator: Validator, steps: int) -> dict[str, float]:
         """Measure the network, and go on with whichever of forest, network and their mean explains validation best.
 
         Where validation is labelled densely, its score decides between forest and network, in doubt for the network.

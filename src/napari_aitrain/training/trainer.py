@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..nets.unet import UNet
 from ..tasks.losses import Add, adding
 from ..tasks.protocol import Task
+from .fine_tuning import frozen_norms
 from .sampling import Batch
 
 LEARNING_RATES = {2: 6e-3, 3: 3e-3}
@@ -38,16 +39,24 @@ class Trainer:
         Type to compute in; weights stay float32.
     learning_rate : float
         Peak learning rate.
+    head_start : int
+        How many steps averages and batch statistics count for what the network brings along.
     """
 
     def __init__(
-        self, network: UNet, task: Task, device: torch.device, precision: torch.dtype, learning_rate: float
+        self,
+        network: UNet,
+        task: Task,
+        device: torch.device,
+        precision: torch.dtype,
+        learning_rate: float,
+        head_start: int = 0,
     ) -> None:
         self.memory_format = torch.channels_last if network.config.dims == 2 else torch.channels_last_3d
         self.network = network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload]
         self.average: UNet = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.task, self.device, self.precision = task, device, precision
-        self.learning_rate = learning_rate
+        self.learning_rate, self.head_start = learning_rate, head_start
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY, fused=device.type != "mps"
         )
@@ -89,8 +98,10 @@ class Trainer:
             group["lr"] = self.learning_rate * factor
         for norm in self._norms:
             # Weights change fast at first: statistics must follow, or early previews are blind.
-            norm.momentum = max(NORM_MOMENTUM, 4 / (self.steps + 8))
+            norm.momentum = max(NORM_MOMENTUM, 4 / (self.steps + self.head_start + 8))
         self.network.train()
+        for norm in frozen_norms(self._norms):
+            norm.eval()
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             output = self._module(image.contiguous(memory_format=self.memory_format))
         with adding(self._add):
@@ -119,7 +130,8 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        share = 1 - min(AVERAGE_DECAY, self.steps / (self.steps + 10))
+        steps = self.steps + self.head_start
+        share = 1 - min(AVERAGE_DECAY, steps / (steps + 10))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), share)
         for old, new in zip(self.average.buffers(), self.network.buffers(), strict=True):
             if new.is_floating_point():

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..evaluation.calibration import Calibration, calibrate, rescore
 from ..evaluation.curve import curve_from_scores
-from ..nets.runner import InferenceNetwork
+from ..inference.predictor import Network
 from ..tasks.protocol import Example, FloatArray, Task
 from ..tasks.scoring import correct_objects
 from ..tasks.tree_scores import best_threshold
@@ -48,7 +48,7 @@ class Validator:
             chosen.append(part)
         return Validator(chosen, self.task, self.dims)
 
-    def maps(self, network: InferenceNetwork) -> Iterator[FloatArray]:
+    def maps(self, network: Network) -> Iterator[FloatArray]:
         """Yield activated maps, a region at a time."""
         for region in self.regions:
             yield predict_preview_maps(network, self.task, region, self.dims)
@@ -59,11 +59,11 @@ class Validator:
             truth = region.labels()
             yield self.task.decode(some, region.crop.voxel_size, self.dims), truth, truth >= 0
 
-    def predictions(self, network: InferenceNetwork) -> Iterator[Example]:
+    def predictions(self, network: Network) -> Iterator[Example]:
         """Predict and decode, a region at a time."""
         return self.decoded(self.maps(network))
 
-    def metrics(self, network: InferenceNetwork) -> dict[str, float]:
+    def metrics(self, network: Network) -> dict[str, float]:
         """Return the task's metrics over all regions together."""
         return self.task.metrics(self.predictions(network))
 

@@ -43,7 +43,7 @@ def train_again(session: Session, model: Path) -> JobFolder:
             "paint some in the Annotate dock and draw a box around it",
         )
     names = card.class_names | config.class_names | class_names_of(_learned(session, config.sources))
-    learned = {"initial_model": model, "sources": tuple(sources), "class_names": names}
+    learned = {"start_from": str(model), "sources": tuple(sources), "class_names": names}
     return session.jobs.start(config.model_copy(update=learned))
 
 

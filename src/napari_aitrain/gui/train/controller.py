@@ -112,7 +112,7 @@ class TrainController:
     def _start(self) -> None:
         try:
             if self._again:
-                self.view.form.setValue({"initial_model": newest_model(self.session.jobs)})
+                self.view.form.setValue({"start_from": str(newest_model(self.session.jobs))})
             self._job = self.session.jobs.start(self.config())
         except StillCopying:
             return  # `_on_copied` goes on

@@ -14,17 +14,18 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QScrollArea, QVBoxLayout, QWidge
 from superqt import QCollapsible
 
 from ...errors import ConfigError
+from ...models import starter_names
 from ...tasks import get_task, task_names
-from ...training.config import TrainConfig
+from ...training.config import AUTO, SCRATCH, TrainConfig
 from ..annotate.truth import LabelClass
 from .classes import ClassChoice
 from .fields import FormField, choice_field, has_widget, make_field
 
-BASIC = ("name", "classes", "minutes", "initial_model", "statuses", "tags", "validation_fraction", "comments")
+BASIC = ("name", "classes", "minutes", "start_from", "statuses", "tags", "validation_fraction", "comments")
 ELSEWHERE = frozenset({"version", "task", "task_settings", "sources", "class_names"})
 _LABELS = {
     "minutes": "Time (min)",
-    "initial_model": "Continue from",
+    "start_from": "Start from",
     "classes": "Classes",
     "statuses": "Boxes that are",
     "tags": "Tags",
@@ -47,7 +48,12 @@ _NONE = {
 _DEVICES = [("automatic", "auto"), ("processor", "cpu"), ("CUDA GPU", "cuda"), ("Apple GPU", "mps")]
 _TASK_ROWS = 2
 """Rows of the basic settings before those of the task: what to find, and what that is."""
-_SCRATCH: tuple[str, Any] = ("nothing: from scratch", None)
+_STARTS: list[tuple[str, Any]] = [("automatic: a starter model, if one fits", AUTO), ("nothing: from scratch", SCRATCH)]
+_START_TIP = (
+    "What the network knows before it sees your labels. Starter models come with the program and have learned from "
+    "openly licensed images; from one of them fewer labels and minutes are enough. What automatic chooses, and how "
+    "images are scaled for it, is said below."
+)
 
 
 class TrainForm(QWidget):
@@ -122,10 +128,11 @@ class TrainForm(QWidget):
         self.valueChanged.emit()
 
     def set_models(self, models: list[tuple[str, Any]]) -> None:
-        """Offer these models, as (name, folder), to continue from."""
-        field = self._fields["initial_model"]
+        """Offer these models, as (name, folder), to start from, beside what there always is."""
+        field = self._fields["start_from"]
         chosen = field.value
-        choices = [_SCRATCH, *models]
+        starters = [(f"{name} (starter model)", name) for name in starter_names()]
+        choices = [*_STARTS, *starters, *((name, str(folder)) for name, folder in models)]
         if chosen not in [value for _, value in choices]:
             choices.append((str(chosen), chosen))
         if [value for _, value in choices] != list(field.widget.choices):
@@ -165,8 +172,8 @@ class TrainForm(QWidget):
         tip = info.description or ""
         if name == "device":
             return choice_field(name, _DEVICES, label, tip, info.default)
-        if name == "initial_model":
-            return choice_field(name, [_SCRATCH], label, tip, None)
+        if name == "start_from":
+            return choice_field(name, _STARTS, label, _START_TIP, info.default)
         if name == "classes":
             self._classes = ClassChoice(name, label, tip)
             return FormField(name, self._classes)

@@ -1,0 +1,62 @@
+"""Going on from the weights of a model: which of them are taken, and how carefully they are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..nets.unet import UNet
+
+RATE = 0.3
+"""Share of the peak learning rate of a training from scratch."""
+FREEZE: Literal["nothing", "encoder"] = "nothing"
+"""What the setting ``auto`` stands for."""
+HEAD_START = 100
+"""Steps that averages of weights and of batch statistics count for what the model brings."""
+_HEAD, _STEM = "head.", "down.0.conv1.weight"
+
+
+def take_weights(network: UNet, weights: dict[str, Tensor], in_channels: int, same_task: bool) -> None:
+    """Load what fits of a model's weights.
+
+    The last layer is that of the model only for the same task with as many maps. The first layer of a model for
+    another number of channels is spread: every channel is looked at alike, and together they count for as much.
+
+    Parameters
+    ----------
+    network : UNet
+        Changed in place.
+    weights : dict of str to Tensor
+        Of the model.
+    in_channels : int
+        Of the model.
+    same_task : bool
+        Whether the model was trained for the same task.
+    """
+    own = network.state_dict()
+    taken = {name: tensor for name, tensor in weights.items() if same_task or not name.startswith(_HEAD)}
+    wanted = network.config.in_channels
+    if in_channels != wanted and _STEM in taken:
+        taken[_STEM] = _spread(taken[_STEM], in_channels, wanted)
+    fitting = {name: tensor for name, tensor in taken.items() if name in own and own[name].shape == tensor.shape}
+    network.load_state_dict(fitting, strict=False)
+
+
+def _spread(stem: Tensor, old: int, new: int) -> Tensor:
+    outputs, inputs, *kernel = stem.shape
+    mean = stem.reshape(outputs, old, inputs // old, *kernel).mean(1, keepdim=True)
+    return (mean * (old / new)).expand(-1, new, *mean.shape[2:]).reshape(outputs, new * (inputs // old), *kernel)
+
+
+def freeze(network: UNet, what: Literal["auto", "nothing", "encoder"]) -> None:
+    """Keep parts of a network as they are, the statistics of their norms included; see `Trainer.step`."""
+    if (FREEZE if what == "auto" else what) == "encoder":
+        network.down.requires_grad_(False)
+
+
+def frozen_norms(norms: Sequence[_BatchNorm]) -> list[_BatchNorm]:
+    """Return those norms that are not to change."""
+    return [norm for norm in norms if not norm.weight.requires_grad]
