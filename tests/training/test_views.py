@@ -8,6 +8,7 @@ import tifffile
 import torch
 
 from napari_aitrain.models import load_model
+from napari_aitrain.tasks import make_task
 from napari_aitrain.training import previewer
 from napari_aitrain.training.previewer import Previewer
 
@@ -47,6 +48,14 @@ def test_a_view_is_answered_with_arrays_to_be_mapped(task, make_config, run) -> 
     classes = {"instances": 1, "semantic": 2}[task]
     assert found["probability"].shape == (classes, 1, 80, 96)
     assert len(found["scores"]) == (found["labels"].max() + 1 if task == "instances" else 0)
+    assert ("maps" in told[-1]) == ("settings" in told[-1]) == (task == "instances")
+    if task == "instances":
+        # The objects that are shown are those that a window makes of the maps by the same settings.
+        maps = np.load(result.folder / "previews" / told[-1]["maps"])
+        again = make_task(task, told[-1]["settings"]).decode(maps, told[-1]["voxel_size"], 2)
+        assert maps.dtype == np.uint8
+        assert np.array_equal(again.labels, found["labels"])
+        assert np.array_equal(again.scores, found["scores"])
 
 
 def test_the_last_three_answers_are_kept_and_names_are_never_used_again(make_config, run, monkeypatch) -> None:
@@ -55,7 +64,7 @@ def test_the_last_three_answers_are_kept_and_names_are_never_used_again(make_con
     result.when = once(*([ask(result, n, view_of(config, 40 + n))] for n in range(1, 7)))
     result(config)
     files = sorted(path.name for path in (result.folder / "previews").glob("view-*.npy"))
-    assert len(files) == 3 * len(KINDS)
+    assert len(files) == 3 * len([*KINDS, "maps"])
     names = [event["labels"] for event in result.of("preview")]
     assert len(set(names)) == len(names)
     again = run("job")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..dock_base import Dock
 from ..session import session_of
 from .controller import ReviewController
+from .sliders_controller import SlidersController
 from .view import ReviewView
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ class ReviewDock(Dock):
         self.view = ReviewView()
         super().__init__(self.view)
         self.setSizePolicy(self.view.sizePolicy())
-        self.controller = ReviewController(session_of(viewer), self.view)
+        session = session_of(viewer)
+        self.controller = ReviewController(session, self.view)
+        self.sliders = SlidersController(session.predictions, self.view.sliders, self.view.sliders_group)
 
     def leave(self) -> None:
         """Let go of the session; predictions stay, and live ones go on."""
         self.controller.close()
+        self.sliders.close()

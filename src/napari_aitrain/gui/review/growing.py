@@ -15,10 +15,11 @@ from ...inference.store import MAPS, RAW, PredictionInfo, StoredPrediction, read
 from ...volumes.lazy import READ_ERRORS
 from ..class_names import colours_of, named
 from ..jobs.main_thread import MainThread
+from .maps import Maps
 from .prediction import Prediction
 from .prediction_layer import Placement
 from .run import Run
-from .stored import stored_data
+from .stored import stored_data, stored_maps
 from .stored_arrays import GrowingObjects
 from .thresholded import Thresholded
 
@@ -39,6 +40,7 @@ class _Opened:
     info: PredictionInfo
     data: Thresholded
     stored: StoredPrediction | None
+    maps: Maps | None
 
 
 class Growing:
@@ -145,7 +147,7 @@ class Growing:
         if stored is not None:
             # Read here, once.
             _ = stored.objects
-        return _Opened(info, data, stored)
+        return _Opened(info, data, stored, stored_maps(store, info, run.calibration))
 
     def _take(self, found: _Opened | None, trouble: str) -> None:
         if self._thread is not None:
@@ -176,6 +178,7 @@ class Growing:
             class_colours=colours_of(names, truth),
             growing=not info.finished,
             agglomerates=info.agglomerates,
+            maps=found.maps,
         )
         if found.stored is not None:
             one.take_table(found.stored)

@@ -17,12 +17,13 @@ from ..class_names import class_names_of, colours_of, named
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
 from ..notify import report, reported
+from .maps import Maps
 from .prediction import Prediction
 from .prediction_layer import MapLayer, PlacedLayer, Placement, PredictionLayer
 from .shown_source import ShownSource, Training, shown_source
 from .thresholded import Thresholded
-from .view_files import View, ViewThread, merges_of
-from .viewing import camera_of, leading_index, seen
+from .view_files import View, ViewThread, maps_of, merges_of
+from .viewing import leading_index, moves_of, seen
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -129,10 +130,7 @@ class Live:
 
     def _moves(self) -> list[Any]:
         viewer = self._session.viewer
-        camera, dims, layers = camera_of(viewer), viewer.dims, viewer.layers
-        emitters = [dims.events.point, dims.events.order, dims.events.ndisplay]
-        emitters += [camera.events.center, camera.events.zoom, layers.events.inserted, layers.events.removed]
-        return [*emitters, viewer.canvas.events.size] if hasattr(viewer, "canvas") else emitters
+        return [*moves_of(viewer), viewer.layers.events.inserted, viewer.layers.events.removed]
 
     def _on_move(self, event: Any = None) -> None:
         if self._enabled and self.training is not None and not self._timer.isActive():
@@ -239,6 +237,7 @@ class Live:
             labels, scores = (np.load(folder / event.data[name]) for name in ("labels", "scores"))
             certainty = None if self.training.instances else np.load(folder / event.data["probability"]).max(axis=0)
             merges = merges_of(folder, event)
+            maps = maps_of(folder, event, self.training)
         except (OSError, ValueError, KeyError):
             # The worker keeps the last three: a window that was busy for long has a newer event to come.
             return
@@ -251,11 +250,13 @@ class Live:
             leading=len(frame.leading),
             flat=frame.flat,
         )
-        self._session.predictions.show(self._prediction(job, event, asked, data))
+        self._session.predictions.show(self._prediction(job, event, asked, data, maps))
         self._show_maps(job, event, asked)
         self.changed.emit()
 
-    def _prediction(self, job: JobFolder, event: Event, asked: _Asked, data: Thresholded) -> Prediction:
+    def _prediction(
+        self, job: JobFolder, event: Event, asked: _Asked, data: Thresholded, maps: Maps | None
+    ) -> Prediction:
         assert self.training is not None
         names: dict[int, str] = {}
         colours: dict[int, str] = {}
@@ -275,6 +276,7 @@ class Live:
             voxel_size=self.training.crops.voxel_size,
             class_names=names,
             class_colours=colours,
+            maps=maps,
         )
 
     def _show_maps(self, job: JobFolder, event: Event, asked: _Asked) -> None:

@@ -16,6 +16,7 @@ from ...jobs.folder import CONFIG
 from ...models.folder import CARD
 from ...tasks.protocol import FloatArray, LabelArray
 from ...volumes.units import VoxelSize
+from .maps import Maps
 from .prediction_layer import Placement, PredictionLayer
 from .thresholded import Thresholded
 
@@ -57,6 +58,8 @@ class Prediction:
         Whether more of it comes.
     agglomerates : bool
         Whether its objects are fragments, which a threshold joins once all are there.
+    maps : Maps, optional
+        From which objects can be made again.
     """
 
     model: Path
@@ -74,6 +77,7 @@ class Prediction:
     stored: StoredPrediction | None = None
     growing: bool = False
     agglomerates: bool = False
+    maps: Maps | None = None
     _counted: tuple[FloatArray, npt.NDArray[np.int64]] | None = field(default=None, repr=False, compare=False)
 
     @property

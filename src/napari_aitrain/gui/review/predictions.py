@@ -12,6 +12,7 @@ from ...errors import GroundTruthError
 from .badge import Badge
 from .correct import Wanted, Written
 from .corrections import Corrections
+from .decoding import Decoding
 from .hands import Hands
 from .live import Live
 from .locks import Locks
@@ -42,6 +43,8 @@ class Predictions(PredictionList):
         Has a running training predict what is on screen.
     runs : Runs
         Predicts with a chosen model.
+    decoding : Decoding
+        Makes objects again from what the network said.
     proof : Proofreading
         Merges and splits of segments.
     tool : ProofTool
@@ -65,6 +68,7 @@ class Predictions(PredictionList):
         self.badge = Badge(session.viewer)
         self.live = Live(session)
         self.runs = Runs(session)
+        self.decoding = Decoding(self)
         self._hands = Hands(self)
         self.proof, self.tool = Proofreading(self), ProofTool(self)
         self.proof.changed.connect(self._on_corrected)
@@ -82,7 +86,12 @@ class Predictions(PredictionList):
         super().set_model(model)
 
     def show(self, prediction: Prediction) -> None:
-        """Show a prediction in its layer, instead of what the layer showed before."""
+        """Show a prediction in its layer, instead of what the layer showed before; perhaps as sliders make it."""
+        if not self.decoding.takes(prediction):
+            self.put(prediction)
+
+    def put(self, prediction: Prediction) -> None:
+        """Show a prediction as it is."""
         if self.picked is not None and self.picked.prediction.layer is prediction.layer:
             self._set_picked(None)
         super().show(prediction)
@@ -180,6 +189,7 @@ class Predictions(PredictionList):
         self._closed = True
         self.tool.stop()
         self._hands.close()
+        self.decoding.close()
         self.live.close()
         self.runs.close()
         self.badge.close()
@@ -210,6 +220,8 @@ class Predictions(PredictionList):
 
     def _on_removed(self, event: Any) -> None:
         gone = [one for one in self._all if one.layer.layer is event.value]
+        for one in gone:
+            self.decoding.forget(one.layer)
         if gone:
             self._all = [one for one in self._all if one not in gone]
             self._set_picked(None)

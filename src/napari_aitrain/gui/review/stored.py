@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import ConfigError
 from ...evaluation.calibration import Calibration
 from ...inference.store import LABELS, MAPS, RAW, PredictionInfo, StoredPrediction
+from ...tasks import make_task
+from .maps import Maps
 from .stored_arrays import Certainty, FromMaps, GrowingObjects, StoredArray
 from .thresholded import Thresholded
 from .tile_grid import steps_for
@@ -52,6 +55,32 @@ def stored_data(
     certainty = None if data.certainty is None else Tiles(_parts(data.certainty), steps, np.uint8, arrived)
     data.take_levels(labels, certainty)
     return data
+
+
+def stored_maps(store: Path, info: PredictionInfo, calibration: Calibration | None) -> Maps | None:
+    """Return what the network said of a finished prediction; None where no slider can be moved on it.
+
+    Parameters
+    ----------
+    store : Path
+        The stored prediction.
+    info : PredictionInfo
+        What it is.
+    calibration : Calibration, optional
+        Of the model.
+    """
+    if info.task_settings is None or not info.finished or not (store / MAPS / "zarr.json").is_file():
+        return None
+    try:
+        task = make_task(info.task, info.task_settings, info.classes)
+    except ConfigError:
+        # Of a package that is not installed any more: what was predicted is shown all the same.
+        return None
+    if not task.sliders:
+        return None
+    maps = StoredArray(store / MAPS)
+    size = info.decode_size or info.voxel_size
+    return Maps(task, info.dims, size, lambda region: np.asarray(maps[region.slices]), calibration)
 
 
 def _whole(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QRectF, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from .jump_slider import JumpSlider
 
 STEPS = 1000
 _LEAVES_OUT = (
@@ -22,11 +24,11 @@ _JOINS = (
 _HEIGHT, _HANDLE = 72, 20
 
 
-class HistogramSlider(QSlider):
+class HistogramSlider(JumpSlider):
     """A slider with bars behind it: those left of the handle are pale."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
+        super().__init__(parent)
         self._bars: tuple[float, ...] = ()
         self.setRange(0, STEPS)
         self.setSingleStep(10)
@@ -43,7 +45,7 @@ class HistogramSlider(QSlider):
         """Draw the bars, and the slider over their feet."""
         painter = QPainter(self)
         ink = QColor(self.palette().color(QPalette.ColorRole.WindowText))
-        room = self._room()
+        room = self.room()
         width = room.width() / max(1, len(self._bars))
         for number, bar in enumerate(self._bars):
             ink.setAlphaF(0.65 if (number + 0.5) / len(self._bars) >= self.value() / STEPS else 0.2)
@@ -60,28 +62,8 @@ class HistogramSlider(QSlider):
         painter.drawEllipse(QRectF(x - radius, self.height() - 2 * radius - 1, 2 * radius, 2 * radius))
         painter.end()
 
-    def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Go to where the mouse is."""
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.setSliderDown(True)
-            self._go_to(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        """Follow the mouse."""
-        if event is not None and self.isSliderDown():
-            self._go_to(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
-        """Let go."""
-        self.setSliderDown(False)
-
-    def _go_to(self, event: QMouseEvent) -> None:
-        room = self._room()
-        at = round(event.position().x() - room.left())
-        self.setValue(QStyle.sliderValueFromPosition(0, STEPS, at, round(room.width())))
-        event.accept()
-
-    def _room(self) -> QRectF:
+    def room(self) -> QRectF:
+        """Return where the bars are."""
         return QRectF(8, 2, max(1, self.width() - 16), _HEIGHT - _HANDLE)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ...geometry import Triple
 from ...tasks.merge_tree import MergeTree
 from ...tasks.protocol import FloatArray, LabelArray
 from .tiles import Level, Tiles
@@ -85,6 +86,7 @@ class Thresholded:
         self._table: ShownArray | None = None
         self._segments: LabelArray | None = None
         self._read: dict[str, Any] = {}
+        self._steps: tuple[Triple, ...] = ((1, 1, 1),)
         self.tiles: tuple[Tiles, ...] = ()
         """What reads in the background, of a large prediction: labels, and of class maps their certainty."""
 
@@ -92,10 +94,14 @@ class Thresholded:
         """Have layers look at levels that are read in the background."""
         self.tiles = (labels,) if certainty is None else (labels, certainty)
 
+    def take_steps(self, steps: Sequence[Triple]) -> None:
+        """Have layers look at levels of every so many-th voxel, of labels that are in memory."""
+        self._steps = tuple(steps)
+
     def levels(self) -> list[tuple[Slices, Slices | None]]:
         """Return labels and certainty as a layer shows them: of a large prediction in levels, the finest first."""
         if not self.tiles:
-            return [(self.labels, self.certainty)]
+            return [(_every(self.labels, step), self.certainty) for step in self._steps]
         labels = self.tiles[0].levels()
         certainty = self.tiles[1].levels() if len(self.tiles) > 1 else [None] * len(labels)
         return list(zip(labels, certainty, strict=True))
@@ -265,6 +271,11 @@ class Thresholded:
     def certain(self, index: tuple[Any, ...]) -> npt.NDArray[np.uint8]:
         """Return 255 × the probability of the class of voxels, indexed as `labels`."""
         return certain(self.certainty, index)
+
+
+def _every(labels: Slices, step: Triple) -> Slices:
+    every: Slices = labels[tuple(slice(None, None, s) for s in step)] if step != (1, 1, 1) else labels
+    return every
 
 
 def certain(certainty: Slices | None, index: tuple[Any, ...]) -> npt.NDArray[np.uint8]:

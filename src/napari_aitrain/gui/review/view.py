@@ -24,6 +24,7 @@ from .look_view import LookView
 from .object_view import ObjectView
 from .predict_view import PredictView
 from .proof_view import ProofView
+from .sliders_view import SlidersView
 from .threshold_view import ThresholdView
 
 EMPTY = (
@@ -68,6 +69,9 @@ class ReviewView(QWidget):
         self.object, self.predict, self.proof = ObjectView(), PredictView(), ProofView()
         self.proof_group = _group("Merge and split", self.proof)
         self.proof_group.hide()
+        self.sliders = SlidersView()
+        self.sliders_group = _group("Shape of objects", self.sliders)
+        self.sliders_group.hide()
         self.again = push_button(
             "&Train again from this model",
             "Start another training with the settings of the last one. It goes on from what this model has learned, "
@@ -126,6 +130,7 @@ class ReviewView(QWidget):
         layout.addWidget(self.live)
         layout.addWidget(self.age)
         layout.addWidget(self.threshold)
+        layout.addWidget(self.sliders_group)
         layout.addWidget(self.look)
         layout.addWidget(self.proof_group)
         layout.addWidget(_group("Correct the ground truth", self.object))

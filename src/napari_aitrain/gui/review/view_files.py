@@ -1,4 +1,4 @@
-"""Cuts what is on screen out of an image and leaves it in the job folder, in a thread of its own; reads trees."""
+"""Cuts what is on screen out of an image and leaves it in the job folder, in a thread of its own; reads answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import numpy as np
 from ...errors import AitrainError
 from ...geometry import Region, Triple
 from ...jobs import Event
+from ...tasks import make_task
 from ...tasks.merge_tree import MergeTree
 from ...volumes.atomic import storage_errors
 from ..annotate.sources import frame_volume
 from ..frames import LayerFrame
+from .maps import Maps
+from .shown_source import Training
 
 VIEWS = "views"
 MERGES = "merges_"
@@ -127,3 +130,14 @@ def merges_of(folder: Path, event: Event) -> MergeTree | None:
     """Return the tree of merges that came with a preview; None where nothing is joined."""
     names = {name.removeprefix(MERGES): file for name, file in event.data.items() if name.startswith(MERGES)}
     return MergeTree.from_arrays({name: np.load(folder / file) for name, file in names.items()}) if names else None
+
+
+def maps_of(folder: Path, event: Event, training: Training) -> Maps | None:
+    """Return the maps that came with a preview, in memory; None where no slider can be moved on them."""
+    if "maps" not in event.data:
+        return None
+    stored = np.load(folder / event.data["maps"])
+    task = make_task(training.config.task, event.data["settings"], training.crops.classes)
+    size = event.data["voxel_size"]
+    voxel_size = None if size is None else (float(size[0]), float(size[1]), float(size[2]))
+    return Maps(task, training.crops.dims, voxel_size, lambda region: stored[(slice(None), *region.slices)])

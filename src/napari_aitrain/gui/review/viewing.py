@@ -34,6 +34,14 @@ class Seen:
 
     needed: Region
     wanted: Region
+    all: Region
+    """Also what is too much to be predicted at once."""
+
+    def inside(self, region: Region) -> Seen | None:
+        """Return what of a region is on screen, in voxels from its first on; None if nothing of it is."""
+        parts = (part.intersect(region).relative_to(region.start) for part in (self.needed, self.wanted, self.all))
+        found = Seen(*parts)
+        return None if found.needed.empty else found
 
     def served_by(self, region: Region) -> bool:
         """Return whether a region holds what is on screen, and is not so much larger that less would come sooner."""
@@ -43,6 +51,13 @@ class Seen:
 def camera_of(viewer: Any) -> Any:
     """Return the camera; ``viewer.camera`` before napari 0.9."""
     return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+
+def moves_of(viewer: Any) -> list[Any]:
+    """Return the emitters of events after which something else is on screen."""
+    camera, dims = camera_of(viewer), viewer.dims
+    emitters = [dims.events.point, dims.events.order, dims.events.ndisplay, camera.events.center, camera.events.zoom]
+    return [*emitters, viewer.canvas.events.size] if hasattr(viewer, "canvas") else emitters
 
 
 def canvas_size(viewer: Any) -> tuple[float, float]:
@@ -80,7 +95,7 @@ def seen(viewer: Any, frame: LayerFrame, magnification: Triple, dims: int) -> Se
     if dims == 2:
         context[0] = 0
     wanted = _shrunk(needed.grow(_whole(context)).intersect(whole), hidden, MOST_VOXELS[dims])
-    return Seen(needed.intersect(wanted), wanted)
+    return Seen(needed.intersect(wanted), wanted, needed)
 
 
 def seen_region(viewer: Any, frame: LayerFrame, magnification: Triple) -> Region | None:
