@@ -12,7 +12,8 @@ import tifffile
 from scipy import ndimage
 
 from napari_aitrain.autosegment import files
-from napari_aitrain.autosegment.files import Asked, autosegment
+from napari_aitrain.autosegment.asked import Asked
+from napari_aitrain.autosegment.files import autosegment
 from napari_aitrain.cli.main import run
 from napari_aitrain.errors import ConfigError, OutputExistsError
 from napari_aitrain.volumes import Volume, open_volume
@@ -47,7 +48,7 @@ def test_a_folder_with_a_stray_and_a_broken_file(folder: Path, tmp_path: Path) -
     assert [name for _, _, name in told] == ["3.tif", "6.tif", "broken.tif"]
     assert open_volume(found[1].out, kind="labels").read(open_volume(found[1].out).region).max() == 6
     made = json.loads((tmp_path / "out" / "6.tif.json").read_text(encoding="utf-8"))
-    assert found[1].settings is not None and made["settings"] == found[1].settings.model_dump()
+    assert found[1].settings is not None and made["settings"] == found[1].settings.used()
     assert made["objects"] == 6 and made["fingerprint"] == open_volume(folder / "6.tif").fingerprint
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_aitrain.autosegment.finding import find_objects
-from napari_aitrain.autosegment.settings import PRESETS, AutosegmentSettings
+from napari_aitrain.autosegment.settings import CLASSICAL, AutosegmentSettings
 from napari_aitrain.autosegment.suggesting import suggest
 from napari_aitrain.tasks.tally import InstanceTally
 
@@ -56,7 +56,7 @@ def test_touching_discs_are_divided_and_a_larger_sigma_merges_them() -> None:
     assert merged.count == 2
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", CLASSICAL)
 def test_a_larger_sigma_or_size_never_gives_more(preset: str) -> None:
     image = scene(discs(6, [(y, x) for y in (30, 44, 90) for x in (30, 44, 90)]), noise=6)
     counts = [
@@ -83,7 +83,7 @@ def test_what_lies_close_together_is_one_organoid() -> None:
 def test_crowded_nuclei_on_an_uneven_background() -> None:
     truth = discs(5, lattice(12))
     image = scene(truth) + 300 * ndimage.gaussian_filter(discs(40, [(64, 64)]).astype(np.float32), (0, 8, 8))
-    found = {p: find_objects(image, suggest(image, p, dims=2), dims=2) for p in PRESETS}
+    found = {p: find_objects(image, suggest(image, p, dims=2), dims=2) for p in CLASSICAL}
     assert found["nuclei-in-organoids"].count == truth.max()
     assert ap50(found["nuclei-in-organoids"].labels, truth) > 0.7 > 0.2 > ap50(found["single-cells"].labels, truth)
 
@@ -132,7 +132,7 @@ def test_slices_are_divided_one_by_one_with_ids_of_their_own() -> None:
     assert found.count == 3 and not set(np.unique(found.labels[0])) & set(np.unique(found.labels[1])) - {0}
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", CLASSICAL)
 @pytest.mark.parametrize("kind", ["constant", "noise", "nan", "one voxel", "no signal", "two values"])
 def test_images_without_cells(preset: str, kind: str) -> None:
     random = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def test_voxels_that_are_no_number_are_background() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(
-    st.sampled_from(PRESETS), st.floats(0, 60), st.integers(1, 500), st.integers(0, 2**16),
+    st.sampled_from(CLASSICAL), st.floats(0, 60), st.integers(1, 500), st.integers(0, 2**16),
     st.tuples(st.integers(1, 5), st.integers(1, 40), st.integers(1, 40)), st.sampled_from([2, 3]),
 )  # fmt: skip
 def test_any_image_gives_ids_without_gaps(preset, sigma, size, seed, shape, dims) -> None:  # type: ignore[no-untyped-def]

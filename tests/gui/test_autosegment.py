@@ -46,9 +46,9 @@ def found_on(viewer: Any) -> int:
 def test_every_widget_has_a_tooltip_and_an_empty_window_says_what_to_do(viewer, open_dock):
     dock = open_dock()
     assert "Open an image" in dock.view.empty.text()
-    assert dock.view.empty.isVisibleTo(dock) and not dock.view.body.isVisibleTo(dock)
+    assert dock.view.empty.isVisibleTo(dock) and not dock.view.take["whole"].isVisibleTo(dock)
     viewer.add_image(cells(), name="cells")
-    assert dock.view.body.isVisibleTo(dock) and dock.view.minimumSizeHint().width() <= 420
+    assert dock.view.take["whole"].isVisibleTo(dock) and dock.view.minimumSizeHint().width() <= 420
     for widget in dock.view.findChildren(QWidget):
         if widget.isVisibleTo(dock) and widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.parentWidget():
             assert widget.toolTip() or widget.parentWidget().toolTip(), widget
@@ -64,19 +64,19 @@ def test_numbers_from_the_image_and_a_live_slice(viewer, open_dock, wait_for, qt
     wait_for(lambda: found_on(viewer) == 6)
     assert LayerFrame.of(viewer.layers[NAME]) == LayerFrame.of(image)
     own = view.value()
-    assert 1 < own.sigma < 5 and view.physical.text().endswith("µm²")
+    assert 1 < own.sigma < 5 and view.numbers.physical.text().endswith("µm²")
     assert "6 objects" in view.status.text()
-    view.minimum.setFocus()
-    view.minimum.selectAll()
-    QTest.keyClicks(view.minimum, "9000")
-    QTest.keyClick(view.minimum, Qt.Key.Key_Return)
+    view.numbers.minimum.setFocus()
+    view.numbers.minimum.selectAll()
+    QTest.keyClicks(view.numbers.minimum, "9000")
+    QTest.keyClick(view.numbers.minimum, Qt.Key.Key_Return)
     wait_for(lambda: found_on(viewer) == 0)
     assert "minimum size" in view.status.text()
     QTest.mouseClick(view.suggest, Qt.MouseButton.LeftButton)
     wait_for(lambda: found_on(viewer) == 6)
     assert view.value() == own
-    view.preset.setCurrentIndex(2)
-    view.preset.activated.emit(2)
+    view.numbers.preset.setCurrentIndex(2)
+    view.numbers.preset.activated.emit(2)
     wait_for(lambda: view.value().preset == "organoids" and view.value().sigma != own.sigma)
     QTest.mouseClick(view.live, Qt.MouseButton.LeftButton)
     wait_for(lambda: NAME not in viewer.layers)
@@ -115,7 +115,7 @@ def test_objects_become_ground_truth_and_what_is_painted_stays(viewer, session, 
     assert NAME not in viewer.layers, "the preview would lie over what was written"
     notes = (session.saver.project.folder / NOTES).read_text(encoding="utf-8").splitlines()
     made = json.loads(notes[0])
-    assert made["settings"] == dock.view.value().model_dump() and made["objects"] == 6
+    assert made["settings"] == dock.view.value().used() and made["objects"] == 6
     layer.undo()
     assert sorted(np.unique(layer.data)) == [0, 7]
 

@@ -1,1 +1,1 @@
-"""Ground truth to begin with, found without a model: presets and two numbers, which the image itself suggests."""
+"""Ground truth to begin with: by presets and two numbers, which the image itself suggests, or by a starter model."""

@@ -3,84 +3,35 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from ..errors import AitrainError, ConfigError
 from ..geometry import Region, parse_magnification
+from ..inference.blocks import PredictionCancelledError
 from ..location import Location, located
+from ..models import read_card
 from ..tasks.protocol import FloatArray, VoxelSize
 from ..volumes import LabelsWriter, Volume, atomic_write_text, check_output, open_volume
+from ..volumes.atomic import storage_errors
 from ..volumes.outputs import pair_outputs
-from .finding import Found, find_objects
-from .settings import MOST_SIGMA, AutosegmentSettings, Preset, spoken_size
-from .suggesting import suggest
+from .asked import Asked, segment
+from .finding import Found
+from .settings import AutosegmentSettings, spoken_size
+from .starter import place_of
 
 MOST_VOXELS = 2**28
 """Of an image that is segmented at once: several arrays of its size are held in memory."""
 
 Progress = Callable[[int, int, str], None]
 Cancelled = Callable[[], bool]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a person asked for; what is None follows from each image.
-
-    Parameters
-    ----------
-    preset : str
-        What is in the images.
-    minimum_size : int, optional
-        In voxels.
-    sigma : float, optional
-        In voxels of the finest axis.
-    dark : bool
-        Whether objects are darker than their background.
-    dims : {'auto', '2', '3'}
-        Slice by slice, or as volumes; auto takes an image of several slices as a volume.
-
-    Raises
-    ------
-    ConfigError
-        If a number is out of its range, or there is no such preset.
-    """
-
-    preset: Preset = "single-cells"
-    minimum_size: int | None = None
-    sigma: float | None = None
-    dark: bool = False
-    dims: Literal["auto", "2", "3"] = "auto"
-
-    def __post_init__(self) -> None:
-        given = {"preset": self.preset, "minimum_size": self.minimum_size, "sigma": self.sigma}
-        try:
-            AutosegmentSettings.model_validate({key: value for key, value in given.items() if value is not None})
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            raise ConfigError(
-                f"{wrong['loc'][0]} cannot be {wrong['input']}",
-                f"a sigma from 0 to {MOST_SIGMA:g} voxels, a minimum size of 1 voxel or more, and one of the presets",
-                "change it, or leave it away: the image suggests the numbers",
-            ) from error
-
-    def dims_of(self, depth: int) -> int:
-        """Return 2 or 3 for an image of so many slices."""
-        return 2 if self.dims == "2" or depth == 1 else 3
-
-    def settings(self, image: FloatArray, voxel_size: VoxelSize | None) -> AutosegmentSettings:
-        """Return the settings for an image, shape (z, y, x)."""
-        found = suggest(image, self.preset, voxel_size, self.dims_of(image.shape[0]), self.dark)
-        given = {"minimum_size": self.minimum_size, "sigma": self.sigma}
-        chosen = found.model_dump() | {key: value for key, value in given.items() if value is not None}
-        return AutosegmentSettings.model_validate(chosen)
 
 
 @dataclass(frozen=True)
@@ -95,6 +46,8 @@ class SegmentedImage:
         That were used; None where it failed before.
     minimum_size : str
         That of the settings as an area or volume; empty where the voxel size is not known.
+    diameter : float or None
+        Of the objects, as a starter model was told or found it, in voxels of the finest axis.
     objects : int
         How many were found.
     seconds : float
@@ -107,6 +60,7 @@ class SegmentedImage:
     out: Path
     settings: AutosegmentSettings | None
     minimum_size: str
+    diameter: float | None
     objects: int
     seconds: float
     warning: str = ""
@@ -125,7 +79,7 @@ def autosegment(
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> list[SegmentedImage]:
-    """Segment an image, or each image of a folder, without a model.
+    """Segment an image, or each image of a folder, without a model of one's own.
 
     Beside each output ``<output>.json`` says how it was made. In a folder an image that fails does not keep the others
     from being done.
@@ -145,7 +99,7 @@ def autosegment(
     progress : callable, optional
         Called with images done, images in all and the name of the next.
     cancelled : callable, optional
-        Asked before each image; those that are done stay.
+        Asked before each image, and while a starter model works; images that are done stay.
 
     Returns
     -------
@@ -155,14 +109,17 @@ def autosegment(
     Raises
     ------
     AitrainError
-        If the single image cannot be segmented; or before anything is done, if an output exists or a folder has no
-        image.
+        If the single image cannot be segmented; or before anything is done, if an output exists or cannot be written,
+        or a folder has no image.
     """
     asked, found = asked or Asked(), []
     factor = parse_magnification(magnification)
-    jobs = list(pair_outputs(located(image), Path(out)))
-    for _, target in jobs:
-        check_output(target)
+    jobs = _pairs(located(image), Path(out))
+
+    def watch(_done: int, _total: int) -> None:
+        if cancelled is not None and cancelled():
+            raise PredictionCancelledError("cancelled", "", "")
+
     for done, (path, target) in enumerate(jobs):
         if cancelled is not None and cancelled():
             break
@@ -171,26 +128,47 @@ def autosegment(
         began = time.monotonic()
         try:
             volume = open_volume(path, channels=channels, axes=axes, voxel_size=voxel_size).at(factor)
-            found.append(_segment(volume, path, target, asked, began))
+            found.append(_segment(volume, path, target, asked, began, watch))
+        except PredictionCancelledError:
+            break
         except AitrainError as error:
             if len(jobs) == 1:
                 raise
-            found.append(SegmentedImage(path, target, None, "", 0, time.monotonic() - began, error=str(error)))
+            found.append(SegmentedImage(path, target, None, "", None, 0, time.monotonic() - began, error=str(error)))
     return found
 
 
-def _segment(volume: Volume, path: Location, out: Path, asked: Asked, began: float) -> SegmentedImage:
+def _pairs(image: Location, out: Path) -> list[tuple[Location, Path]]:
+    """Return each image with its output, of which none exists and all can be written."""
+    if isinstance(image, Path) and image.is_dir() and out.is_dir() and out.samefile(image):
+        raise ConfigError(
+            f"{out} is the folder of the images",
+            "another folder: labels among the images would be taken for images",
+            f"choose for example {out.name} labels, beside it",
+        )
+    jobs = list(pair_outputs(image, out))
+    for _, target in jobs:
+        check_output(target)
+    place = jobs[0][1].parent
+    with storage_errors(place):
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    return jobs
+
+
+def _segment(
+    volume: Volume, path: Location, out: Path, asked: Asked, began: float, watch: Callable[[int, int], None]
+) -> SegmentedImage:
     image = read_image(volume)
-    settings = asked.settings(image, volume.voxel_size)
-    dims = asked.dims_of(image.shape[0])
-    found = find_objects(image, settings, volume.voxel_size, dims)
+    settings, found, dims = segment(image, asked, volume.voxel_size, watch)
     writer = LabelsWriter(out, volume.shape, voxel_size=volume.voxel_size, max_id=found.count, image=path)
     with writer:
         writer.write(volume.region, found.labels)
     atomic_write_text(Path(f"{out}.json"), json.dumps(provenance(volume, settings, found), indent=2))
     size = spoken_size(settings.minimum_size, volume.voxel_size, dims)
-    seconds, warning = time.monotonic() - began, warning_of(found, volume.name)
-    return SegmentedImage(path, out, settings, size, found.count, seconds, warning)
+    seconds, warning = time.monotonic() - began, warning_of(found, volume.name, settings)
+    return SegmentedImage(path, out, settings, size, found.diameter, found.count, seconds, warning)
 
 
 def read_image(volume: Volume, region: Region | None = None) -> FloatArray:
@@ -223,23 +201,39 @@ def read_image(volume: Volume, region: Region | None = None) -> FloatArray:
     return total
 
 
-def warning_of(found: Found, name: str) -> str:
+def spoken_numbers(one: SegmentedImage) -> str:
+    """Return the numbers that an image was segmented by, for people."""
+    settings = one.settings
+    if settings is None:
+        return ""
+    if settings.by_starter:
+        diameter = "" if one.diameter is None else f", diameter {one.diameter:g} voxels"
+        return f"{settings.model}{diameter}, threshold {settings.threshold:.2f}"
+    physical = f" ({one.minimum_size})" if one.minimum_size else ""
+    return f"minimum size {settings.minimum_size:,} voxels{physical}, sigma {settings.sigma:g}"
+
+
+def warning_of(found: Found, name: str, settings: AutosegmentSettings) -> str:
     """Return what a person should know of a result; empty if that is nothing."""
     if not found.clear:
         return f"Nothing in {name} stands out from its background; are the objects dark, or of another channel?"
-    if not found.count:
-        return f"All that was found in {name} is below the minimum size."
-    return ""
+    if found.count:
+        return ""
+    if settings.by_starter:
+        return f"{settings.model} is sure of nothing in {name}; try another diameter, a lower threshold, or a preset."
+    return f"All that was found in {name} is below the minimum size."
 
 
 def provenance(volume: Volume, settings: AutosegmentSettings, found: Found, **more: Any) -> dict[str, Any]:
     """Return what is kept of how labels were made, and what else is known."""
-    return {
+    made = {
         "made_by": f"napari-aitrain {version('napari-aitrain')}, automatic segmentation",
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "image": str(volume.path or volume.name),
         "fingerprint": volume.fingerprint,
-        "settings": settings.model_dump(),
+        "settings": settings.used(),
         "objects": found.count,
-        **more,
     }
+    if settings.by_starter:
+        made |= {"diameter": found.diameter, "weights_sha256": read_card(place_of(settings.model)).weights_sha256}
+    return made | more

@@ -44,11 +44,14 @@ class Found:
         By how many standard deviations what is above the threshold and what is below differ, those of the evener side.
     clear : bool
         Whether that is enough to look for objects.
+    diameter : float, optional
+        Of the objects, as a starter model was told or found it, in voxels of the finest axis.
     """
 
     labels: LabelArray
     contrast: float
     clear: bool
+    diameter: float | None = None
 
     @property
     def count(self) -> int:
@@ -56,8 +59,28 @@ class Found:
         return int(self.labels.max(initial=0))
 
 
+@dataclass(frozen=True)
+class Foreground:
+    """What stands out.
+
+    Parameters
+    ----------
+    shown : ndarray of bool, shape (z, y, x)
+        What is above the threshold.
+    contrast : float
+        By how many standard deviations it differs from the rest.
+    """
+
+    shown: BoolArray
+    contrast: float
+
+
 def find_objects(
-    image: FloatArray, settings: AutosegmentSettings, voxel_size: VoxelSize | None = None, dims: int = 3
+    image: FloatArray,
+    settings: AutosegmentSettings,
+    voxel_size: VoxelSize | None = None,
+    dims: int = 3,
+    foreground: Foreground | None = None,
 ) -> Found:
     """Find objects that stand out from the background.
 
@@ -71,6 +94,8 @@ def find_objects(
         nm, z, y, x; only ratios count.
     dims : {2, 3}
         With 2 every slice is divided on its own; the threshold is that of all slices.
+    foreground : Foreground, optional
+        Of this image, where it is known already.
 
     Notes
     -----
@@ -82,16 +107,16 @@ def find_objects(
     spacing = outline_spacing(voxel_size, dims)
     bright = as_bright(image, settings.dark)
     labels = np.zeros(bright.shape, np.int32)
-    shown, contrast = find_foreground(bright, settings, spacing, dims)
-    if contrast < CONTRAST[settings.preset]:
-        return Found(labels, contrast, clear=False)
+    out = find_foreground(bright, settings, spacing, dims) if foreground is None else foreground
+    if out.contrast < CONTRAST[settings.preset]:
+        return Found(labels, out.contrast, clear=False)
     count = 0
-    for index, part in split_by_slice(shown.astype(np.int32), dims):
+    for index, part in split_by_slice(out.shown.astype(np.int32), dims):
         own = spacing[-part.ndim :]
         found = _divide(part > 0, bright[index], settings, own)
         labels[index] = np.where(found > 0, found + count, 0)
         count += int(found.max(initial=0))
-    return Found(labels, contrast, clear=True)
+    return Found(labels, out.contrast, clear=True)
 
 
 def as_bright(image: FloatArray, dark: bool) -> FloatArray:
@@ -103,10 +128,8 @@ def as_bright(image: FloatArray, dark: bool) -> FloatArray:
     return -bright if dark else bright
 
 
-def find_foreground(
-    bright: FloatArray, settings: AutosegmentSettings, spacing: VoxelSize, dims: int
-) -> tuple[BoolArray, float]:
-    """Return what is above the threshold, and by how many standard deviations it differs from the rest."""
+def find_foreground(bright: FloatArray, settings: AutosegmentSettings, spacing: VoxelSize, dims: int) -> Foreground:
+    """Return what stands out from the background of an image in which objects are bright."""
     smoothed = np.empty_like(bright)
     for index, part in split_by_slice(bright, dims):  # type: ignore[arg-type]
         smoothed[index] = _evened(part, settings, spacing[-part.ndim :])  # type: ignore[arg-type]
@@ -115,7 +138,7 @@ def find_foreground(
     threshold, contrast = _threshold(sample)
     shown = smoothed > threshold
     if contrast < CONTRAST[settings.preset]:
-        return shown, contrast
+        return Foreground(shown, contrast)
     lower, dim_contrast = _threshold(sample[sample <= threshold])
     if dim_contrast >= DIM:
         for index, part in split_by_slice((smoothed > lower).astype(np.int32), dims):
@@ -124,7 +147,7 @@ def find_foreground(
             # What touches a bright object is its blur.
             dim[pieces[shown[index]]] = dim[0] = False
             shown[index] |= dim[pieces]
-    return shown, contrast
+    return Foreground(shown, contrast)
 
 
 def _threshold(sample: FloatArray) -> tuple[float, float]:

@@ -11,8 +11,8 @@ import numpy as np
 from ..tasks.maps import connected_pieces, outline_spacing, split_by_slice
 from ..tasks.objects import smooth
 from ..tasks.protocol import BoolArray, FloatArray, VoxelSize
-from .finding import as_bright, find_foreground
-from .settings import MOST_SIGMA, AutosegmentSettings, Preset
+from .finding import Foreground, Found, as_bright, find_foreground, find_objects
+from .settings import MOST_SIGMA, AutosegmentSettings, Classical
 
 SIGMA = {"single-cells": 0.35, "nuclei-in-organoids": 0.4, "organoids": 0.2}
 """As a share of the radius of a typical object."""
@@ -29,7 +29,7 @@ _STEP = 2 ** (1 / _PER_OCTAVE)
 
 def suggest(
     image: FloatArray,
-    preset: Preset = "single-cells",
+    preset: Classical = "single-cells",
     voxel_size: VoxelSize | None = None,
     dims: int = 3,
     dark: bool = False,
@@ -55,31 +55,53 @@ def suggest(
     median over voxels. Of crowded nuclei it follows from the finest scale at which differences of Gaussians are strong
     (scale selection; Lindeberg 1998).
     """
+    return _look(image, preset, voxel_size, dims, dark)[0]
+
+
+def suggest_and_find(
+    image: FloatArray,
+    preset: Classical = "single-cells",
+    voxel_size: VoxelSize | None = None,
+    dims: int = 3,
+    dark: bool = False,
+    **given: int | float,
+) -> tuple[AutosegmentSettings, Found]:
+    """Return settings that suit an image, but for those that are given, and what is found with them; see `suggest`."""
+    own, foreground = _look(image, preset, voxel_size, dims, dark)
+    settings = AutosegmentSettings.model_validate(own.model_dump() | given)
+    return settings, find_objects(image, settings, voxel_size, dims, foreground)
+
+
+def _look(
+    image: FloatArray, preset: Classical, voxel_size: VoxelSize | None, dims: int, dark: bool
+) -> tuple[AutosegmentSettings, Foreground | None]:
+    """Return settings, and the foreground of the image if all of it was looked at and no number changes it."""
     spacing = outline_spacing(voxel_size, dims)
-    part = _middle(as_bright(image, dark), dims)
+    part, foreground = middle(as_bright(image, dark), dims), None
     first = AutosegmentSettings(preset=preset, sigma=max(2.0, min(part.shape[1:]) / 100))
     if preset == "nuclei-in-organoids":
         radius = _radius_of_blobs(part, spacing, dims)
     else:
-        shown, _ = find_foreground(part, first, spacing, dims)
-        radius = _radius_of_pieces(shown, spacing, dims)
+        foreground = find_foreground(part, first, spacing, dims)
+        radius = _radius_of_pieces(foreground.shown, spacing, dims)
     whole = math.pi * radius**2 if dims == 2 else 4 / 3 * math.pi * radius**3
     voxel = math.prod(spacing[3 - dims :])
-    return first.model_copy(
+    own = first.model_copy(
         update={
             "sigma": min(MOST_SIGMA, round(SIGMA[preset] * radius, 1)),
             "minimum_size": max(4, round(SMALL * whole / voxel)),
             "dark": dark,
         }
     )
+    return own, foreground if preset == "single-cells" and part.shape == image.shape else None
 
 
-def _middle(image: FloatArray, dims: int) -> FloatArray:
-    """Return the middle of an image, whole where it is small enough."""
+def middle(image: FloatArray, dims: int, voxels: int = _LOOKED_AT) -> FloatArray:
+    """Return the middle of an image, whole where it has no more than so many voxels."""
     flat = dims == 2 or image.shape[0] == 1
-    most = math.isqrt(_LOOKED_AT) if flat else round(_LOOKED_AT ** (1 / 3))
+    most = math.isqrt(voxels) if flat else round(voxels ** (1 / 3))
     y, x = (min(n, most) for n in image.shape[1:])
-    z = min(image.shape[0], max(1, _LOOKED_AT // (y * x)))
+    z = min(image.shape[0], max(1, voxels // (y * x)))
     index = tuple(slice((n - k) // 2, (n - k) // 2 + k) for n, k in zip(image.shape, (z, y, x), strict=True))
     return np.ascontiguousarray(image[index])
 

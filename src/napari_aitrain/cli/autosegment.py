@@ -19,7 +19,8 @@ def autosegment(
     image: Annotated[str, typer.Argument(help="Image file, zarr, or folder of images; or the URL of a zarr.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New file: OUT.tif or OUT.ome.zarr; a folder for a folder.")],
     preset: Annotated[
-        Literal["single-cells", "nuclei-in-organoids", "organoids"], typer.Option(help="What is in the image.")
+        Literal["single-cells", "nuclei-in-organoids", "organoids", "starter"],
+        typer.Option(help="What is in the image; starter: let a starter model find it."),
     ] = "single-cells",
     minimum_size: Annotated[
         int | None, typer.Option(min=1, help="Leave out objects of fewer voxels; by default the image says.")
@@ -27,6 +28,14 @@ def autosegment(
     sigma: Annotated[
         float | None,
         typer.Option(min=0, help="In voxels; larger merges more distant parts. By default the image says."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Starter model, for that preset: nuclei-2d or nuclei-3d; by default that which fits.")
+    ] = "",
+    diameter: Annotated[str, typer.Option(help="For a starter model: of typical objects in voxels, or auto.")] = "auto",
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="For a starter model: leave out less sure objects; by default its own."),
     ] = None,
     dark: Annotated[bool, typer.Option("--dark", help="The objects are darker than their background.")] = False,
     dims: Annotated[
@@ -38,18 +47,19 @@ def autosegment(
     voxel_size: options.Voxel = None,
     as_json: options.Json = False,
 ) -> None:
-    """Segment without a model, by a minimum size and a sigma: ground truth to begin with, to be corrected.
+    """Segment by a minimum size and a sigma, or by a starter model: ground truth to begin with, to be corrected.
 
     Of a folder every image is segmented; those that fail are named at the end, and the exit code is then 3. Ctrl-C
     keeps what is finished. OUT.json beside each output says how it was made.
     """
-    from ..autosegment.files import Asked
+    from ..autosegment.asked import Asked
     from ..autosegment.files import autosegment as segment_files
+    from ..autosegment.files import spoken_numbers
     from .watch import watched
 
     output = Output(as_json)
     size = options.three_numbers(voxel_size)
-    asked = Asked(preset, minimum_size, sigma, dark, dims)
+    asked = Asked(preset, minimum_size, sigma, dark, dims, model, _diameter(diameter), threshold)
     with watched(output.progress_console, "Segmenting") as watch:
         images = segment_files(
             image, out, asked,
@@ -65,9 +75,7 @@ def autosegment(
         assert one.settings is not None
         if one.warning:
             output.say(f"Warning: {one.warning}", "yellow")
-        physical = f" ({one.minimum_size})" if one.minimum_size else ""
-        numbers = f"minimum size {one.settings.minimum_size:,} voxels{physical}, sigma {one.settings.sigma:g}"
-        output.say(f"{one.out}: {one.objects:,} objects; {numbers}; {spoken_time(one.seconds)}")
+        output.say(f"{one.out}: {one.objects:,} objects; {spoken_numbers(one)}; {spoken_time(one.seconds)}")
     output.result({"out": str(out), "images": [_plain(one) for one in images]})
     if stopped:
         output.progress_console.print("Interrupted; what is finished is kept.", style="yellow")
@@ -76,6 +84,15 @@ def autosegment(
         raise typer.Exit(FAILED_IMAGES)
 
 
+def _diameter(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is neither auto nor a number of voxels", param_hint="--diameter") from error
+
+
 def _plain(one: Any) -> dict[str, Any]:
-    settings = None if one.settings is None else one.settings.model_dump()
+    settings = None if one.settings is None else one.settings.used()
     return {**vars(one), "settings": settings}

@@ -9,15 +9,18 @@ from qtpy.QtCore import QTimer
 from ...autosegment.files import warning_of
 from ...autosegment.finding import Found
 from ...autosegment.settings import AutosegmentSettings, spoken_size
+from ...autosegment.starter import starters_of_objects
 from ...errors import AitrainError
 from ...geometry import FINEST, Triple
 from ..annotate.truth import GroundTruth
 from ..aside import Aside
 from ..frames import LayerFrame
+from ..jobs.main_thread import MainThread
 from ..notify import report
+from .finder import Finder
 from .part import Part, at_magnification, selected_box, slice_on_screen, whole_image
-from .preview import Preview
-from .taking import Taken, take, truth_of
+from .preview import NAME, Preview
+from .taking import Taken, new_truth, take, truth_of
 from .view import AutosegmentView
 
 if TYPE_CHECKING:
@@ -43,11 +46,14 @@ class AutosegmentController:
         self._image = ""
         self._closed = False
         self._suggesting: Aside[AutosegmentSettings] = Aside()
-        self._taking: Aside[Found] = Aside()
+        self._taking: Aside[Found | None] = Aside()
+        self._main = MainThread()
         self._asked = self._changes = 0
-        self.preview = Preview(self._viewer)
+        self._finder = Finder()
+        self.preview = Preview(self._viewer, self._finder)
         view.image_chosen.connect(self._choose)
         view.preset_chosen.connect(lambda _: self.suggest())
+        view.model_chosen.connect(lambda _: self._on_changed())
         view.changed.connect(self._on_changed)
         view.suggest_pressed.connect(self.suggest)
         view.live_toggled.connect(lambda _: self._show())
@@ -82,12 +88,17 @@ class AutosegmentController:
         self.preview.close()
         self._suggesting.close()
         self._taking.close()
+        self._main.close()
+        # A question that is being answered ends with its worker.
+        self._asked += 1
+        self._finder.close()
 
     def refresh(self, *_: object) -> None:
         """Offer the images there are; another one is looked at for its numbers."""
         names = [layer.name for layer in self._viewer.layers if layer._type_string == "image"]
         before, self._image = self._image, self._image if self._image in names else (names[-1] if names else "")
         self._view.set_images(names, self._image)
+        self._offer_starters()
         self._on_box()
         if not self._image:
             self.preview.hide()
@@ -100,6 +111,13 @@ class AutosegmentController:
         if image is None:
             return
         chosen = self._view.value()
+        preset = chosen.preset
+        if preset == "starter":
+            # The model finds the diameter itself, where it works.
+            card = self._view.numbers.card()
+            own = {"diameter": None, "threshold": None if card is None else card.threshold}
+            self._on_suggested(chosen.model_copy(update=own), self._asked)
+            return
         try:
             part = whole_image(self._viewer, image, FINEST)
         except AitrainError as error:
@@ -110,30 +128,39 @@ class AutosegmentController:
         self._view.set_status("Looking at the image…")
         middle = part.middle()
         self._suggesting.run(
-            lambda: middle.suggest(chosen), lambda found: self._on_suggested(found, asked), self._on_failed
+            lambda: middle.suggest(preset, chosen.dark),
+            lambda found: self._on_suggested(found, asked),
+            self._on_failed,
         )
 
     def take(self, where: str) -> None:
-        """Segment a part and write it into the ground truth of the image, made if there is none."""
+        """Segment a part and write it into the ground truth of the image, made then if there is none."""
         image = self._layer()
         if image is None:
             return
+        truth = truth_of(self._session, image)
         try:
-            truth = truth_of(self._session, image)
-            part = self._part(where, image, truth.magnification)
+            part = self._part(where, image, FINEST if truth is None else truth.magnification)
         except AitrainError as error:
             report(error)
             return
         settings = self._view.value()
+        key = "" if truth is None else truth.key
         self._asked += 1
         asked = self._asked
         self._view.set_busy(True)
         self._view.set_status("Segmenting…")
         self._taking.run(
-            lambda: part.find(settings),
-            lambda found: self._on_ready(found, part, truth.key, settings, asked),
+            lambda: self._finder.find(
+                part, settings, lambda: asked != self._asked, lambda *told: self._tell(asked, *told)
+            ),
+            lambda found: self._on_ready(found, part, image, key, settings, asked),
             lambda error: self._on_take_failed(error, asked),
         )
+
+    def _tell(self, asked: int, done: int, total: int, _name: str) -> None:
+        """Show progress; from the thread that segments."""
+        self._main.post(lambda: self._view.set_progress(done, total) if asked == self._asked else None)
 
     def _part(self, where: str, image: Any, magnification: Triple) -> Part:
         if where == "box":
@@ -145,9 +172,17 @@ class AutosegmentController:
     def _layer(self) -> Any:
         return next((layer for layer in self._viewer.layers if layer.name == self._image), None)
 
+    def _offer_starters(self) -> None:
+        """Offer the starter models that can be used on the image; of a stack those of volumes first."""
+        image, cards = self._layer(), starters_of_objects()
+        flat = image is not None and LayerFrame.of(image).shape[0] == 1
+        usable = [name for name, card in cards.items() if card.dims == 2 or not flat]
+        self._view.set_starters({name: cards[name] for name in sorted(usable, key=lambda name: -cards[name].dims)})
+
     def _choose(self, name: str) -> None:
         if name != self._image:
             self._image = name
+            self._offer_starters()
             self.preview.hide()
             self._on_box()
             self.suggest()
@@ -186,25 +221,33 @@ class AutosegmentController:
             self.preview.hide()
             self._view.set_status(error.what[:1].upper() + error.what[1:] + ".")
             return
-        self.preview.show(image, part, self._view.value())
+        settings = self._view.value()
+        if settings.by_starter and NAME not in self._viewer.layers:
+            # The first time a process is started for it, which takes seconds.
+            self._view.set_status("The model looks at this slice…")
+        self.preview.show(image, part, settings)
 
     def _on_found(self, found: Found, part: Part) -> None:
-        warning = warning_of(found, self._image)
+        warning = warning_of(found, self._image, self._view.value())
         where = "On this slice" if part.depth > 1 else "Found"
-        self._view.set_status(warning or f"{where}: {found.count:,} objects.")
+        size = "" if found.diameter is None else f" Diameter: {found.diameter:g} voxels."
+        self._view.set_status((warning or f"{where}: {found.count:,} objects.") + size)
 
     def _on_failed(self, error: AitrainError) -> None:
         self._view.set_status(str(error))
 
-    def _on_ready(self, found: Found, part: Part, key: str, settings: AutosegmentSettings, asked: int) -> None:
-        if asked != self._asked:
+    def _on_ready(
+        self, found: Found | None, part: Part, image: Any, key: str, settings: AutosegmentSettings, asked: int
+    ) -> None:
+        if asked != self._asked or found is None:
             return
         self._view.set_busy(False)
-        truth: GroundTruth | None = self._session.truths.of_key(key)
-        if truth is None:
-            self._view.set_status("The ground truth was removed meanwhile; nothing was written.")
+        truth = self._session.truths.of_key(key) if key else None
+        if image not in self._viewer.layers or (key and truth is None):
+            self._view.set_status("The image or its ground truth was removed meanwhile; nothing was written.")
             return
         try:
+            truth = truth or new_truth(self._session, image)
             written = take(self._session, truth, part, found, settings)
         except AitrainError as error:
             self._view.set_status("Nothing was written.")
@@ -212,7 +255,7 @@ class AutosegmentController:
             return
         self._view.live.setChecked(False)
         self._viewer.layers.selection.active = self._session.truths.layer(truth)
-        self._view.set_status(warning_of(found, self._image) or _said(written, truth))
+        self._view.set_status(warning_of(found, self._image, settings) or _said(written, truth))
 
     def _on_take_failed(self, error: AitrainError, asked: int) -> None:
         if asked == self._asked:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...autosegment.files import read_image
 from ...autosegment.finding import Found, find_objects
-from ...autosegment.settings import AutosegmentSettings
+from ...autosegment.settings import AutosegmentSettings, Classical
 from ...autosegment.suggesting import suggest
 from ...errors import BoxError, VolumeError
 from ...geometry import FINEST, Region, Triple, triple
@@ -62,19 +62,27 @@ class Part:
         low, high = self.region.start[1:], self.region.stop[1:]
         return replace(self, region=Region((start, *low), (start + depth, *high)))
 
+    def around(self, slices: int) -> Part:
+        """Return the part with so many more slices to either side, as far as there are any."""
+        grown = self.region.grow((slices, 0, 0)).intersect(self.volume.region)
+        return replace(self, region=grown)
+
     def find(self, settings: AutosegmentSettings) -> Found:
         """Find objects; reads the part."""
         image = read_image(self.volume, self.region)
         return find_objects(image, self.fitted(settings), self.volume.voxel_size, self.dims)
 
-    def suggest(self, settings: AutosegmentSettings) -> AutosegmentSettings:
+    def suggest(self, preset: Classical, dark: bool) -> AutosegmentSettings:
         """Return settings that suit the part; reads it."""
         image = read_image(self.volume, self.region)
-        return suggest(image, settings.preset, self.volume.voxel_size, self.dims, settings.dark)
+        return suggest(image, preset, self.volume.voxel_size, self.dims, dark)
 
     def fitted(self, settings: AutosegmentSettings) -> AutosegmentSettings:
         """Return the same lengths and sizes at this magnification, and of objects of a volume in one slice of it."""
         m, size = self.magnification, settings.minimum_size / math.prod(self.magnification)
+        if settings.by_starter:
+            diameter = None if settings.diameter is None else max(1.0, settings.diameter / min(m[1:]))
+            return settings.model_copy(update={"diameter": diameter})
         if self.depth > 1 and self.dims == 2:
             spacing = outline_spacing(self.volume.voxel_size)
             radius = (3 / (4 * math.pi) * size * math.prod(spacing)) ** (1 / 3)

@@ -11,6 +11,7 @@ from ...autosegment.settings import AutosegmentSettings
 from ...errors import AitrainError
 from ..aside import Aside
 from ..frames import LayerFrame
+from .finder import Finder
 from .part import Part
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Preview:
     ----------
     viewer : napari.Viewer
         Where it is shown.
+    finder : Finder
+        Finds the objects.
 
     Signals
     -------
@@ -39,9 +42,9 @@ class Preview:
     found = Signal(object, object)
     failed = Signal(object)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
-        self._viewer = viewer
-        self._aside: Aside[Found] = Aside()
+    def __init__(self, viewer: napari.Viewer, finder: Finder) -> None:
+        self._viewer, self._finder = viewer, finder
+        self._aside: Aside[Found | None] = Aside()
         self._layer: Labels | None = None
         self._busy = self._shown = False
         self._wanted: tuple[Any, Part, AutosegmentSettings] | None = None
@@ -70,12 +73,18 @@ class Preview:
         image, part, settings = self._wanted
         self._wanted, self._busy = None, True
         self._aside.run(
-            lambda: part.find(settings), lambda found: self._on_found(image, part, found), lambda e: self._on_failed(e)
+            lambda: self._finder.find(part, settings, self._unwanted),
+            lambda found: self._on_found(image, part, found),
+            lambda e: self._on_failed(e),
         )
 
-    def _on_found(self, image: Any, part: Part, found: Found) -> None:
+    def _unwanted(self) -> bool:
+        """Whether what is being segmented will not be shown; asked in its thread."""
+        return self._wanted is not None or not self._shown
+
+    def _on_found(self, image: Any, part: Part, found: Found | None) -> None:
         self._busy = False
-        if self._shown and self._wanted is None and image in self._viewer.layers:
+        if found is not None and not self._unwanted() and image in self._viewer.layers:
             self._draw(image, part, found)
             self.found.emit(found, part)
         self._next()

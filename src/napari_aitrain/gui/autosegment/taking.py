@@ -33,23 +33,22 @@ class Taken:
     kept: int
 
 
-def truth_of(session: Session, image: Any) -> GroundTruth:
-    """Return the ground truth of objects of an image: the current one, another one, or a new one.
+def truth_of(session: Session, image: Any) -> GroundTruth | None:
+    """Return the ground truth of objects of an image: the current one, or another one, if there is any."""
+    current = session.truths.current
+    found = [truth for truth in session.truths.of_image(image.name) if truth.mode == "instances"]
+    return current if current in found else next(iter(found), None)
+
+
+def new_truth(session: Session, image: Any) -> GroundTruth:
+    """Make an empty ground truth of objects of an image.
 
     Raises
     ------
     AitrainError
-        If there is none, and the image is too large to be painted at once, or rotated.
+        If the image is too large to be painted at once, or rotated.
     """
-    current = session.truths.current
-    found = [truth for truth in session.truths.of_image(image.name) if truth.mode == "instances"]
-    if current in found:
-        assert current is not None
-        return current
-    if found:
-        return found[0]
-    layer = session.truths.create(image, "instances")
-    truth = session.truths.of_layer(layer.name)
+    truth = session.truths.of_layer(session.truths.create(image, "instances").name)
     assert truth is not None
     return truth
 
