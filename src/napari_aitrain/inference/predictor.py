@@ -134,9 +134,7 @@ def tile_voxels(network: Network) -> int:
         return max(_LEAST_VOXELS, int(tile_voxels(network.inner) / math.prod(network.scales)))
     if not isinstance(network, InferenceNetwork):
         return most // 80
-    widths, item = network.config.widths, network.precision.itemsize
-    channels = sum(widths[:2]) + 2 * widths[0]
-    return max(_LEAST_VOXELS, most * math.prod(network.config.stem) // (channels * item))
+    return max(_LEAST_VOXELS, int(most / (network.config.held * network.precision.itemsize)))
 
 
 class _Run:

@@ -19,6 +19,7 @@ from .card import FORMAT_VERSION, ModelCard
 if TYPE_CHECKING:
     import torch
 
+    from ..nets import Network
     from ..tasks.protocol import Task
 
 CARD = "model.json"
@@ -56,10 +57,11 @@ class Model:
         ModelError
             If no such task is installed or the settings are not the task's.
         """
-        from ..tasks import make_task
+        from ..tasks import make_task, scaled_settings
 
+        card = self.card
         try:
-            return make_task(self.card.task, self.card.task_settings, self.card.classes)
+            return make_task(card.task, scaled_settings(card.task, card.task_settings, card.scale), card.classes)
         except ConfigError as error:
             raise ModelError(f"{self.folder}: {error.what}", error.expected, error.remedy) from error
 
@@ -109,7 +111,7 @@ class Model:
         """Return this model for images that the network is to see scaled by this."""
         return replace(self, card=self.card.model_copy(update={"scale": scale}))
 
-    def network(self) -> torch.nn.Module:
+    def network(self) -> Network:
         """Build the network with its weights, in evaluation mode, on the CPU.
 
         Raises
@@ -117,11 +119,11 @@ class Model:
         ModelError
             If the weights do not fit the network of the card.
         """
-        from ..nets import NetworkConfig, build_network
+        from ..nets import build_network, read_network
 
         weights = self.state_dict()
         try:
-            module = build_network(NetworkConfig.model_validate(self.card.network))
+            module = build_network(read_network(self.card.network))
             module.load_state_dict(weights)
         except (ValidationError, RuntimeError) as error:
             raise ModelError(

@@ -5,26 +5,33 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .cellpose_config import CellposeConfig
 from .config import NetworkConfig
+from .configs import AnyNetworkConfig, read_network
 from .presets import choose_network
 
 if TYPE_CHECKING:
     from .device import choose_device, choose_precision
+    from .network import Network, build_network
     from .runner import InferenceNetwork
-    from .unet import build_network
 
 __all__ = [
+    "AnyNetworkConfig",
+    "CellposeConfig",
     "InferenceNetwork",
+    "Network",
     "NetworkConfig",
     "build_network",
     "choose_device",
     "choose_network",
     "choose_precision",
+    "read_network",
 ]
 
 _NEEDS_TORCH = {
     "InferenceNetwork": "runner",
-    "build_network": "unet",
+    "Network": "network",
+    "build_network": "network",
     "choose_device": "device",
     "choose_precision": "device",
 }

@@ -11,7 +11,7 @@ from ..geometry import Triple
 
 
 class NetworkConfig(BaseModel):
-    """Everything that is needed to build a network again.
+    """Everything that is needed to build a U-Net again.
 
     Parameters
     ----------
@@ -31,6 +31,7 @@ class NetworkConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    architecture: Literal["unet"] = "unet"
     dims: Literal[2, 3]
     in_channels: int
     heads: int
@@ -39,11 +40,20 @@ class NetworkConfig(BaseModel):
     pools: tuple[Triple, ...]
     kernels: tuple[Triple, ...]
 
+    def takes_channels(self, count: int) -> bool:
+        """Whether images of so many channels can be given as they are."""
+        return count == self.in_channels
+
     @property
     def multiple(self) -> Triple:
         """What the z, y, x extents of an input must be divisible by."""
         z, y, x = (math.prod(p[axis] for p in self.pools) * self.stem[axis] for axis in range(3))
         return z, y, x
+
+    @property
+    def held(self) -> float:
+        """Numbers that one pass holds per voxel, by the widest level."""
+        return (sum(self.widths[:2]) + 2 * self.widths[0]) / math.prod(self.stem)
 
     @property
     def receptive_field(self) -> Triple:

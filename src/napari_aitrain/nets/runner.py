@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor
 
 from ..geometry import Triple
-from .unet import ConvBlock, UNet
+from .network import Network
 
 
 class InferenceNetwork:
@@ -17,7 +14,7 @@ class InferenceNetwork:
 
     Parameters
     ----------
-    module : UNet
+    module : Network
         Left as it is; a copy is folded and converted.
     device : torch.device
         Where to compute.
@@ -26,14 +23,13 @@ class InferenceNetwork:
     """
 
     def __init__(
-        self, module: UNet, device: torch.device | None = None, precision: torch.dtype = torch.float32
+        self, module: Network, device: torch.device | None = None, precision: torch.dtype = torch.float32
     ) -> None:
         self.device = device if device is not None else torch.device("cpu")
         self.precision = precision
         self.config = module.config
-        self.memory_format = torch.channels_last if module.config.dims == 2 else torch.channels_last_3d
-        frozen = _folded(copy.deepcopy(module).eval())
-        self._module = frozen.to(device=self.device, dtype=precision).to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.memory_format = module.memory_format
+        self._module = module.frozen(precision).to(self.device).to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     @property
     def receptive_field(self) -> Triple:
@@ -62,12 +58,3 @@ class InferenceNetwork:
         batch = batch.to(self.device, self.precision, non_blocking=True).contiguous(memory_format=self.memory_format)
         output: Tensor = self._module(batch)
         return output.float()
-
-
-def _folded(module: UNet) -> UNet:
-    for part in module.modules():
-        if isinstance(part, ConvBlock):
-            part.conv1 = fuse_conv_bn_eval(part.conv1, part.norm1)
-            part.conv2 = fuse_conv_bn_eval(part.conv2, part.norm2)
-            part.norm1 = part.norm2 = nn.Identity()  # type: ignore[assignment]
-    return module

@@ -7,13 +7,16 @@ pixel shuffle), so no detail of the output is lost to interpolation.
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .config import NetworkConfig
+from .network import Network
 
 
 class ConvBlock(nn.Module):
@@ -34,12 +37,15 @@ class ConvBlock(nn.Module):
         return functional.relu_(self.norm2(self.conv2(x)))
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """The network of a `NetworkConfig`: (b, in_channels, *space) to raw output (b, heads, *space)."""
+
+    config: NetworkConfig
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
+        self.memory_format = torch.channels_last if config.dims == 2 else torch.channels_last_3d
         axes = range(3 - config.dims, 3)
         self.stem: tuple[int, ...] = tuple(config.stem[a] for a in axes)
         self.pools: tuple[tuple[int, ...], ...] = tuple(tuple(p[a] for a in axes) for p in config.pools)
@@ -72,6 +78,21 @@ class UNet(nn.Module):
             x = self.up[level](torch.cat([skips[level], x], dim=1))
         return depth_to_space(self.head(x), self.stem)
 
+    @property
+    def encoder(self) -> nn.Module:
+        """The way down."""
+        return self.down
+
+    def frozen(self, precision: torch.dtype) -> nn.Module:
+        """Return a copy whose norms are folded into its convolutions."""
+        module = copy.deepcopy(self).eval()
+        for part in module.modules():
+            if isinstance(part, ConvBlock):
+                part.conv1 = fuse_conv_bn_eval(part.conv1, part.norm1)
+                part.conv2 = fuse_conv_bn_eval(part.conv2, part.norm2)
+                part.norm1 = part.norm2 = nn.Identity()  # type: ignore[assignment]
+        return module.to(precision)
+
     def _pool(self, x: Tensor, pool: tuple[int, ...]) -> Tensor:
         if len(pool) == 2:
             return functional.max_pool2d(x, pool)
@@ -100,8 +121,3 @@ def depth_to_space(x: Tensor, factor: tuple[int, ...]) -> Tensor:
     fd, fh, fw = factor
     x = x.reshape(b, c // (fd * fh * fw), fd, fh, fw, d, h, w)
     return x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(b, c // (fd * fh * fw), d * fd, h * fh, w * fw)
-
-
-def build_network(config: NetworkConfig) -> UNet:
-    """Return a new network with random weights."""
-    return UNet(config)

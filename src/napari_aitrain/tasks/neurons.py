@@ -64,6 +64,7 @@ class NeuronsTask:
     description: ClassVar[str] = "Dense neurons in electron micrographs; a threshold moves between split and merged."
     Settings: ClassVar[type[TaskSettings]] = NeuronsSettings
     feature_names: ClassVar[tuple[str, ...]] = ()
+    architecture: ClassVar[str] = "unet"
     instances: ClassVar[bool] = True
     nearest: ClassVar[tuple[bool, ...]] = (True,)
     alternatives: ClassVar[tuple[dict[str, float], ...]] = ()

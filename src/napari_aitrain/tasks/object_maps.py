@@ -53,6 +53,7 @@ class ObjectMapsTask:
     """
 
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
+    architecture: ClassVar[str] = "unet"
     instances: ClassVar[bool] = True
     nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
     taught_by_forest: ClassVar[bool] = False

@@ -90,6 +90,8 @@ class Task(Protocol):
     description: ClassVar[str]
     Settings: ClassVar[type[TaskSettings]]
     feature_names: ClassVar[tuple[str, ...]]
+    architecture: ClassVar[str]
+    """Of the network that it needs: ``unet`` or ``cellpose``."""
     instances: ClassVar[bool]
     """Whether labels are ids of objects (True) or of classes (False)."""
     nearest: ClassVar[tuple[bool, ...]]

@@ -40,6 +40,7 @@ class SemanticTask:
     description: ClassVar[str] = "A class for every voxel, such as membrane or cytoplasm, without separate objects."
     Settings: ClassVar[type[TaskSettings]] = SemanticSettings
     feature_names: ClassVar[tuple[str, ...]] = ()
+    architecture: ClassVar[str] = "unet"
     instances: ClassVar[bool] = False
     nearest: ClassVar[tuple[bool, ...]] = (True,)
     alternatives: ClassVar[tuple[dict[str, float], ...]] = ()

@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..nets.network import Network
 from ..nets.unet import UNet
 
 RATE = 0.3
@@ -19,7 +20,7 @@ HEAD_START = 100
 _HEAD, _STEM = "head.", "down.0.conv1.weight"
 
 
-def take_weights(network: UNet, weights: dict[str, Tensor], in_channels: int, same_task: bool) -> None:
+def take_weights(network: Network, weights: dict[str, Tensor], in_channels: int, same_task: bool) -> None:
     """Load what fits of a model's weights.
 
     The last layer is that of the model only for the same task with as many maps. The first layer of a model for
@@ -27,8 +28,8 @@ def take_weights(network: UNet, weights: dict[str, Tensor], in_channels: int, sa
 
     Parameters
     ----------
-    network : UNet
-        Changed in place.
+    network : Network
+        Changed in place. Of a Cellpose network all of it is the model's.
     weights : dict of str to Tensor
         Of the model.
     in_channels : int
@@ -36,6 +37,9 @@ def take_weights(network: UNet, weights: dict[str, Tensor], in_channels: int, sa
     same_task : bool
         Whether the model was trained for the same task.
     """
+    if not isinstance(network, UNet):
+        network.load_state_dict(weights)
+        return
     own = network.state_dict()
     taken = {name: tensor for name, tensor in weights.items() if same_task or not name.startswith(_HEAD)}
     wanted = network.config.in_channels
@@ -51,10 +55,10 @@ def _spread(stem: Tensor, old: int, new: int) -> Tensor:
     return (mean * (old / new)).expand(-1, new, *mean.shape[2:]).reshape(outputs, new * (inputs // old), *kernel)
 
 
-def freeze(network: UNet, what: Literal["auto", "nothing", "encoder"]) -> None:
+def freeze(network: Network, what: Literal["auto", "nothing", "encoder"]) -> None:
     """Keep parts of a network as they are, the statistics of their norms included; see `Trainer.step`."""
     if (FREEZE if what == "auto" else what) == "encoder":
-        network.down.requires_grad_(False)
+        network.encoder.requires_grad_(False)
 
 
 def frozen_norms(norms: Sequence[_BatchNorm]) -> list[_BatchNorm]:

@@ -9,27 +9,35 @@ from typing import Literal
 
 import torch
 
-from ..errors import DeviceError, ModelError
+from ..errors import DeviceError
 from ..geometry import Triple
 from ..inference.predictor import Network
 from ..models import Model, find_model
 from ..models.starters import EM_VOXEL
-from ..nets import InferenceNetwork, NetworkConfig, build_network, choose_device, choose_network, choose_precision
+from ..nets import (
+    AnyNetworkConfig,
+    InferenceNetwork,
+    build_network,
+    choose_device,
+    choose_network,
+    choose_precision,
+)
+from ..nets import Network as Module
 from ..nets.presets import Size
 from ..nets.scaled import at_scale, exact_scales
-from ..nets.unet import UNet
-from ..tasks import make_task
+from ..tasks import make_task, scaled_settings
 from ..tasks.protocol import Task
 from ..volumes.units import VoxelSize
 from . import fine_tuning
 from .augmentation import Augmenter
 from .config import SCRATCH, TrainConfig
 from .crops import CropSet
+from .parent import network_of
+from .recipe import recipe_of
 from .rescaled import rescaled_shape
 from .sampling import PatchSampler
-from .trainer import LEARNING_RATES, Trainer
+from .trainer import Trainer
 
-VOXELS_PER_STEP = {"cpu": 300_000, "mps": 1_000_000, "cuda": 2_400_000}
 PATCH_2D = 192
 PATCH_VOXELS_3D = 150_000
 
@@ -41,7 +49,7 @@ class Setup:
     config: TrainConfig
     crops: CropSet
     task: Task
-    network: NetworkConfig
+    network: AnyNetworkConfig
     trainer: Trainer
     sampler: PatchSampler
     batch_size: int
@@ -50,7 +58,7 @@ class Setup:
     parent: Model | None = None
     """What the training began with."""
 
-    def runner(self, module: UNet) -> Network:
+    def runner(self, module: Module) -> Network:
         """Return a network that predicts images as they are, in whatever size the network sees them."""
         return at_scale(
             InferenceNetwork(module, self.device, self.trainer.precision), self.crops.scale, self.network.dims
@@ -95,24 +103,28 @@ def prepare(
     precision = choose_precision(device, config.precision)
     train = crops.of_role("train")
     parent = start_model(config, crops)
-    task = plan_task(config, crops.classes, train[0].voxel_size, crops.dims, parent)
+    task = plan_task(config, crops, parent)
     network_config = _network_config(config, crops, task, device, parent)
     network = build_network(network_config)
-    rate = config.learning_rate or LEARNING_RATES[crops.dims]
+    recipe = recipe_of(network_config)
+    rate = config.learning_rate or recipe.learning_rate
     if parent is not None:
         inputs, same = int(parent.card.network["in_channels"]), parent.card.task == config.task
         fine_tuning.take_weights(network, parent.state_dict(), inputs, same)
         fine_tuning.freeze(network, config.freeze)
-        rate = config.learning_rate or rate * fine_tuning.RATE
+        rate = config.learning_rate or rate * recipe.going_on
     scales = exact_scales(crops.scale, network_config.multiple, crops.dims)
     voxel_size = train[0].voxel_size
     generator = torch.Generator().manual_seed(config.seed)
     em = task.micrographs or (voxel_size is not None and min(voxel_size) <= EM_VOXEL)
-    augmenter = Augmenter(auto_strength(config, device), crops.dims, voxel_size, em, generator)
-    shape = config.patch_shape or patch_shape(network_config, [rescaled_shape(crop.shape, scales) for crop in train])
-    sampler = PatchSampler(train, task, crops.dims, shape, augmenter, generator, folder, config.seed, scales)
-    trainer = Trainer(network, task, device, precision, rate, fine_tuning.HEAD_START if parent is not None else 0)
-    batch = config.batch_size or ranks * max(1, round(VOXELS_PER_STEP[device.type] / math.prod(shape)))
+    augmenter = Augmenter(auto_strength(config, device), recipe.dims, voxel_size, em, generator)
+    shape = recipe.patch_shape or config.patch_shape
+    if shape is None:
+        shape = patch_shape(network_config, [rescaled_shape(crop.shape, scales) for crop in train])
+    sampler = PatchSampler(train, task, recipe.dims, shape, augmenter, generator, folder, config.seed, scales)
+    known = fine_tuning.HEAD_START if parent is not None else 0
+    trainer = Trainer(network, task, device, precision, rate, known, recipe.weight_decay)
+    batch = config.batch_size or ranks * max(1, round(recipe.voxels_per_step[device.type] / math.prod(shape)))
     return Setup(config, crops, task, network_config, trainer, sampler, batch, ranks, parent)
 
 
@@ -128,14 +140,14 @@ def start_model(config: TrainConfig, crops: CropSet) -> Model | None:
     return None if chosen == SCRATCH else find_model(chosen)
 
 
-def plan_task(
-    config: TrainConfig, classes: tuple[int, ...], voxel_size: VoxelSize | None, dims: int, parent: Model | None = None
-) -> Task:
+def plan_task(config: TrainConfig, crops: CropSet, parent: Model | None) -> Task:
     """Return the task of a training, with the settings that follow from its data or from the model to start from."""
     settings = dict(config.task_settings)
     if parent is not None and parent.card.task == config.task:
         settings = {**parent.card.task_settings, **settings}
-    return make_task(config.task, settings, classes).planned(voxel_size, dims)
+    settings = scaled_settings(config.task, settings, crops.scale)
+    voxel_size = crops.of_role("train")[0].voxel_size
+    return make_task(config.task, settings, crops.classes).planned(voxel_size, crops.dims)
 
 
 def fit_batch_size(setup: Setup) -> int:
@@ -177,7 +189,7 @@ def fit_batch_size(setup: Setup) -> int:
     return setup.batch_size
 
 
-def patch_shape(network: NetworkConfig, crops: list[Triple]) -> Triple:
+def patch_shape(network: AnyNetworkConfig, crops: list[Triple]) -> Triple:
     """Return a patch that the crops can fill and the network can take, z, y, x.
 
     In 3-D it has about the same extent along every axis in voxels of the network's coarsest level.
@@ -198,22 +210,15 @@ def patch_shape(network: NetworkConfig, crops: list[Triple]) -> Triple:
 
 def _network_config(
     config: TrainConfig, crops: CropSet, task: Task, device: torch.device, parent: Model | None
-) -> NetworkConfig:
+) -> AnyNetworkConfig:
     train = crops.of_role("train")
-    channels = len(train[0].image)
-    if parent is not None:
-        found = NetworkConfig.model_validate(parent.card.network)
-        if found.dims != crops.dims:
-            raise ModelError(
-                f"{parent.folder} takes {found.dims}-D images",
-                f"a model for {crops.dims}-D images, like the training set",
-                "start from another model, or from scratch",
-            )
-        return found.model_copy(update={"heads": task.heads, "in_channels": channels})
+    channels, voxel_size = len(train[0].image), train[0].voxel_size
+    if parent is not None or task.architecture != "unet":
+        return network_of(parent, task, crops.dims, channels, voxel_size)
     smallest = [min(crop.shape[axis] for crop in train) for axis in range(3)]
     extent: Triple = (smallest[0], smallest[1], smallest[2])
     size = config.network if config.network != "auto" else auto_size(config, device)
-    return choose_network(size, crops.dims, channels, task.heads, train[0].voxel_size, extent)
+    return choose_network(size, crops.dims, channels, task.heads, voxel_size, extent)
 
 
 def auto_strength(config: TrainConfig, device: torch.device) -> Literal["none", "light", "full"]:

@@ -11,15 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..nets.unet import UNet
+from ..nets.network import Network
 from ..tasks.losses import Add, adding
 from ..tasks.protocol import Task
 from .fine_tuning import frozen_norms
+from .recipe import WEIGHT_DECAY
 from .sampling import Batch
 
-LEARNING_RATES = {2: 6e-3, 3: 3e-3}
-"""Peak learning rate of networks of slices and of volumes: figures are in docs/benchmarks.md."""
-WEIGHT_DECAY = 1e-2
 AVERAGE_DECAY = 0.99
 NORM_MOMENTUM = 0.05
 
@@ -29,7 +27,7 @@ class Trainer:
 
     Parameters
     ----------
-    network : UNet
+    network : Network
         Changed in place.
     task : Task
         Gives the loss.
@@ -41,24 +39,27 @@ class Trainer:
         Peak learning rate.
     head_start : int
         How many steps averages and batch statistics count for what the network brings along.
+    weight_decay : float
+        Of the optimiser.
     """
 
     def __init__(
         self,
-        network: UNet,
+        network: Network,
         task: Task,
         device: torch.device,
         precision: torch.dtype,
         learning_rate: float,
         head_start: int = 0,
+        weight_decay: float = WEIGHT_DECAY,
     ) -> None:
-        self.memory_format = torch.channels_last if network.config.dims == 2 else torch.channels_last_3d
+        self.memory_format = network.memory_format
         self.network = network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload]
-        self.average: UNet = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.average: Network = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.task, self.device, self.precision = task, device, precision
         self.learning_rate, self.head_start = learning_rate, head_start
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY, fused=device.type != "mps"
+            self.network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=device.type != "mps"
         )
         self.steps = 0
         self.stroke_bias: Tensor | None = None
@@ -102,6 +103,7 @@ class Trainer:
         self.network.train()
         for norm in frozen_norms(self._norms):
             norm.eval()
+        self.network.seed(self.steps)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             output = self._module(image.contiguous(memory_format=self.memory_format))
         with adding(self._add):

@@ -9,7 +9,8 @@ from ..nets import build_network, choose_device, choose_network, choose_precisio
 from ..tasks import make_task
 from . import loop as _loop  # noqa: F401 imported so that a job need not
 from .forest import PixelForest
-from .trainer import LEARNING_RATES, Trainer
+from .recipe import LEARNING_RATES
+from .trainer import Trainer
 
 
 def warm_up() -> None:
