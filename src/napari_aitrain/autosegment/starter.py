@@ -188,7 +188,7 @@ def load_starter(name: str) -> Starter:
     from ..inference.planning import make_network
 
     model = load_model(place_of(name))
-    return Starter(model, make_network(model))
+    return Starter(model, make_network(model.of_scale(1.0)))
 
 
 class Starter:
@@ -212,6 +212,7 @@ class Starter:
     ) -> Scored:
         """Return the objects of an image, shape (z, y, x), that is scaled by the diameter of its objects."""
         from ..inference.predictor import predict_array
+        from ..nets.scaled import at_scale
 
         model = self.model if diameter is None else self.model.of_diameter(diameter)
         dims = model.card.dims
@@ -224,9 +225,10 @@ class Starter:
                 "give a larger diameter, segment a part, or predict with a model in the Review dock",
             )
         dtype = np.uint8 if self.task.takes_bytes else np.float32
-        seen = prepared.read(whole)
-        maps = predict_array(self.network, self.task.activate, seen, dims, dtype=dtype, watch=watch)
-        objects = rescore(self.task.decode(maps, prepared.decode_size, dims), self._calibration)
+        seen, task = prepared.read(whole), model.task()
+        network = at_scale(self.network, model.card.scale, dims)
+        maps = predict_array(network, task.activate, seen, dims, dtype=dtype, watch=watch)
+        objects = rescore(task.decode(maps, prepared.decode_size, dims), self._calibration)
         labels = laid_back(objects.labels, prepared, bright.shape)
         return Scored(labels, objects.scores, diameter, model.card.threshold)
 

@@ -82,6 +82,23 @@ class Model:
             raise _damaged(self.folder, str(error)) from error
         return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
 
+    @property
+    def learned_diameter(self) -> float:
+        """Diameter of the objects that were learned, in voxels of the network.
+
+        Raises
+        ------
+        ModelError
+            If it is not known.
+        """
+        if self.card.diameter is None:
+            raise ModelError(
+                f"the model {self.card.name} does not know how large the objects were that it learned",
+                "a model of objects, trained by this version",
+                "predict without a diameter",
+            )
+        return self.card.diameter
+
     def of_diameter(self, diameter: float) -> Model:
         """Return this model for an image whose objects have another diameter: the network sees them as in training.
 
@@ -97,15 +114,10 @@ class Model:
         ConfigError
             If it is not a number above 0.
         """
-        if self.card.diameter is None:
-            raise ModelError(
-                f"the model {self.card.name} does not know how large the objects were that it learned",
-                "a model of objects, trained by this version",
-                "predict without a diameter",
-            )
+        learned = self.learned_diameter
         if not 0 < diameter < float("inf"):
             raise ConfigError(f"the diameter is {diameter:g}", "a number of voxels above 0", "write --diameter 30")
-        return self.of_scale(bounded_scale(self.card.diameter / diameter))
+        return self.of_scale(bounded_scale(learned / diameter))
 
     def of_scale(self, scale: float) -> Model:
         """Return this model for images that the network is to see scaled by this."""

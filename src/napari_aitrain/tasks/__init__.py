@@ -34,6 +34,7 @@ __all__ = [
     "apply_threshold",
     "get_task",
     "make_task",
+    "scaled_settings",
     "task_names",
 ]
 
@@ -63,6 +64,18 @@ def get_task(name: str) -> type[Task]:
     known = "choose instances for objects, semantic for classes, neurons for dense neuropil"
     remedy = f"did you mean {nearest[0]!r}?" if nearest else known
     raise ConfigError(f"task {name!r} is not known", "one of " + ", ".join(names), remedy)
+
+
+def scaled_settings(name: str, settings: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    """Return the settings of a task for a network that sees images scaled, where they hold lengths that this changes.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such task.
+    """
+    known = get_task(name).Settings.model_fields
+    return {**settings, "scale": scale} if "scale" in known else dict(settings)
 
 
 def make_task(name: str, settings: Mapping[str, Any] | None = None, classes: Sequence[int] = (0, 1)) -> Task:

@@ -32,6 +32,15 @@ class InstancesSettings(TaskSettings):
     smoothing: Annotated[
         float, Field(ge=0, le=10, description="Smoothing of the distance in voxels; higher merges more objects.")
     ] = 1.5
+    scale: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="Voxels of the network per voxel of the image: smoothing, and sizes as scores see them, are in "
+            "the former. It follows from the model.",
+            json_schema_extra={"hidden": True},
+        ),
+    ] = 1.0
 
 
 class InstancesTask(ObjectMapsTask):
@@ -58,7 +67,15 @@ class InstancesTask(ObjectMapsTask):
         super().__init__(self.settings)
 
     def division(self, voxel_size: VoxelSize | None, dims: int) -> Division:
-        """Return the rules as the settings say; lengths are in voxels of the finest axis."""
+        """Return the rules as the settings say; lengths are in voxels of the finest axis, as the network sees it."""
         chosen = self.settings
-        spacing = outline_spacing(voxel_size, dims)[3 - dims :]
-        return Division(spacing, chosen.foreground, chosen.split, chosen.smoothing, chosen.minimum_size)
+        voxel = chosen.scale**dims
+        return Division(
+            tuple(chosen.scale * step for step in outline_spacing(voxel_size, dims)[3 - dims :]),
+            chosen.foreground,
+            chosen.split,
+            chosen.smoothing,
+            # What is too small for the network may be whole in an image that is enlarged for it.
+            round(chosen.minimum_size / max(1, voxel)),
+            voxel=voxel,
+        )

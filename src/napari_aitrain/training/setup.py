@@ -27,7 +27,6 @@ from ..nets.presets import Size
 from ..nets.scaled import at_scale, exact_scales
 from ..tasks import make_task, scaled_settings
 from ..tasks.protocol import Task
-from ..volumes.units import VoxelSize
 from . import fine_tuning
 from .augmentation import Augmenter
 from .config import SCRATCH, TrainConfig
@@ -218,7 +217,8 @@ def _network_config(
     smallest = [min(crop.shape[axis] for crop in train) for axis in range(3)]
     extent: Triple = (smallest[0], smallest[1], smallest[2])
     size = config.network if config.network != "auto" else auto_size(config, device)
-    return choose_network(size, crops.dims, channels, task.heads, voxel_size, extent)
+    heads = task.heads + task.auxiliary_heads(crops.dims)
+    return choose_network(size, crops.dims, channels, heads, voxel_size, extent)
 
 
 def auto_strength(config: TrainConfig, device: torch.device) -> Literal["none", "light", "full"]:

@@ -46,6 +46,8 @@ class FormField:
 
 def has_widget(info: FieldInfo) -> bool:
     """Return whether a person can set this in a form; rows of numbers are for config files."""
+    if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("hidden"):
+        return False
     kind, _ = _without_none(info.annotation)
     return not (get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is tuple)
 
