@@ -15,7 +15,7 @@ from napari_aitrain.autosegment import files
 from napari_aitrain.autosegment.asked import Asked
 from napari_aitrain.autosegment.files import autosegment
 from napari_aitrain.cli.main import run
-from napari_aitrain.errors import ConfigError, OutputExistsError
+from napari_aitrain.errors import ConfigError, OutputExistsError, StorageError, VolumeError
 from napari_aitrain.volumes import Volume, open_volume
 
 
@@ -58,6 +58,30 @@ def test_nothing_is_written_over(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError):
         autosegment(folder, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["6.tif"]
+
+
+def test_the_folder_of_the_images_is_no_place_for_labels(folder: Path) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(ConfigError, match="folder of the images"):
+        autosegment(folder, folder)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_an_empty_folder_and_one_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(VolumeError, match="no image"):
+        autosegment(tmp_path / "empty", tmp_path / "out")
+    (tmp_path / "file").write_bytes(b"")
+    told: list[str] = []
+    with pytest.raises(StorageError):
+        autosegment(folder, tmp_path / "file" / "out", progress=lambda *step: told.append(step[2]))
+    assert not told, "nothing is segmented in vain"
+    assert not (tmp_path / "out").exists()
+
+
+def test_sigma_0_and_a_smallest_size(folder: Path, tmp_path: Path) -> None:
+    found = autosegment(folder, tmp_path / "out", Asked(sigma=0, minimum_size=1))
+    assert [one.objects >= number for one, number in zip(found, (3, 6), strict=True)] == [True, True]
 
 
 def test_cancelling_keeps_what_is_done(folder: Path, tmp_path: Path) -> None:
