@@ -30,7 +30,7 @@ def maps_of(task: Any, labels: Any) -> Any:
     """Return maps as bytes that a network might give for some labels: their targets, blurred."""
     from scipy import ndimage
 
-    targets = task.prepare(labels[None], np.ones((1, *labels.shape), bool), None, 2).values
+    targets = task.prepare(labels[None], np.ones((1, *labels.shape), bool), None, 2).values[:3]
     blurred = ndimage.gaussian_filter(targets, (0, 0, 1, 1))
     return np.round(255 * np.clip(blurred, 0, 1)).astype(np.uint8)
 

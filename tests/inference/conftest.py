@@ -24,7 +24,7 @@ def make_model(tmp_path: Path) -> Callable[..., Model]:
     """Return a function that saves a tiny model whose maps follow the intensity of the image."""
 
     def make(task: str, dims: int, *, channels: int = 1, name: str = "tiny", seed: int = 0, **card: Any) -> Model:
-        heads = make_task(task).heads
+        heads = make_task(task).heads + make_task(task).auxiliary_heads(dims)
         flat = dims == 2
         network = NetworkConfig(
             dims=dims, in_channels=channels, heads=heads, stem=(1, 2, 2), widths=(8, 8),

@@ -33,7 +33,7 @@ from napari_aitrain.tasks import make_task
 
 def perfect_maps(labels: np.ndarray, dims: int) -> np.ndarray:
     targets = make_task("instances").prepare(labels, np.ones(labels.shape, bool), None, dims)
-    return np.floor(targets.values * 255 + 0.5).astype(np.uint8)
+    return np.floor(targets.values[:3] * 255 + 0.5).astype(np.uint8)
 
 
 def check_same(stages: Any, maps: np.ndarray, dims: int) -> int:

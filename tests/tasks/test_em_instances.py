@@ -34,7 +34,7 @@ def balls(extent: float, spacing: tuple[float, float, float], seed: int = 0, cou
 
 def decoded(labels: np.ndarray, voxel_size: tuple[float, float, float], dims: int = 3, **chosen: float) -> np.ndarray:
     task = make_task("em-instances", {"max_distance": 400.0, **chosen})
-    maps = task.prepare(labels, np.ones(labels.shape, bool), voxel_size, dims).values
+    maps = task.prepare(labels, np.ones(labels.shape, bool), voxel_size, dims).values[: task.heads]
     return task.decode(maps, voxel_size, dims).labels
 
 

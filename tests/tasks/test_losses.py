@@ -4,19 +4,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_aitrain.tasks import make_task
+from napari_aitrain.tasks.centres import directions
 from napari_aitrain.tasks.losses import soft_dice
+from napari_aitrain.tasks.object_maps import IDS, NEARNESS
 from napari_aitrain.tasks.protocol import Task
 
 CASES = [("instances", (0, 1)), ("semantic", (0, 255)), ("semantic", (1, 2, 7))]
 
 
+def whole_loss(task: Task, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    return task.loss(output, values, weight) + task.auxiliary_loss(output, values, weight)
+
+
 def batch(task: Task, space: tuple[int, ...], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return random output, targets and a weight that is 0 in about half of the voxels."""
     random = torch.Generator().manual_seed(seed)
-    output = torch.randn((2, task.heads, *space), generator=random) * 3
-    values = torch.rand((2, 3 if task.instances else 1, *space), generator=random)
-    if not task.instances:
-        values = (values * task.heads).floor()
+    output = torch.randn((2, task.heads + task.auxiliary_heads(len(space)), *space), generator=random) * 3
+    values = torch.rand((2, len(task.nearest), *space), generator=random)
+    for channel, numbers in enumerate(task.nearest):
+        if numbers:
+            values[:, channel] = (values[:, channel] * task.heads).floor()
     weight = (torch.rand((2, 1, *space), generator=random) < 0.5).float()
     return output.requires_grad_(), values, weight
 
@@ -28,7 +35,7 @@ def test_unlabelled_voxels_have_exactly_no_gradient(
 ) -> None:
     task = make_task(name, {}, classes)
     output, values, weight = batch(task, space)
-    task.loss(output, values, weight).backward()
+    whole_loss(task, output, values, weight).backward()
     gradient = output.grad
     assert gradient is not None
     unlabelled = (weight == 0).expand_as(gradient)
@@ -41,14 +48,14 @@ def test_what_is_unlabelled_changes_no_loss(name: str, classes: tuple[int, ...])
     task = make_task(name, {}, classes)
     output, values, weight = batch(task, (8, 8))
     hidden = torch.where(weight > 0, values, torch.zeros_like(values))
-    assert torch.equal(task.loss(output, values, weight), task.loss(output, hidden, weight))
+    assert torch.equal(whole_loss(task, output, values, weight), whole_loss(task, output, hidden, weight))
 
 
 @pytest.mark.parametrize(("name", "classes"), CASES)
 def test_nothing_labelled_gives_a_finite_loss_without_gradient(name: str, classes: tuple[int, ...]) -> None:
     task = make_task(name, {}, classes)
     output, values, weight = batch(task, (8, 8))
-    loss = task.loss(output, values, torch.zeros_like(weight))
+    loss = whole_loss(task, output, values, torch.zeros_like(weight))
     loss.backward()
     assert torch.isfinite(loss)
     assert output.grad is not None
@@ -60,20 +67,21 @@ def test_the_loss_falls_towards_the_targets(name: str, classes: tuple[int, ...])
     task = make_task(name, {}, classes)
     output, values, weight = batch(task, (8, 8))
     if task.instances:
-        right = torch.logit(values, eps=1e-3)
+        to_centre = directions(values[:, IDS], values[:, NEARNESS], weight[:, 0] > 0)
+        right = torch.cat([torch.logit(values[:, : task.heads], eps=1e-3), to_centre], 1)
     else:
         right = 10 * torch.nn.functional.one_hot(values[:, 0].long(), task.heads).movedim(-1, 1).float()
-    assert task.loss(right, values, weight) < 0.9 * task.loss(output, values, weight)
-    assert task.loss(right, values, weight) < task.loss(0.3 * right, values, weight)
+    assert whole_loss(task, right, values, weight) < 0.9 * whole_loss(task, output, values, weight)
+    assert whole_loss(task, right, values, weight) < whole_loss(task, 0.3 * right, values, weight)
 
 
 @pytest.mark.parametrize(("name", "classes"), CASES)
 def test_half_precision_output_is_taken(name: str, classes: tuple[int, ...]) -> None:
     task = make_task(name, {}, classes)
     output, values, weight = batch(task, (8, 8))
-    low = task.loss(output.bfloat16(), values, weight)
+    low = whole_loss(task, output.bfloat16(), values, weight)
     assert low.dtype == torch.float32
-    assert float(low) == pytest.approx(float(task.loss(output, values, weight)), rel=0.02)
+    assert float(low) == pytest.approx(float(whole_loss(task, output, values, weight)), rel=0.02)
 
 
 @settings(max_examples=25, deadline=None)

@@ -17,7 +17,9 @@ def test_every_task_keeps_the_protocol(name: str) -> None:
     assert type(task) is get_task(name)
     assert task.name == name
     assert task.title and task.description
-    assert len(task.nearest) == (3 if task.instances else 1)
+    assert task.heads >= 1
+    assert all(task.auxiliary_heads(dims) >= 0 for dims in (2, 3))
+    assert len(task.nearest) >= 1
     for setting, field in task.Settings.model_fields.items():
         assert field.description, setting
 
@@ -54,7 +56,7 @@ def test_other_packages_add_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("instances", "napari_aitrain.no_such_module:Task", tasks.ENTRY_POINT_GROUP),
     ]
     monkeypatch.setattr(tasks, "entry_points", lambda group: points)
-    assert task_names() == ["instances", "semantic", "neurons", "em-instances", "broken", "mine"]
+    assert task_names() == ["instances", "semantic", "neurons", "em-instances", "cellpose", "broken", "mine"]
     assert get_task("mine") is get_task("semantic")
     assert get_task("instances").name == "instances"
     with pytest.raises(AitrainError, match="cannot be loaded"):

@@ -112,7 +112,7 @@ def test_two_processes_have_the_loss_curve_of_one_with_the_joint_batch(case, mak
     assert column(first, "loss") == column(second, "loss")
     assert column(first, "weights") == column(second, "weights")
     # Sums over two processes round otherwise: that is all at first, and training lets it grow.
-    np.testing.assert_allclose(column(one, "loss")[:2], column(first, "loss")[:2], rtol=2e-5)
+    np.testing.assert_allclose(column(one, "loss")[:2], column(first, "loss")[:2], rtol=1e-4)
     np.testing.assert_allclose(column(one, "loss"), column(first, "loss"), rtol=5e-3)
     assert both.state() == "done"
     assert [event.seq for event in both.events()] == list(range(1, len(both.events()) + 1)), "one process writes"

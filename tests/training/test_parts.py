@@ -57,7 +57,7 @@ def test_a_patch_larger_than_its_crop_is_mirrored_and_weighs_nothing_outside(sha
     prepared = PreparedCrop(crop, make_task("instances", {}, (0, 1)), 2, tmp_path / "job", 0)
     image, values, weight = prepared.patch(prepared.centre(0), shape)
     assert image.shape == weight.shape == (1, *shape)
-    assert values.shape == (3, *shape)
+    assert values.shape == (5, *shape)
     inside = np.prod([min(a, b) for a, b in zip(shape, crop.shape, strict=True)])
     assert np.count_nonzero(weight) == inside
     assert np.isfinite(image).all()

@@ -18,7 +18,7 @@ from ..errors import ConfigError
 from ..geometry import Triple
 from .maps import neighbours
 from .offsets import choose_offsets, pair_of
-from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
+from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize, WithoutAuxiliary
 from .tree_scores import sum_agreements
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class NeuronsSettings(TaskSettings):
         return offsets
 
 
-class NeuronsTask:
+class NeuronsTask(WithoutAuxiliary):
     """Neurons in dense electron micrographs, in volumes or slice by slice.
 
     Parameters

@@ -1,4 +1,7 @@
-"""Objects from three maps: foreground, distance to the rim and border. What tasks for single objects have in common."""
+"""Objects from three maps: foreground, distance to the rim and border. What tasks for single objects have in common.
+
+While it learns, the network is also asked for the direction to the centre of each object, which is not decoded.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,32 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 
+from .centres import direction_loss, nearness
 from .dividing import Division, divide
 from .holes import fill_holes
 from .maps import (
     as_shares,
     border,
+    connected_pieces,
     is_above,
     known_with_ring,
     normalised_distance,
     outline_spacing,
     runs_with_labels,
     split_by_slice,
-    unique_over_slices,
 )
+from .object_metrics import object_metrics
 from .objects import smooth
 from .protocol import BoolArray, Example, FloatArray, LabelArray, MapArray, Objects, Targets, VoxelSize
-from .scoring import FEATURE_NAMES, judge, object_features
-from .tally import InstanceTally
+from .scoring import FEATURE_NAMES, object_features
 from .voxel_list import Frame, VoxelList
 
 if TYPE_CHECKING:
     import torch
 
-FOREGROUND, DISTANCE, BORDER = range(3)
+FOREGROUND, DISTANCE, BORDER, IDS, NEARNESS = range(5)
+_MAPS = 3
+"""How many of them the network gives; directions, made of the other two, come after them."""
 _SLAB = 2**22
 """Voxels whose height is computed at once, without those around them."""
 
@@ -55,7 +61,7 @@ class ObjectMapsTask:
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
     architecture: ClassVar[str] = "unet"
     instances: ClassVar[bool] = True
-    nearest: ClassVar[tuple[bool, ...]] = (False, False, False)
+    nearest: ClassVar[tuple[bool, ...]] = (False, False, False, True, False)
     taught_by_forest: ClassVar[bool] = False
     agglomerates: ClassVar[bool] = False
     continuous: ClassVar[bool] = False
@@ -74,8 +80,12 @@ class ObjectMapsTask:
 
     @property
     def heads(self) -> int:
-        """Channels the network must give: foreground, distance and border."""
-        return 3
+        """Channels that are decoded: foreground, distance and border."""
+        return _MAPS
+
+    def auxiliary_heads(self, dims: int) -> int:
+        """One channel per axis, for the direction to the centre."""
+        return dims
 
     @property
     def max_distance(self) -> float | None:
@@ -87,7 +97,7 @@ class ObjectMapsTask:
         return self
 
     def prepare(self, labels: LabelArray, known: BoolArray, voxel_size: VoxelSize | None, dims: int) -> Targets:
-        """Make the three maps and the weight; see `maps`.
+        """Make the three maps, what directions are made from, and the weight; see `maps` and `centres`.
 
         Where unlabelled voxels exist and no background was painted, a thin ring around the painted objects is taken
         for background, else nothing would tell the network where objects end. Objects go on beyond the edge of the
@@ -96,7 +106,7 @@ class ObjectMapsTask:
         spacing = outline_spacing(voxel_size, dims)
         known = known_with_ring(labels, known, spacing, dims)
         painted = np.where(known & (labels > 0), labels, 0).astype(np.int32)
-        values = np.zeros((3, *labels.shape), np.float32)
+        values = np.zeros((len(self.nearest), *labels.shape), np.float32)
         steps = [s <= self.most_rim_step for s in spacing]
         for run in runs_with_labels(known):
             for index, part in split_by_slice(painted[run], dims):
@@ -104,20 +114,27 @@ class ObjectMapsTask:
                 here[FOREGROUND] = part > 0
                 here[DISTANCE] = normalised_distance(part, spacing[-part.ndim :])
                 here[BORDER] = border(part, steps[-part.ndim :])
+                here[IDS] = pieces = connected_pieces(part, corners=True)
+                here[NEARNESS] = nearness(pieces, spacing[-part.ndim :])
         return Targets(values, known.astype(np.float32))
 
     def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """Cross entropy of every map and soft Dice of the foreground; distance counts mostly inside objects."""
+        """Cross entropy of the maps and soft Dice of the foreground; distance counts mostly inside objects."""
         from .losses import cross_entropy_binary, soft_dice
 
         output, weight = output.float(), weight[:, 0].float()
-        foreground, distance, rim = (values[:, i].float() for i in range(3))
+        foreground, distance, rim = (values[:, i].float() for i in range(_MAPS))
         return (
             cross_entropy_binary(output[:, FOREGROUND], foreground, weight)
             + soft_dice(output[:, FOREGROUND].sigmoid(), foreground, weight)
             + 2 * cross_entropy_binary(output[:, DISTANCE], distance, weight * (0.1 + foreground))
             + cross_entropy_binary(output[:, BORDER], rim, weight * (0.2 + foreground))
         )
+
+    def auxiliary_loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Mean squared error of the directions; see `centres`."""
+        ids, near = values[:, IDS].float(), values[:, NEARNESS].float()
+        return direction_loss(output[:, _MAPS:].float(), ids, near, weight[:, 0].float())
 
     def teach(self, output: torch.Tensor, soft: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return the cross entropy of the foreground against the probability of not being background."""
@@ -143,8 +160,8 @@ class ObjectMapsTask:
         return np.stack([1 - maps[FOREGROUND], maps[FOREGROUND]])
 
     def activate(self, output: torch.Tensor) -> torch.Tensor:
-        """Return the logistic function of every map."""
-        return output.sigmoid()
+        """Return the logistic function of every map that is decoded."""
+        return output[:, :_MAPS].sigmoid()
 
     def decode(self, maps: MapArray, voxel_size: VoxelSize | None, dims: int) -> Objects:
         """Divide the foreground into objects; with ``dims == 2`` ids are unique over slices. Takes bytes as well."""
@@ -172,15 +189,7 @@ class ObjectMapsTask:
 
     def metrics(self, examples: Iterable[Example]) -> dict[str, float]:
         """Average precision and more; ``score`` is the mean average precision at IoU 0.5 to 0.9."""
-        nothing = np.zeros(0, np.int32)
-        total = InstanceTally.count(nothing, nothing)
-        for objects, truth, known in examples:
-            if objects.extra.get("dims") == 2:
-                truth = unique_over_slices(truth)
-            prediction, truth, known = judge(objects.labels, truth, known)
-            total += InstanceTally.count(prediction, truth, ignore=~known)
-        metrics = total.metrics()
-        return {"score": metrics["ap_mean"], **metrics}
+        return object_metrics(examples)
 
 
 def _decode(maps: MapArray, division: Division, frame: Frame) -> tuple[LabelArray, FloatArray]:

@@ -119,7 +119,11 @@ class Task(Protocol):
 
     @property
     def heads(self) -> int:
-        """Channels the network must give."""
+        """Channels that `decode` takes."""
+        ...
+
+    def auxiliary_heads(self, dims: int) -> int:
+        """Channels after these that are only there to be learned; `activate` leaves them out."""
         ...
 
     @property
@@ -141,9 +145,13 @@ class Task(Protocol):
     def loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Return the mean loss of a batch.
 
-        `output` is (b, heads, *space), `values` (b, k, *space), `weight` (b, 1, *space); space is y, x or
-        z, y, x. A voxel of weight 0 gives exactly zero gradient.
+        `output` is (b, heads + auxiliary heads, *space), `values` (b, k, *space), `weight` (b, 1, *space); space is
+        y, x or z, y, x. A voxel of weight 0 gives exactly zero gradient.
         """
+        ...
+
+    def auxiliary_loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss of the auxiliary heads; shapes are those of `loss`."""
         ...
 
     def teach(self, output: torch.Tensor, soft: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -183,3 +191,15 @@ class Task(Protocol):
         ``score`` (higher is better) chooses the best checkpoint.
         """
         ...
+
+
+class WithoutAuxiliary:
+    """For tasks whose network gives nothing but what is decoded."""
+
+    def auxiliary_heads(self, dims: int) -> int:
+        """None."""
+        return 0
+
+    def auxiliary_loss(self, output: torch.Tensor, values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Return 0."""
+        return output.new_zeros(())

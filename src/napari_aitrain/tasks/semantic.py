@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..errors import GroundTruthError
 from .confusion import Confusion
-from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize
+from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize, WithoutAuxiliary
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class SemanticSettings(TaskSettings):
     ] = 1.0
 
 
-class SemanticTask:
+class SemanticTask(WithoutAuxiliary):
     """A class for every voxel, with its probability.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -23,8 +24,9 @@ _HEAD, _STEM = "head.", "down.0.conv1.weight"
 def take_weights(network: Network, weights: dict[str, Tensor], in_channels: int, same_task: bool) -> None:
     """Load what fits of a model's weights.
 
-    The last layer is that of the model only for the same task with as many maps. The first layer of a model for
-    another number of channels is spread: every channel is looked at alike, and together they count for as much.
+    The last layer is that of the model only for the same task; maps that the model lacks are new. The first layer of a
+    model for another number of channels is spread: every channel is looked at alike, and together they count for as
+    much.
 
     Parameters
     ----------
@@ -45,6 +47,9 @@ def take_weights(network: Network, weights: dict[str, Tensor], in_channels: int,
     wanted = network.config.in_channels
     if in_channels != wanted and _STEM in taken:
         taken[_STEM] = _spread(taken[_STEM], in_channels, wanted)
+    for name in [name for name in taken if name.startswith(_HEAD)]:
+        maps = min(len(own[name]), len(taken[name]))
+        taken[name] = torch.cat([taken[name][:maps], own[name][maps:]])
     fitting = {name: tensor for name, tensor in taken.items() if name in own and own[name].shape == tensor.shape}
     network.load_state_dict(fitting, strict=False)
 

@@ -34,7 +34,7 @@ def network_of(
     """
     found = None if parent is None else read_network(parent.card.network)
     if found is None or found.architecture != task.architecture:
-        raise unfit(parent, task)
+        raise unfit(None if parent is None else str(parent.folder), type(task))
     if isinstance(found, CellposeConfig):
         if channels > MOST_CHANNELS:
             raise ModelError(
@@ -51,21 +51,21 @@ def network_of(
             f"a model for {dims}-D images, like the training set",
             "start from another model, or from scratch",
         )
-    return found.model_copy(update={"heads": task.heads, "in_channels": channels})
+    heads = task.heads + task.auxiliary_heads(dims)
+    return found.model_copy(update={"heads": heads, "in_channels": channels})
 
 
-def unfit(parent: Model | None, task: Task) -> ModelError:
-    """Return the error for a training that begins with nothing, or with another network than its task needs."""
+def unfit(parent: str | None, task: type[Task]) -> ModelError:
+    """Return the error for a training that begins with nothing, or with a model whose network does not fit its task."""
     if task.architecture == "cellpose":
-        began = "from scratch" if parent is None else f"with {parent.folder}, which has another network"
+        began = "from scratch" if parent is None else f"with {parent}, which has another network"
         return ModelError(
             f"Cellpose cannot be trained {began}",
             "start_from: cpsam_v2, or a model of Cellpose's network",
             "start from cpsam_v2, or choose the task instances, which learns from scratch",
         )
-    assert parent is not None
     return ModelError(
-        f"{parent.folder} has the network of Cellpose, which gives flows",
+        f"{parent} has the network of Cellpose, which gives flows",
         f"a model whose network fits the task {task.name}",
         "choose the task cellpose, or start from another model or from scratch",
     )

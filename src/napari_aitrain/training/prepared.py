@@ -14,6 +14,8 @@ from .cropset import Crop, crop_file
 from .teacher import Teacher
 
 MAX_CENTRES = 4096
+_EXACT = 2048
+"""Up to here float16 holds whole numbers, such as those of objects, exactly."""
 
 
 class PreparedCrop:
@@ -40,8 +42,7 @@ class PreparedCrop:
         labels = np.asarray(crop.labels)
         if not (values.exists() and weight.exists()):
             targets = task.prepare(labels, labels >= 0, crop.voxel_size, dims)
-            # float16 holds numbers of objects exactly only up to 2048.
-            kind = np.float32 if any(task.nearest) else np.float16
+            kind = np.float32 if np.abs(targets.values).max(initial=0) > _EXACT else np.float16
             atomic_write_array(values, targets.values.astype(kind))
             atomic_write_array(weight, targets.weight.astype(np.float16))
         self.values: npt.NDArray[np.floating] = np.load(values, mmap_mode="r")

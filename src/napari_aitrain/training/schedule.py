@@ -10,6 +10,9 @@ DECAY_FROM = 0.5
 LOWEST = 0.02
 FADE_FROM = 1500
 """Steps after which the learning rate falls with the root of their number."""
+AUXILIARY_FROM, AUXILIARY_UNTIL = 30, 180
+"""Steps between which auxiliary heads come to count in full: at first they would hold up what is shown."""
+AUXILIARY_WEIGHT = 1.0
 TEACHING_START = 1.0
 TEACHING_END = 0.5
 TEACHING_HALVED = 200
@@ -60,3 +63,9 @@ def learning_rate_factor(step: int, spent: float) -> float:
 def teaching_weight(step: int) -> float:
     """Return how much a teacher's probabilities count: much at first, little once the network has its own view."""
     return max(TEACHING_END, TEACHING_START * math.exp2(-step / TEACHING_HALVED))
+
+
+def auxiliary_weight(step: int) -> float:
+    """Return how much the loss of auxiliary heads counts: nothing at first, when only a quick preview matters."""
+    risen = (step - AUXILIARY_FROM) / (AUXILIARY_UNTIL - AUXILIARY_FROM)
+    return AUXILIARY_WEIGHT * min(1.0, max(0.0, risen))

@@ -17,6 +17,7 @@ from ..tasks.protocol import Task
 from .fine_tuning import frozen_norms
 from .recipe import WEIGHT_DECAY
 from .sampling import Batch
+from .schedule import auxiliary_weight
 
 AVERAGE_DECAY = 0.99
 NORM_MOMENTUM = 0.05
@@ -123,6 +124,9 @@ class Trainer:
         if self.stroke_bias is not None:
             painted = output.float() + self.stroke_bias.view(-1, *(1,) * (output.ndim - 2)).to(output.device)
         loss = self.task.loss(painted, values[:, :own], weight)
+        auxiliary = auxiliary_weight(self.steps + self.head_start)
+        if auxiliary > 0:
+            loss = loss + auxiliary * self.task.auxiliary_loss(output, values[:, :own], weight)
         if teaching > 0 and values.shape[1] > own:
             soft = values[:, own:]
             # Where a warped sample leaves its patch the probabilities are 0.

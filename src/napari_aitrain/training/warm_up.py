@@ -17,10 +17,10 @@ def warm_up() -> None:
     """Take one step of a small network and fit a small forest, on data of no meaning; keep nothing."""
     device = choose_device()
     task = make_task("instances")
-    network = build_network(choose_network("small", 2, 1, task.heads))
+    network = build_network(choose_network("small", 2, 1, task.heads + task.auxiliary_heads(2)))
     trainer = Trainer(network, task, device, choose_precision(device), LEARNING_RATES[2])
     shape = (1, 1, 64, 64)
-    values = torch.zeros((1, task.heads, *shape[2:]), device=device)
+    values = torch.zeros((1, len(task.nearest), *shape[2:]), device=device)
     trainer.step((torch.zeros(shape, device=device), values, torch.ones(shape, device=device)), 1.0)
     labels = np.arange(64 * 64, dtype=np.int32).reshape(1, 64, 64) % 2
     image = np.zeros((1, 1, 64, 64), np.float32)
