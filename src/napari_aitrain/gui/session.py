@@ -46,6 +46,8 @@ class Session:
         What the Train dock trains on.
     training_settings : dict
         What its form shows, if it was opened; it is shown again when the dock is.
+    weights : weights.Downloads
+        Weights of other people's networks, and what is being fetched.
     tool : CanvasTool or None
         The mouse tool in hand; taking another puts it back.
     """
@@ -59,6 +61,7 @@ class Session:
         from .jobs.center import JobCenter
         from .review.predictions import Predictions
         from .train.sources_model import SourcesModel
+        from .weights.downloads import Downloads
 
         self.viewer = viewer
         self._closed = False
@@ -72,6 +75,7 @@ class Session:
         self.predictions = Predictions(self)
         self.elsewhere = Elsewhere(self)
         self.training_set = SourcesModel(self)
+        self.weights = Downloads()
         self.training_settings: dict[str, Any] = {}
         # Whether or not a dock shows it.
         self.saver.failed.connect(_tell_unsaved)
@@ -92,6 +96,7 @@ class Session:
         self.saver.close()
         self.predictions.close()
         self.training_set.close()
+        self.weights.close()
         self.jobs.close()
         self.scene.close()
         self.truths.close()

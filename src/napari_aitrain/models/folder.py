@@ -301,7 +301,8 @@ def save_settings(path: Path | str, settings: Mapping[str, Any]) -> ModelCard:
     folder = _find(Path(path))
     card = _read_card(folder)
     task = make_task(card.task, card.task_settings | dict(settings), card.classes)
-    changed = card.model_copy(update={"task_settings": task.settings.model_dump(mode="json")})
+    checked = task.settings.model_dump(mode="json", include=set(settings))
+    changed = card.model_copy(update={"task_settings": card.task_settings | checked})
     atomic_write_text(folder / CARD, changed.model_dump_json(indent=2))
     return changed
 

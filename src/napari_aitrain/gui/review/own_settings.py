@@ -35,9 +35,11 @@ class OwnSettings:
 
 
 def _stamp(model: Path) -> tuple[Path, int] | None:
-    for card in (model / CARD, model / "model" / CARD):
+    # Weights of Cellpose are a model in one file.
+    for card in (model / CARD, model / "model" / CARD, model):
         try:
-            return card, card.stat().st_mtime_ns
+            if card.is_file():
+                return card, card.stat().st_mtime_ns
         except OSError:
             continue
     return None

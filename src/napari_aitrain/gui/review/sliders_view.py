@@ -16,6 +16,7 @@ _KEEP = (
     "Store these numbers in the model: whatever it predicts from now on is made with them. What its card says of its "
     "quality was measured with the numbers before."
 )
+_NUMBER = 110
 _MOVED = "The objects of what is on screen are made again from what the network said; it does not run again."
 
 
@@ -105,6 +106,7 @@ class SlidersView(QWidget):
         number.setDecimals(slider.decimals)
         number.setRange(slider.low, slider.high)
         number.setSingleStep(slider.step)
+        number.setMaximumWidth(_NUMBER)
         number.setAccessibleName(f"{slider.title} as a number")
         label = QLabel(slider.title.replace("&", "&&"))
         label.setBuddy(bar)
