@@ -163,6 +163,7 @@ def predict(
     threshold: float | None = None,
     device: str = "auto",
     resample: bool = False,
+    diameter: float | Literal["auto"] | None = None,
 ) -> Prediction: ...
 
 
@@ -175,6 +176,7 @@ def predict(
     threshold: float | None = None,
     device: str = "auto",
     resample: bool = False,
+    diameter: float | Literal["auto"] | None = None,
     resume: bool = False,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -190,6 +192,7 @@ def predict(
     threshold: float | None = None,
     device: str = "auto",
     resample: bool = False,
+    diameter: float | Literal["auto"] | None = None,
     resume: bool = False,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -211,6 +214,8 @@ def predict(
         auto, cpu, cuda, cuda:N or mps.
     resample : bool
         Bring the image to the voxel size of the training.
+    diameter : float or 'auto', optional
+        Of the objects, in voxels: they are seen as large as those that the model has learned.
     resume : bool
         With `out`, go on with a prediction that was broken off.
     scheduler : str, optional
@@ -230,8 +235,9 @@ def predict(
     AitrainError
         If the model, the image or the output is not right.
     """
+    from .inference import make_network, predict_volume
     from .inference import predict as predict_files
-    from .inference import predict_volume
+    from .inference.sizing import sized
     from .volumes import Volume, open_volume
 
     opened = model if isinstance(model, Model) else find_model(model)
@@ -240,11 +246,12 @@ def predict(
             raise ConfigError("an array is to be predicted into a file", "a path, or no out", "leave out away")
         return predict_files(
             opened.folder, image, out, threshold=threshold, resume=resume, device=device, resample=resample,
-            scheduler=scheduler, workers=workers, near=near,
+            diameter=diameter, scheduler=scheduler, workers=workers, near=near,
         )  # fmt: skip
     volume = open_volume(image) if isinstance(image, (str, Path)) else Volume.from_array(image)
+    seen = sized(opened, volume, diameter, lambda: make_network(opened.of_scale(1.0), device), resample)
     with tempfile.TemporaryDirectory(prefix="aitrain-", ignore_cleanup_errors=True) as place:
-        stored = predict_volume(opened, volume, Path(place) / "store", device=device, resample=resample)
+        stored = predict_volume(seen, volume, Path(place) / "store", device=device, resample=resample)
         wanted = stored.info.threshold if threshold is None else threshold
         return Prediction(stored.labels(threshold=wanted), np.array(stored.scores), wanted)
 

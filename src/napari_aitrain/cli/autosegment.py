@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..words import spoken_time
-from . import options
+from . import options, values
 from .output import Output
 
 FAILED_IMAGES = 3
@@ -58,12 +58,12 @@ def autosegment(
     from .watch import watched
 
     output = Output(as_json)
-    size = options.three_numbers(voxel_size)
+    size = values.three_numbers(voxel_size)
     asked = Asked(preset, minimum_size, sigma, dark, dims, model, _diameter(diameter), threshold)
     with watched(output.progress_console, "Segmenting") as watch:
         images = segment_files(
             image, out, asked,
-            magnification=magnification, channels=options.names_or_numbers(channels), axes=axes,
+            magnification=magnification, channels=values.names_or_numbers(channels), axes=axes,
             voxel_size=None if size is None else (size[0], size[1], size[2]),
             progress=watch.progress, cancelled=watch.cancelled,
         )  # fmt: skip

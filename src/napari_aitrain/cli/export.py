@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigError
-from . import options
+from . import options, values
 from .output import Output
 from .written import zarr_options
 
@@ -73,7 +73,7 @@ def export(
     stored = zarr_options(out, ome, shards, maps=save is not None)
     if (Path(source) / INFO).is_file():
         _refuse({"--image": image, "--voxel-size": voxel_size, "--compact": compact}, "labels")
-        _prediction(output, Path(source), out, threshold, options.words(save), options.words(table), stored)
+        _prediction(output, Path(source), out, threshold, values.words(save), values.words(table), stored)
     else:
         _refuse({"--threshold": threshold, "--save": save, "--table": table != "csv"}, "a prediction")
         _labels(output, source, out, image, voxel_size, compact, stored)
@@ -119,7 +119,7 @@ def _labels(
     table = out.with_name(out.name + ".ids.csv")
     if compact:
         refuse_existing(table)
-    size = options.three_numbers(voxel_size)
+    size = values.three_numbers(voxel_size)
     given = None if size is None else (size[0], size[1], size[2])
     shown = None if image is None else open_volume(image, voxel_size=given)
     volume = open_volume(source, kind="labels", voxel_size=given, onto=None if shown is None else shown.place)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigError
+from . import values
 
 if TYPE_CHECKING:
     from ..training.config import TrainConfig
@@ -159,8 +159,8 @@ def source_options(
     """Return the options that hold for every source, by the names of their settings."""
     return {
         "magnification": magnification,
-        "voxel_size": three_numbers(voxel_size),
-        "channels": names_or_numbers(channels),
+        "voxel_size": values.three_numbers(voxel_size),
+        "channels": values.names_or_numbers(channels),
         "axes": axes,
         "sparse": sparse,
     }
@@ -237,56 +237,3 @@ def _set(data: dict[str, Any], text: str) -> None:
         data[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {text} cannot be read: {error}", "KEY=VALUE", "quote the value") from error
-
-
-def three_numbers(text: str | None) -> list[float] | None:
-    """Read a voxel size written as Z,Y,X.
-
-    Raises
-    ------
-    ConfigError
-        If it is not three numbers above 0.
-    """
-    if text is None:
-        return None
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 3 or not all(0 < number < math.inf for number in numbers):
-        raise ConfigError(
-            f"voxel size {text!r} is not known", "three numbers above 0, in nm, as Z,Y,X", "write --voxel-size 50,4,4"
-        )
-    return numbers
-
-
-def place(text: str | None) -> list[float] | None:
-    """Read a place written as Z,Y,X.
-
-    Raises
-    ------
-    ConfigError
-        If it is not three numbers.
-    """
-    if text is None:
-        return None
-    try:
-        z, y, x = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(
-            f"the place {text!r} is not known", "three numbers as Z,Y,X, in voxels", "write --near 20,500,500"
-        ) from None
-    return [z, y, x]
-
-
-def words(text: str | None) -> list[str]:
-    """Read words written as probability,uncertainty."""
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
-
-
-def names_or_numbers(text: str | None) -> list[str | int] | None:
-    """Read channels written as DAPI,1."""
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    return [int(part) if part.isdigit() else part for part in parts]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ..words import spoken_time
-from . import options
+from . import options, values
 from .estimates import tell_estimate
 from .output import Output
 from .written import zarr_options
@@ -39,6 +39,12 @@ def predict(
         bool,
         typer.Option("--resample", help="Bring the image to the voxel size of the training; labels fit the image."),
     ] = False,
+    diameter: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the objects, in voxels, or auto: they are seen as large as those that the model has learned."
+        ),
+    ] = None,
     on_damage: Annotated[
         str,
         typer.Option(
@@ -93,10 +99,10 @@ def predict(
 
     output = Output(as_json)
     folder = find_model(model).folder
-    size = options.three_numbers(voxel_size)
+    size = values.three_numbers(voxel_size)
     stored = zarr_options(out, ome, shards, maps=save is not None)
     given: dict[str, Any] = {
-        "channels": options.names_or_numbers(channels), "axes": axes,
+        "channels": values.names_or_numbers(channels), "axes": axes,
         "voxel_size": None if size is None else (size[0], size[1], size[2]),
     }  # fmt: skip
     if estimate:
@@ -113,12 +119,13 @@ def predict(
                 device=device or "auto",
                 on_damage=cast("OnDamage", on_damage),
                 resample=resample,
-                near=options.place(near),
+                diameter=values.diameter(diameter),
+                near=values.place(near),
                 scheduler=scheduler,
                 workers=workers,
                 options=stored,
-                tables=options.words(table),
-                save=options.words(save),
+                tables=values.words(table),
+                save=values.words(save),
                 **given,
                 progress=watch.progress,
                 cancelled=watch.cancelled,

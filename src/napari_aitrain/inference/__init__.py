@@ -14,15 +14,18 @@ from .store import PredictionInfo, StoredPrediction
 if TYPE_CHECKING:
     from .predictor import predict_array
     from .run import PredictedImage, predict
+    from .sizing import ObjectSize, estimate_scale
     from .volume import make_network, predict_volume
 
 __all__ = [
+    "ObjectSize",
     "ObjectTable",
     "PredictedImage",
     "PredictionCancelledError",
     "PredictionInfo",
     "PreparedImage",
     "StoredPrediction",
+    "estimate_scale",
     "export",
     "make_network",
     "predict",
@@ -31,7 +34,9 @@ __all__ = [
     "prepare_image",
 ]
 _WITH_TORCH = {
+    "ObjectSize": "sizing",
     "PredictedImage": "run",
+    "estimate_scale": "sizing",
     "make_network": "volume",
     "predict": "run",
     "predict_array": "predictor",

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import ConfigError
 from ..geometry import FINEST, Region, Triple, format_magnification, parse_magnification, triple
 from ..models import Model
+from ..nets import read_network
 from ..tasks import get_task
 from ..tasks.protocol import FloatArray
 from ..volumes import Normalisation, Volume, check_chunks, sample_voxels
@@ -164,7 +165,7 @@ def _nm(size: Sequence[float]) -> str:
 
 def _select_channels(model: Model, volume: Volume, notes: list[str]) -> Volume:
     wanted, names = int(model.card.network["in_channels"]), model.card.channels
-    if len(volume.channels) == wanted:
+    if read_network(model.card.network).takes_channels(len(volume.channels)):
         return volume
     named = all(not name.isdigit() and volume.channels.count(name) == 1 for name in names)
     if len(names) == wanted and named:
@@ -221,7 +222,7 @@ def _normalisation(model: Model, volume: Volume, warnings: list[str]) -> Normali
     sample = sample_voxels(volume, [volume.region])
     if not np.isfinite(sample).all():
         warnings.append(f"{volume.name} has NaN or infinite voxels: do not trust the labels there and close by.")
-    here = Normalisation.estimate(sample)
+    here = Normalisation.estimate(sample, get_task(model.card.task).scaling)
     if not any(here.constant) or not model.card.normalisation:
         return here
     trained = Normalisation.model_validate(model.card.normalisation)
@@ -234,4 +235,5 @@ def _normalisation(model: Model, volume: Volume, warnings: list[str]) -> Normali
     return Normalisation(
         low=tuple(was if flat else now for flat, was, now, _, _ in pairs),
         high=tuple(was if flat else now for flat, _, _, was, now in pairs),
+        clip=here.clip,
     )

@@ -75,6 +75,7 @@ class PredictionInfo(BaseModel):
     instances: Annotated[bool, Field(description="Whether labels are ids of objects or of classes.")]
     agglomerates: Annotated[bool, Field(description="Whether labels are fragments, which a threshold joins.")] = False
     offsets: Annotated[tuple[Triple, ...], Field(description="Neighbours that maps are affinities to.")] = ()
+    scale: Annotated[float, Field(description="Voxels of the network per voxel of the prediction.")] = 1.0
     classes: tuple[int, ...]
     feature_names: tuple[str, ...] = ()
     dims: Literal[2, 3]

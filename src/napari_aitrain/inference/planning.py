@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConfigError
 from ..geometry import Region, Triple, align_inwards, triple
-from ..models import Model
+from ..models import Model, ModelCard
 from ..nets import InferenceNetwork, choose_device, choose_precision
 from ..nets.scaled import at_scale
 from ..tasks.agglomeration import AgglomeratingTask
@@ -107,6 +107,7 @@ def plan_prediction(
         instances=task.instances,
         agglomerates=task.agglomerates,
         offsets=cast(AgglomeratingTask, task).offsets if task.agglomerates else (),
+        scale=card.scale,
         classes=task.classes,
         feature_names=task.feature_names,
         dims=dims,
@@ -123,11 +124,17 @@ def plan_prediction(
         network_block=maps_block,
         decode_block=objects_block,
         threshold=card.threshold,
-        notes=prepared.notes,
+        notes=(*prepared.notes, *_scaled(card)),
         warnings=(*prepared.warnings, *([trouble] if trouble else [])),
         decode_size=prepared.decode_size,
         place=prepared.volume.place.part(where),
     )
+
+
+def _scaled(card: ModelCard) -> Iterator[str]:
+    if card.scale != 1 and card.diameter is not None:
+        large = f"objects of about {card.diameter / card.scale:.3g} voxels are seen as large as the model knows them"
+        yield f"The network sees the image scaled by {card.scale:.3g}: {large}."
 
 
 def on_image(factors: Factors, image: Volume, region: Region | None) -> OnImage:

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import VolumeError
 from ..location import Location, located
 from ..models import Model, find_model
+from ..nets.scaled import at_scale
 from ..volumes import Volume, open_volume
 from ..volumes.atomic import storage_errors
 from ..volumes.damage import OnDamage
@@ -25,6 +26,7 @@ from .export_maps import check_kinds, maps_path
 from .image import View, choose_view
 from .info import FailedBlock
 from .predictor import Network
+from .sizing import Diameter, sized
 from .store import SUFFIX, PredictionInfo, StoredPrediction, VoxelSize, check_threshold, read_info
 from .tables import check_formats
 from .volume import make_network, model_fingerprint, predict_volume
@@ -72,6 +74,7 @@ class _How:
     threshold: float | None
     resume: bool
     resample: bool
+    diameter: Diameter | None
     options: ZarrOptions | None
     tables: Sequence[str]
     save: Sequence[str]
@@ -93,6 +96,7 @@ def predict(
     voxel_size: VoxelSize | None = None,
     on_damage: OnDamage = "stop",
     resample: bool = False,
+    diameter: Diameter | None = None,
     near: Sequence[float] | None = None,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -125,6 +129,9 @@ def predict(
         See `open_volume`.
     resample : bool
         Bring images to the voxel size of the training; the labels are written on the voxels of the image.
+    diameter : float or 'auto', optional
+        Of the objects, in voxels of the finest axis of the image: the network sees them as large as those that it
+        has learned. With ``'auto'`` the model finds it for each image; not given, images are like the training's.
     near, scheduler, workers : optional
         See `predict_volume`.
     options, tables, save : optional
@@ -146,12 +153,12 @@ def predict(
         check_threshold(threshold)
     model = find_model(model_path)
     jobs = list(pair_outputs(located(image_path), Path(out)))
-    network = functools.cache(lambda: make_network(model, device, precision))
+    network = functools.cache(lambda: make_network(model.of_scale(1.0), device, precision))
     running: dict[str, Any] = {
         "device": device, "precision": precision, "near": near, "scheduler": scheduler, "workers": workers,
         "progress": progress, "cancelled": cancelled,
     }  # fmt: skip
-    how = _How(threshold, resume, resample, options, tables, save, running)
+    how = _How(threshold, resume, resample, diameter, options, tables, save, running)
     if len(jobs) > 1 and threshold is None and not resume:
         for _, target in jobs:
             check_export(target, None, tables, save)
@@ -214,11 +221,12 @@ def _predict_one(
     network: Callable[[], Network],
 ) -> PredictedImage:
     began, ran, volume = time.monotonic(), False, source()
+    model = sized(model, volume, how.diameter, network, how.resample, _readable(store_path(out)))
 
     def counted() -> Network:
         nonlocal ran
         ran = True
-        return network()
+        return at_scale(network(), model.card.scale, model.card.dims)
 
     wanted = model.card.threshold if how.threshold is None else how.threshold
     stored = find_prediction(model, choose_view(model, volume, how.resample), out)

@@ -7,8 +7,9 @@ learned. As in Cellpose (Stringer et al. 2021) the diameter of what was found th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from ..models.folder import bounded_scale
 from ..nets.scaled import at_scale
 from ..tasks.diameters import median_diameter
 from ..volumes import Volume
-from .image import PreparedImage, prepare_image
-from .planning import make_network
+from .image import PreparedImage, choose_view, prepare_image
+from .info import PredictionInfo
+from .planning import make_network, model_fingerprint
 from .predictor import Network, predict_array
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -29,6 +31,8 @@ SEEN = {2: (1, 384, 384), 3: (32, 80, 80)}
 NEAR = 1.15
 """A scale that differs by less than this factor from one that was tried is not tried."""
 REFINED = 2
+
+Diameter = float | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,12 @@ def estimate_scale(
     ConfigError
         If the image has not the channels of the model.
     """
-    learned = model.learned_diameter
     prepared = prepare_image(model, image, resample)
-    network, middle = make_network(model.of_scale(1.0), device, precision), _most_varied(prepared, model.card.dims)
+    return _estimate(model, prepared, make_network(model.of_scale(1.0), device, precision))
+
+
+def _estimate(model: Model, prepared: PreparedImage, network: Network) -> ObjectSize:
+    learned, middle = model.learned_diameter, _most_varied(prepared, model.card.dims)
     tried: list[_Tried] = []
 
     def look(scale: float) -> None:
@@ -106,6 +113,52 @@ def estimate_scale(
     if best.diameter is None:
         return ObjectSize(model.card.scale, None, 0)
     return ObjectSize(bounded_scale(learned / best.diameter), best.diameter, best.objects)
+
+
+def sized(
+    model: Model,
+    image: Volume,
+    diameter: Diameter | None,
+    network: Callable[[], Network],
+    resample: bool = False,
+    begun: PredictionInfo | None = None,
+) -> Model:
+    """Return a model for an image whose objects have a diameter.
+
+    Parameters
+    ----------
+    model : Model
+        As it is stored.
+    image : Volume
+        The image.
+    diameter : float or 'auto', optional
+        In voxels of the finest axis; found by the model with ``'auto'``. Not given, the model stays as it is.
+    network : callable
+        Gives the model's network, not scaled.
+    resample : bool
+        As for `predict_volume`.
+    begun : PredictionInfo, optional
+        Of an earlier prediction: if it is of the same model and image, its scale is kept.
+
+    Raises
+    ------
+    ModelError
+        If the model knows no diameter.
+    ConfigError
+        If the diameter is not a number above 0.
+    """
+    if diameter is None:
+        return model
+    view = choose_view(model, image, resample)
+    if diameter != "auto":
+        # The network may see the image at another magnification.
+        return model.of_diameter(diameter / (view.resampled or view.magnification)[2])
+    if begun is not None:
+        same = model.of_scale(begun.scale)
+        wanted = (model_fingerprint(same), view.volume.fingerprint)
+        if (begun.model_fingerprint, begun.image_fingerprint) == wanted:
+            return same
+    return model.of_scale(_estimate(model, prepare_image(model, image, resample), network()).scale)
 
 
 def _best(tried: Iterable[_Tried], learned: float) -> _Tried:

@@ -72,7 +72,7 @@ def predict_volume(
     Parameters
     ----------
     model : Model
-        The trained model.
+        The trained model; for objects of another size see `Model.of_diameter` and `sizing.estimate_scale`.
     image : Volume
         Any image that has the channels of the model.
     store : Path
@@ -153,7 +153,9 @@ def predict_volume(
                 store.mkdir(parents=True, exist_ok=True)
             write_info(store, info)
         stages = make_stages(store, info, task, model, get_network, prepared)
-        assignment = Assignment(store, model.folder, source or image, device, precision, resample)
+        assignment = Assignment(
+            store, model.folder, source or image, device, precision, resample, scale=model.card.scale
+        )
         with storage_errors(store), _crew(scheduler, assignment, stages, workers) as crew:
             failures = _run(stages, crew, _inside(near, prepared, where), progress, cancelled, on_block, on_failure)
         info = _finished(store, info, failures, prepared)

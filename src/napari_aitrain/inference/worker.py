@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, VolumeError
 from ..models import load_model
+from ..tasks import get_task
 from ..volumes import Normalisation, Volume
 from ..volumes.damage import DamagedChunk
 from .image import PreparedImage, choose_view
@@ -41,6 +42,8 @@ class Assignment:
         Processor threads that a network uses; as many as the worker's environment says if not given.
     alone : bool
         See `Stages`.
+    scale : float, optional
+        Voxels of the network per voxel of the prediction; the model's own if not given.
     token : str
         Told apart by this.
     """
@@ -53,6 +56,7 @@ class Assignment:
     resample: bool = False
     threads: int | None = None
     alone: bool = True
+    scale: float | None = None
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -81,6 +85,7 @@ def _make(assignment: Assignment) -> Stages:
 
     try:
         info, model = read_info(assignment.store), load_model(assignment.model)
+        model = model if assignment.scale is None else model.of_scale(assignment.scale)
     except (VolumeError, OSError) as error:
         raise ConfigError(
             f"a worker does not find {assignment.store} or {assignment.model}",
@@ -96,9 +101,8 @@ def _make(assignment: Assignment) -> Stages:
             "check that all workers see the same disk, then go on with --resume",
         )
     size = view.volume.voxel_size or model.card.voxel_size
-    prepared = PreparedImage(
-        view.volume, Normalisation(low=info.low, high=info.high), view.magnification, (), (), view.resampled, size
-    )
+    normalisation = Normalisation(low=info.low, high=info.high, clip=get_task(info.task).scaling.clip)
+    prepared = PreparedImage(view.volume, normalisation, view.magnification, (), (), view.resampled, size)
     network: list[Network] = []
     making = threading.Lock()
 

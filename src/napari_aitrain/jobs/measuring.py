@@ -69,6 +69,8 @@ def _prediction(path: Path) -> dict[str, Any]:
     config = read_predict_config(path)
     model = load_model(config.model)
     image = open_for(config.image, len(model.card.channels), config.channels, config.axes, config.voxel_size, config.at)
+    if isinstance(config.diameter, float):
+        model = model.of_diameter(config.diameter)
     return asdict(
         estimate_prediction(
             model, image, region=config.region, device=config.device, precision=config.precision,

@@ -40,6 +40,10 @@ class PredictConfig(BaseModel):
     resample: Annotated[
         bool, Field(description="Bring the image to the voxel size of the training; `out` fits the image.")
     ] = False
+    diameter: Annotated[
+        Length | Literal["auto"] | None,
+        Field(description="Of the objects, in voxels of the finest axis; auto finds it; none is that of the training."),
+    ] = None
     near: Annotated[
         tuple[float, float, float] | None,
         Field(description="Place in z, y, x order, in voxels of the image, whose blocks are made first."),

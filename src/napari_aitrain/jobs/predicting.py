@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 from ..geometry import Region
 from ..inference import PredictionCancelledError, StoredPrediction, export, predict_volume
-from ..inference.info import FailedBlock
+from ..inference.info import INFO, FailedBlock, read_info
+from ..inference.planning import make_network
+from ..inference.predictor import Network
 from ..inference.run import open_for
+from ..inference.sizing import sized
 from ..inference.store import LABELS, MAPS, RAW
 from ..models import load_model
 from ..nets.device import choose_device, choose_precision, describe_device
@@ -55,9 +58,15 @@ def run_prediction(
         open_for, config.image, len(model.card.channels), config.channels, config.axes, config.voxel_size, config.at
     )
     emit("state", state="running")
+    image, begun = source(), read_info(job.prediction) if (job.prediction / INFO).is_file() else None
+
+    def network() -> Network:
+        return make_network(model.of_scale(1.0), config.device, config.precision)
+
     try:
         stored = predict_volume(
-            model, source(), job.prediction, region=config.region, device=config.device, precision=config.precision,
+            sized(model, image, config.diameter, network, config.resample, begun), image, job.prediction,
+            region=config.region, device=config.device, precision=config.precision,
             progress=running.progress, cancelled=running.cancelled, on_block=running.block,
             on_failure=running.failure, resume=True, resample=config.resample, near=config.near,
             scheduler=config.scheduler, workers=config.workers, source=source,
