@@ -17,10 +17,10 @@ SPLIT_SEED = 2018
 
 @dataclass(frozen=True)
 class Nuclei:
-    """One image of nuclei-dsb2018 and its instance labels, both (y, x)."""
+    """One image, of nuclei or other cells, and its instance labels, both (y, x)."""
 
     name: str
-    image: npt.NDArray[np.uint8]
+    image: npt.NDArray[np.unsignedinteger]
     labels: npt.NDArray[np.uint16]
 
 
@@ -68,6 +68,30 @@ def split_nuclei(images: Sequence[Nuclei]) -> tuple[list[Nuclei], list[Nuclei]]:
     return [image for *_, image in sorted(ranked, key=lambda row: row[:2])], test
 
 
+def maize() -> tuple[list[Nuclei], list[Nuclei]]:
+    """Return the maize cells of cells-membrane2d: the left 60 % of the image to train, the rest to test."""
+    folder = data_folder("cells-membrane2d")
+    image, labels = (tifffile.imread(folder / f"{kind}_maize_clsm.tif") for kind in ("image", "labels_auto"))
+    cut = image.shape[1] * 3 // 5
+    return [Nuclei("left", image[:, :cut], labels[:, :cut])], [Nuclei("right", image[:, cut:], labels[:, cut:])]
+
+
+def any_folder(folder: Path) -> tuple[list[Nuclei], list[Nuclei]]:
+    """Split the images of ``folder/images`` with their ``folder/labels`` by chance: at most half, and 40, to test."""
+    images, labels = (read_folder(folder / kind) for kind in ("images", "labels"))
+    names = [sorted(images)[index] for index in np.random.default_rng(SPLIT_SEED).permutation(len(images))]
+    both = [Nuclei(name, images[name], labels[name].astype(np.uint16)) for name in names]
+    count = min(40, len(both) // 2)
+    return both[count:], both[:count]
+
+
+def training_and_test(name: str) -> tuple[list[Nuclei], list[Nuclei]]:
+    """Return what to train on and what to test with: of ``dsb``, ``maize`` or a folder."""
+    if name == "dsb":
+        return split_nuclei(load_nuclei())
+    return maize() if name == "maize" else any_folder(Path(name))
+
+
 def write_folders(images: Sequence[Nuclei], folder: Path) -> None:
     """Write ``images/NAME.tif`` and ``labels/NAME.tif`` into a folder."""
     for kind in ("images", "labels"):
@@ -77,6 +101,6 @@ def write_folders(images: Sequence[Nuclei], folder: Path) -> None:
         tifffile.imwrite(folder / "labels" / f"{one.name}.tif", one.labels)
 
 
-def read_folder(folder: Path) -> dict[str, npt.NDArray[np.generic]]:
+def read_folder(folder: Path) -> dict[str, npt.NDArray[np.unsignedinteger]]:
     """Return the TIFF images of a folder by name."""
     return {path.name.partition(".")[0]: tifffile.imread(path).squeeze() for path in sorted(folder.glob("*.tif"))}

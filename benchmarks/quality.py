@@ -1,7 +1,8 @@
 """Quality on images that were never trained on, after a given time, from a given number of images.
 
 ``python benchmarks/quality.py --budget 60 --images 20 --method aitrain`` prints one JSON line. The methods get the
-same images and the same time; nuclei-dsb2018, split once and for all by `data.split_nuclei`.
+same images and the same time: nuclei-dsb2018, split once and for all by `data.split_nuclei`, or others (``--data``).
+With ``--budget 0 --start-from nuclei-2d`` a starter model is used as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from data import load_nuclei, read_folder, split_nuclei, write_folders
+from data import read_folder, training_and_test, write_folders
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -27,9 +28,12 @@ def run_aitrain(train: Path, test: Path, out: Path, chosen: argparse.Namespace) 
     """Train and predict with this package, on the command line as a person does."""
     program: list[Any] = [sys.executable, "-m", "napari_aitrain"]
     sources = ["--image", train / "images", "--labels", train / "labels", "--task", "instances", "--dims", "2"]
-    limits = ["--minutes", chosen.budget / 60, "--seed", chosen.seed]
+    limits = ["--minutes", chosen.budget / 60, "--seed", chosen.seed, "--start-from", chosen.start_from]
     job = out.with_name("job")
     begun = time.perf_counter()
+    if not chosen.budget:
+        _figures([*program, "predict", chosen.start_from, test, "--out", out, "--json"], chosen.threads)
+        return {"predict_seconds": time.perf_counter() - begun}
     trained = _figures([*program, "train", *sources, *limits, "--out", job, "--json"], chosen.threads)
     between = time.perf_counter()
     _figures([*program, "predict", job / "model", test, "--out", out, "--json"], chosen.threads)
@@ -77,7 +81,9 @@ def main() -> None:
     """Run one method once and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", choices=("aitrain", "forest", "cellpose"), default="aitrain")
-    parser.add_argument("--budget", type=float, default=60, help="seconds of training")
+    parser.add_argument("--budget", type=float, default=60, help="seconds of training; 0 means none")
+    parser.add_argument("--start-from", default="scratch", help="scratch, auto, a starter model or a model's folder")
+    parser.add_argument("--data", default="dsb", help="dsb, maize, or a folder that holds images/ and labels/")
     parser.add_argument("--images", type=int, default=20, help="training images; 0 means all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -89,7 +95,7 @@ def main() -> None:
         help="folder of Cellpose's environment; made if it is not there",
     )
     chosen = parser.parse_args()
-    training, testing = split_nuclei(load_nuclei())
+    training, testing = training_and_test(chosen.data)
     training, testing = training[: chosen.images or None], testing[: chosen.test_images or None]
     with tempfile.TemporaryDirectory() as folder:
         train, test, out = (Path(folder) / name for name in ("train", "test", "predicted"))
@@ -101,6 +107,7 @@ def main() -> None:
             script = {"forest": "forest_watershed.py", "cellpose": "cellpose_scratch.py"}[chosen.method]
             figures = run_peer(script, train, test / "images", out, chosen)
         settings = {"method": chosen.method, "budget": chosen.budget, "images": len(training), "seed": chosen.seed}
+        settings |= {"data": Path(chosen.data).name, "start": chosen.start_from}
         rounded = {k: round(v, 2) if isinstance(v, float) else v for k, v in figures.items()}
         print(json.dumps({**settings, **score(out, test), **rounded, "test_images": len(testing)}))
 

@@ -11,16 +11,18 @@ from typing import Literal
 from ..geometry import Triple
 from .config import NetworkConfig
 
-Size = Literal["small", "medium", "large"]
+Size = Literal["small", "medium", "wide", "large"]
 
 _WIDTHS_2D: dict[Size, tuple[int, ...]] = {
     "small": (16, 48, 96),
     "medium": (16, 48, 96, 160),
+    "wide": (32, 64, 128, 192),
     "large": (64, 128, 256, 384),
 }
 _WIDTHS_3D: dict[Size, tuple[int, ...]] = {
     "small": (32, 64, 96),
     "medium": (32, 64, 128),
+    "wide": (48, 96, 160),
     "large": (64, 96, 128, 192),
 }
 _COARSEST_IN_PLANE = 2.0
@@ -41,7 +43,7 @@ def choose_network(
 
     Parameters
     ----------
-    size : {'small', 'medium', 'large'}
+    size : {'small', 'medium', 'wide', 'large'}
         How much work per voxel.
     dims : {2, 3}
         Slices or volumes.

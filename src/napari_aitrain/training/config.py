@@ -114,7 +114,7 @@ class TrainConfig(_Strict):
         int | None, Field(ge=1, description="Processor threads; none means one less than there are cores.")
     ] = None
     network: Annotated[
-        Literal["auto", "small", "medium", "large"],
+        Literal["auto", "small", "medium", "wide", "large"],
         Field(description="Size of the network; auto chooses by device and time."),
     ] = "auto"
     start_from: Annotated[
