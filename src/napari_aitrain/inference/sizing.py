@@ -1,13 +1,14 @@
 """How large the objects of an image are that nobody has labelled, so that a model sees them as in its training.
 
-A model finds objects at several scales. Where it is right it is sure of them, and they are as large as those it has
-learned. As in Cellpose (Stringer et al. 2021) the diameter of what was found then says the scale more exactly.
+A model finds objects at several scales. Near the right one it is sure of them, and what it finds has the same diameter
+at each; far from it pieces of objects differ from scale to scale. So scales vote for diameters. As in Cellpose
+(Stringer et al. 2021) the diameter of what was found then says the scale more exactly.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +32,8 @@ SEEN = {2: (1, 384, 384), 3: (32, 80, 80)}
 NEAR = 1.15
 """A scale that differs by less than this factor from one that was tried is not tried."""
 REFINED = 2
+ALIKE = 0.3
+"""Octaves by which diameters may differ to support each other."""
 
 Diameter = float | Literal["auto"]
 
@@ -63,11 +66,12 @@ class _Tried:
     objects: int = 0
     sure: float = 0.0
 
-    def agreement(self, learned: float) -> float:
-        """Return `sure`, and less where objects are not as large as those of the training."""
+    def support(self, diameter: float, learned: float) -> float:
+        """Return how much this speaks for a diameter: if it finds that, all the more the nearer its scale is to it."""
         if self.diameter is None:
             return 0.0
-        return self.sure * math.exp(-2 * math.log2(self.diameter * self.scale / learned) ** 2)
+        same, apt = math.log2(self.diameter / diameter), math.log2(diameter * self.scale / learned)
+        return self.sure * math.exp(-((same / ALIKE) ** 2) - 0.5 * apt**2)
 
 
 def estimate_scale(
@@ -161,8 +165,18 @@ def sized(
     return model.of_scale(_estimate(model, prepare_image(model, image, resample), network()).scale)
 
 
-def _best(tried: Iterable[_Tried], learned: float) -> _Tried:
-    return max(tried, key=lambda one: (one.agreement(learned), one.sure))
+def _best(tried: Sequence[_Tried], learned: float) -> _Tried:
+    """Return the try whose diameter all tries together support most; near it, the one at the aptest scale."""
+
+    def votes(diameter: float) -> float:
+        return sum(one.support(diameter, learned) for one in tried)
+
+    found = [(one, one.diameter) for one in tried if one.diameter is not None]
+    if not found:
+        return tried[0]
+    chosen = max((diameter for _, diameter in found), key=votes)
+    near = [(one, diameter) for one, diameter in found if abs(math.log2(diameter / chosen)) < ALIKE]
+    return min(near, key=lambda pair: abs(math.log2(pair[1] * pair[0].scale / learned)))[0]
 
 
 def _look(model: Model, network: Network, prepared: PreparedImage, middle: Triple) -> _Tried:
@@ -175,7 +189,9 @@ def _look(model: Model, network: Network, prepared: PreparedImage, middle: Tripl
     maps = predict_array(at_scale(network, card.scale, card.dims), task.activate, piece, card.dims)
     calibration = Calibration.model_validate(card.calibration) if card.calibration else None
     objects = rescore(task.decode(maps, prepared.decode_size, card.dims), calibration)
-    shown = np.where(objects.scores >= card.threshold, objects.scores, 0).astype(np.float32)
+    # Far from the size that is known all scores are low, and still the better ones tell the diameter.
+    least = min(card.threshold, 0.5 * float(objects.scores.max(initial=0)))
+    shown = np.where(objects.scores >= least, objects.scores, 0).astype(np.float32)
     shown[:1] = 0
     labels = np.where(shown[objects.labels] > 0, objects.labels, 0)
     diameter = median_diameter([(labels, prepared.decode_size)], card.dims)
