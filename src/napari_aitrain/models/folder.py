@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from ..errors import ConfigError, ModelError, OutputExistsError
 from ..volumes.atomic import atomic_write_bytes, atomic_write_text, beside, move_into_place, storage_errors
 from .card import FORMAT_VERSION, ModelCard
+from .cellpose_file import card_of_file, read_cellpose
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +42,7 @@ class Model:
     Parameters
     ----------
     folder : Path
-        Holds ``model.json`` and ``weights.safetensors``.
+        Holds ``model.json`` and ``weights.safetensors``; or a file of weights of Cellpose.
     card : ModelCard
         What is known about the model.
     """
@@ -73,6 +74,8 @@ class Model:
         ModelError
             If the file is damaged.
         """
+        if self.folder.is_file():
+            return read_cellpose(self.folder)
         from safetensors import SafetensorError
         from safetensors.torch import load
 
@@ -122,6 +125,28 @@ class Model:
     def of_scale(self, scale: float) -> Model:
         """Return this model for images that the network is to see scaled by this."""
         return replace(self, card=self.card.model_copy(update={"scale": scale}))
+
+    def in_dims(self, dims: Literal[2, 3]) -> Model:
+        """Return this model for slices or for volumes: Cellpose's network sees slices, and can do either.
+
+        Raises
+        ------
+        ModelError
+            If it was made for the other.
+        """
+        from ..nets import CellposeConfig, read_network
+
+        network = read_network(self.card.network)
+        if isinstance(network, CellposeConfig):
+            changed = network.model_copy(update={"dims": dims}).model_dump(mode="json")
+            return replace(self, card=self.card.model_copy(update={"dims": dims, "network": changed}))
+        if network.dims != dims:
+            raise ModelError(
+                f"the model {self.card.name} was trained on {'slices' if network.dims == 2 else 'volumes'}",
+                f"a {dims}-D model",
+                f"train one with --dims {dims}",
+            )
+        return self
 
     def network(self) -> Network:
         """Build the network with its weights, in evaluation mode, on the CPU.
@@ -224,13 +249,15 @@ def load_model(path: Path | str) -> Model:
     Parameters
     ----------
     path : path-like
-        A model folder, or a job folder that holds one in ``model/``.
+        A model folder, or a job folder that holds one in ``model/``; or a file of weights of Cellpose 4.
 
     Raises
     ------
     ModelError
         If there is no model, it is damaged, or a newer version wrote it.
     """
+    if Path(path).is_file():
+        return Model(Path(path), card_of_file(Path(path)))
     folder = _find(Path(path))
     card = _read_card(folder)
     try:
@@ -251,7 +278,7 @@ def read_card(path: Path | str) -> ModelCard:
     ModelError
         If there is none, or it cannot be read.
     """
-    return _read_card(_find(Path(path)))
+    return card_of_file(Path(path)) if Path(path).is_file() else _read_card(_find(Path(path)))
 
 
 def save_threshold(path: Path | str, threshold: float) -> ModelCard:
@@ -310,6 +337,12 @@ def save_settings(path: Path | str, settings: Mapping[str, Any]) -> ModelCard:
 def _find(path: Path) -> Path:
     if (folder := _held(path)) is not None:
         return folder
+    if path.is_file():
+        raise ModelError(
+            f"{path} is a file of weights, in which nothing else can be kept",
+            "a model folder",
+            f"make a model of it first: napari-aitrain models import {path}",
+        )
     if not path.exists():
         raise ModelError(f"{path} does not exist", "a model folder", "check the path; `napari-aitrain models list`")
     raise ModelError(

@@ -7,12 +7,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from ..errors import ModelError
 from ..home import home
 from ..volumes.atomic import atomic_folder, storage_errors
-from .folder import CARD, Model, holds_model, load_model
+from .folder import CARD, Model, holds_model, load_model, save_model
 from .starters import starter_folder, starter_names
+from .weights import KNOWN, find_weights, known_weights, missing_weights
 
 _VERSION = re.compile(r"v([1-9]\d*)")
 
@@ -35,6 +37,8 @@ def list_models() -> Iterator[Model | ModelError]:
 def find_model(reference: str | Path) -> Model:
     """Open a model by path, by ``NAME`` (its newest version) or ``NAME/vN`` of the store, or by a starter's name.
 
+    The name of known weights, such as ``cpsam_v2``, is that of the model that they are.
+
     Raises
     ------
     ModelError
@@ -42,8 +46,10 @@ def find_model(reference: str | Path) -> Model:
     """
     found = locate_model(reference)
     name = str(reference)
+    if found is None and name in _weights_names():
+        raise missing_weights(known_weights(name))
     if found is None and not (Path(reference).is_absolute() or Path(reference).suffix):
-        known = [*starter_names(), *(folder.name for folder in _folders(store_folder()))]
+        known = [*starter_names(), *_weights_names(), *(folder.name for folder in _folders(store_folder()))]
         if near := difflib.get_close_matches(name, known, n=1):
             raise ModelError(
                 f"there is no model {name!r}", "a model folder, or the name of a model", f"did you mean {near[0]!r}?"
@@ -67,25 +73,42 @@ def locate_model(reference: str | Path, base: Path | None = None) -> Path | None
         return path
     if name in ("", ".") or Path(reference).is_absolute():
         return None
-    return _stored(name) or (starter_folder(name) if starter else None)
+    if found := _stored(name):
+        return found
+    if name in _weights_names():
+        return find_weights(name)
+    return starter_folder(name) if starter else None
 
 
-def import_model(path: Path, name: str | None = None) -> Model:
+def import_model(path: Path, name: str | None = None, dims: Literal[2, 3] | None = None) -> Model:
     """Copy a model into the store as the next version of its name.
+
+    Parameters
+    ----------
+    path : Path
+        A model folder, the folder of a job with a model, or a file of weights of Cellpose 4.
+    name : str, optional
+        In the store; the model's own if not given.
+    dims : {2, 3}, optional
+        For Cellpose's network, which sees slices: 3 follows objects through a volume.
 
     Raises
     ------
     ModelError
-        If it is damaged, or the name cannot be that of a folder.
+        If it is damaged, or its network is made for other dims.
     """
     model = load_model(path)
+    if dims is not None:
+        model = model.in_dims(dims)
     name = safe_name(name or model.card.name)
     number = max((n for n, _ in _versions(store_folder() / name)), default=0) + 1
     target = store_folder() / name / f"v{number}"
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_folder(target) as temporary:
-            shutil.copytree(model.folder, temporary, dirs_exist_ok=True)
+    if model.folder.is_file() or dims is not None:
+        return save_model(target, model.card.model_copy(update={"name": name, "version": number}), model.state_dict())
+    with storage_errors(target), atomic_folder(target) as temporary:
+        shutil.copytree(model.folder, temporary, dirs_exist_ok=True)
     return load_model(target)
 
 
@@ -121,6 +144,10 @@ def safe_name(name: str) -> str:
     """
     clean = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name).strip(". ")
     return clean or "model"
+
+
+def _weights_names() -> list[str]:
+    return [known.name for known in KNOWN]
 
 
 def _stored(reference: str) -> Path | None:

@@ -24,6 +24,7 @@ _BUILT_IN = {
     "semantic": "SemanticTask",
     "neurons": "NeuronsTask",
     "em-instances": "EmInstancesTask",
+    "cellpose": "CellposeTask",
 }
 
 __all__ = [

@@ -16,9 +16,20 @@ from pydantic import Field, field_validator
 
 from ..errors import ConfigError
 from ..geometry import Triple
+from ..volumes.normalisation import Scaling
 from .maps import neighbours
 from .offsets import choose_offsets, pair_of
-from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize, WithoutAuxiliary
+from .protocol import (
+    BoolArray,
+    Example,
+    FloatArray,
+    LabelArray,
+    Objects,
+    Targets,
+    TaskSettings,
+    VoxelSize,
+    WithoutAuxiliary,
+)
 from .tree_scores import sum_agreements
 
 if TYPE_CHECKING:
@@ -65,6 +76,7 @@ class NeuronsTask(WithoutAuxiliary):
     Settings: ClassVar[type[TaskSettings]] = NeuronsSettings
     feature_names: ClassVar[tuple[str, ...]] = ()
     architecture: ClassVar[str] = "unet"
+    scaling: ClassVar[Scaling] = Scaling()
     instances: ClassVar[bool] = True
     nearest: ClassVar[tuple[bool, ...]] = (True,)
     alternatives: ClassVar[tuple[dict[str, float], ...]] = ()

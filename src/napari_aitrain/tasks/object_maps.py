@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 
+from ..volumes.normalisation import Scaling
 from .centres import direction_loss, nearness
 from .dividing import Division, divide
 from .holes import fill_holes
@@ -60,6 +61,7 @@ class ObjectMapsTask:
 
     feature_names: ClassVar[tuple[str, ...]] = FEATURE_NAMES
     architecture: ClassVar[str] = "unet"
+    scaling: ClassVar[Scaling] = Scaling()
     instances: ClassVar[bool] = True
     nearest: ClassVar[tuple[bool, ...]] = (False, False, False, True, False)
     taught_by_forest: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     import torch
 
+    from ..volumes.normalisation import Scaling
     from .merge_tree import MergeTree
 
 FloatArray = npt.NDArray[np.float32]
@@ -92,6 +93,8 @@ class Task(Protocol):
     feature_names: ClassVar[tuple[str, ...]]
     architecture: ClassVar[str]
     """Of the network that it needs: ``unet`` or ``cellpose``."""
+    scaling: ClassVar[Scaling]
+    """How the network wants images scaled."""
     instances: ClassVar[bool]
     """Whether labels are ids of objects (True) or of classes (False)."""
     nearest: ClassVar[tuple[bool, ...]]

@@ -9,8 +9,19 @@ import numpy as np
 from pydantic import Field
 
 from ..errors import GroundTruthError
+from ..volumes.normalisation import Scaling
 from .confusion import Confusion
-from .protocol import BoolArray, Example, FloatArray, LabelArray, Objects, Targets, TaskSettings, VoxelSize, WithoutAuxiliary
+from .protocol import (
+    BoolArray,
+    Example,
+    FloatArray,
+    LabelArray,
+    Objects,
+    Targets,
+    TaskSettings,
+    VoxelSize,
+    WithoutAuxiliary,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +52,7 @@ class SemanticTask(WithoutAuxiliary):
     Settings: ClassVar[type[TaskSettings]] = SemanticSettings
     feature_names: ClassVar[tuple[str, ...]] = ()
     architecture: ClassVar[str] = "unet"
+    scaling: ClassVar[Scaling] = Scaling()
     instances: ClassVar[bool] = False
     nearest: ClassVar[tuple[bool, ...]] = (True,)
     alternatives: ClassVar[tuple[dict[str, float], ...]] = ()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..errors import StorageError, VolumeError
 from ..geometry import Region, Triple, tiles
 from ..location import Location
+from ..tasks import get_task
 from ..volumes import (
     Normalisation,
     Volume,
@@ -108,7 +109,7 @@ def _normalisation(plan: Plan, crop: PlannedCrop) -> Normalisation:
     same = [other for other in plan.of_role("train") if other.image.image == crop.image.image]
     regions = [other.region for other in same if other.image.magnification == crop.image.magnification]
     image = crop.image.open_image()
-    found = Normalisation.estimate(sample_voxels(image, regions or [image.region]))
+    found = Normalisation.estimate(sample_voxels(image, regions or [image.region]), get_task(plan.task).scaling)
     if regions and all(found.constant):
         raise VolumeError(
             f"{image.name} has the same value, {found.low[0]:g}, in every voxel of its boxes",
@@ -208,7 +209,7 @@ def _index(plan: Plan, crops: Sequence[Crop]) -> CropSet:
         classes=plan.classes,
         channels=train[0].image.channels,
         voxel_size=sizes.pop() if len(sizes) == 1 else None,
-        normalisation=Normalisation.estimate(samples),
+        normalisation=Normalisation.estimate(samples, get_task(plan.task).scaling),
         notes=(plan.dims.reason, plan.sentence, *told),
         binary=plan.binary,
         start_from=plan.start.start_from,

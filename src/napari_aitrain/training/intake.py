@@ -206,7 +206,7 @@ class Intake:
         for crop in self._crops.crops:
             if one.is_from(crop):
                 return crop.normalisation
-        return Normalisation.estimate(sample_voxels(one.image.open_image(), [region]))
+        return Normalisation.estimate(sample_voxels(one.image.open_image(), [region]), self._task.scaling)
 
     def _number(self) -> int:
         self._next += 1

@@ -90,6 +90,8 @@ class Plan:
         Whether connected pieces of the labels are taken for objects.
     start : Start
         Where the training begins.
+    task : str
+        Its name.
     """
 
     crops: tuple[PlannedCrop, ...]
@@ -101,6 +103,7 @@ class Plan:
     problems: tuple[AitrainError, ...] = ()
     binary: bool = False
     start: Start = field(default_factory=Start)
+    task: str = "instances"
 
     def of_role(self, role: Role) -> list[PlannedCrop]:
         """Return the crops of a role."""
@@ -169,7 +172,9 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     start = plan_start(config, crops, dims.dims)
     found = in_order([*found, *start.findings])
     all_problems = (*opened.problems, *problems, *([start.problem] if start.problem else []))
-    return Plan(crops, dims, classes, instances, split.sentence, tuple(found), all_problems, apart.binary, start)
+    return Plan(
+        crops, dims, classes, instances, split.sentence, tuple(found), all_problems, apart.binary, start, config.task
+    )
 
 
 def _scan(images: Sequence[SourceImage], by_class: bool) -> tuple[list[PlannedCrop], list[AitrainError]]:

@@ -13,6 +13,9 @@ from ..errors import AitrainError, ModelError
 from ..geometry import Region, tiles, triple
 from ..models import Model, ModelCard, find_model, fitting_starter, starter_names
 from ..models.folder import MOST_SCALED, bounded_scale
+from ..models.weights import KNOWN
+from ..nets import CellposeConfig, read_network
+from ..nets.cellpose_config import MOST_CHANNELS
 from ..tasks import get_task
 from ..tasks.diameters import median_diameter
 from ..tasks.protocol import LabelArray
@@ -20,6 +23,7 @@ from ..volumes.labels import read_labels
 from ..volumes.units import VoxelSize
 from .config import AUTO, SCRATCH, TrainConfig
 from .labelled import TILE, to_training_ids
+from .parent import unfit
 
 if TYPE_CHECKING:
     from .plan import PlannedCrop
@@ -77,13 +81,16 @@ def plan_start(config: TrainConfig, crops: Sequence[PlannedCrop], dims: int) -> 
     try:
         model = _choose(config, dims, channels, voxel_size)
     except ModelError as problem:
-        if config.start_from != AUTO:
-            found = error("ModelError", problem.what, problem.remedy, "start_from")
+        if config.start_from != AUTO or get_task(config.task).architecture != "unet":
+            found = error(type(problem).__name__, problem.what, problem.remedy, "start_from")
             return Start(diameter=diameter, findings=(found,), problem=problem)
         found = warning(
             "damaged-starter", f"{problem.what}, so the training begins from scratch.", "Install napari-aitrain again."
         )
         return Start(diameter=diameter, findings=(found,))
+    if model is None and get_task(config.task).architecture != "unet":
+        refused = unfit(None, get_task(config.task))
+        return Start(findings=(error("ModelError", refused.what, refused.remedy, "start_from"),), problem=refused)
     if model is None:
         return Start(diameter=diameter)
     scale = choose_scale(model.card, diameter) if sized else 1.0
@@ -117,6 +124,8 @@ def _choose(config: TrainConfig, dims: int, channels: int, voxel_size: VoxelSize
         return None
     if config.start_from != AUTO:
         return find_model(config.start_from)
+    if get_task(config.task).architecture == "cellpose":
+        return find_model(KNOWN[0].name)
     fitting = fitting_starter(config.task, dims, channels, voxel_size)
     return None if fitting is None else find_model(fitting)
 
@@ -147,7 +156,15 @@ def _parts(region: Region, dims: int) -> list[Region]:
 
 def _check_fit(name: str, card: ModelCard, config: TrainConfig, dims: int, channels: int) -> Iterator[Finding]:
     known = int(card.network.get("in_channels", len(card.channels)))
-    if card.dims != dims:
+    network = read_network(card.network)
+    if network.architecture != get_task(config.task).architecture:
+        refused = unfit(name, get_task(config.task))
+        yield error("start-network", refused.what, refused.remedy, "start_from")
+    elif isinstance(network, CellposeConfig):
+        if channels > MOST_CHANNELS:
+            yield error("start-channels", f"The images have {channels} channels; Cellpose takes {MOST_CHANNELS}.",
+                        "Choose the channels to use.", "start_from")  # fmt: skip
+    elif card.dims != dims:
         other = "--dims 2" if card.dims == 2 else "--dims 3"
         yield error(
             "start-dims",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,25 @@ from .pieces import random_pieces
 from .volume import Volume
 
 FloatArray = npt.NDArray[np.float32]
-LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 CLIP = (-1.0, 3.0)
 _SIDE = 128
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How networks want images scaled.
+
+    Parameters
+    ----------
+    low, high : float
+        Percentiles of the intensities that become 0 and 1.
+    clip : tuple of float
+        Between what results are clipped.
+    """
+
+    low: float = 1.0
+    high: float = 99.8
+    clip: tuple[float, float] = CLIP
 
 
 class Normalisation(BaseModel):
@@ -27,12 +44,15 @@ class Normalisation(BaseModel):
     ----------
     low, high : tuple of float
         One number per channel. Where both are equal the channel is constant, and becomes 0 everywhere.
+    clip : tuple of float
+        Between what results are clipped.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     low: tuple[float, ...]
     high: tuple[float, ...]
+    clip: tuple[float, float] = CLIP
 
     @model_validator(mode="after")
     def _paired(self) -> Normalisation:
@@ -50,8 +70,10 @@ class Normalisation(BaseModel):
         return tuple(a == b for a, b in zip(self.low, self.high, strict=True))
 
     @classmethod
-    def estimate(cls, samples: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> Normalisation:
-        """Take the percentiles 1 and 99.8 of each channel.
+    def estimate(
+        cls, samples: npt.NDArray[Any] | Sequence[npt.NDArray[Any]], scaling: Scaling | None = None
+    ) -> Normalisation:
+        """Take two percentiles of each channel, usually 1 and 99.8.
 
         Where these are equal although the values are not (a dark image with few bright spots), the smallest and the
         largest value are taken. Values that are not finite are left out.
@@ -60,6 +82,8 @@ class Normalisation(BaseModel):
         ----------
         samples : ndarray of shape (c, ...) or sequence of such
             Intensities, such as `sample_voxels` gives.
+        scaling : Scaling, optional
+            What the network wants.
 
         Raises
         ------
@@ -75,11 +99,12 @@ class Normalisation(BaseModel):
                 "choose the same channels of every image",
             )
         flat = np.concatenate([part.reshape(counts[0], -1) for part in parts], axis=1)
-        ranges = [_range(values, number) for number, values in enumerate(flat)]
-        return cls(low=tuple(low for low, _ in ranges), high=tuple(high for _, high in ranges))
+        wanted = scaling or Scaling()
+        ranges = [_range(values, number, wanted) for number, values in enumerate(flat)]
+        return cls(low=tuple(low for low, _ in ranges), high=tuple(high for _, high in ranges), clip=wanted.clip)
 
     def apply(self, image: npt.NDArray[Any]) -> FloatArray:
-        """Normalise an image; results are clipped to −1 … 3, and NaN becomes 0.
+        """Normalise an image; results are clipped, usually to −1 … 3, and NaN becomes 0.
 
         Parameters
         ----------
@@ -109,11 +134,12 @@ class Normalisation(BaseModel):
             # Intensities of 32 and 64 bits lose their small differences in float32 before the offset is taken off.
             exact = np.float64 if source.dtype.itemsize >= 4 else np.float32
             scaled = (source.astype(exact) - exact(low)) * exact(1 / (high - low))
-            np.clip(np.nan_to_num(scaled, nan=0.0, posinf=CLIP[1], neginf=CLIP[0]), *CLIP, out=target)
+            lowest, highest = self.clip
+            np.clip(np.nan_to_num(scaled, nan=0.0, posinf=highest, neginf=lowest), lowest, highest, out=target)
         return out
 
 
-def _range(values: npt.NDArray[Any], channel: int) -> tuple[float, float]:
+def _range(values: npt.NDArray[Any], channel: int, scaling: Scaling) -> tuple[float, float]:
     finite = values[np.isfinite(values)].astype(np.float64)
     if finite.size == 0:
         raise VolumeError(
@@ -121,7 +147,7 @@ def _range(values: npt.NDArray[Any], channel: int) -> tuple[float, float]:
             "an image with numbers",
             "replace NaN and infinite voxels, or leave this image out",
         )
-    low, high = np.percentile(finite, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    low, high = np.percentile(finite, (scaling.low, scaling.high))
     return (float(low), float(high)) if high > low else (float(finite.min()), float(finite.max()))
 
 
