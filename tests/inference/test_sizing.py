@@ -24,9 +24,9 @@ def models(tmp_path_factory):
     return {dims: make_starter(folder / f"tiny-{dims}d", dims) for dims in (2, 3)}
 
 
-def image_of(diameter: float, dims: int) -> tuple[np.ndarray, np.ndarray]:
+def image_of(diameter: float, dims: int, gap: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
     shape = (1, 256, 256) if dims == 2 else (max(12, round(3.2 * diameter)),) * 3
-    labels = balls(shape, diameter, gap=1.5)
+    labels = balls(shape, diameter, gap=gap)
     return photographed(labels), labels
 
 
@@ -47,7 +47,7 @@ def test_an_image_without_objects_is_seen_as_it_is(models) -> None:
 
 
 def test_predictions_at_the_right_size_are_better_and_a_large_volume_gives_the_same(models, tmp_path) -> None:
-    image, labels = image_of(40, 2)
+    image, labels = image_of(40, 2, gap=1.02)
     tifffile.imwrite(tmp_path / "image.tif", image[0])
     tifffile.imwrite(tmp_path / "labels.tif", labels[0].astype(np.uint16))
     ap = {}
