@@ -65,6 +65,10 @@ class ModelError(AitrainError, ValueError):
     """A model folder is damaged, incomplete or from a newer version."""
 
 
+class MissingWeightsError(ModelError):
+    """Weights that are known by name are not on this computer."""
+
+
 class DeviceError(AitrainError, RuntimeError):
     """The device asked for is not there or has too little memory."""
 

@@ -10,18 +10,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from misbehaving_server import Handler, Server, serving
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QToolButton, QWidget
 
+from napari_aitrain.annotation.findings import error
+from napari_aitrain.errors import MissingWeightsError
+from napari_aitrain.gui.review.dock import ReviewDock
+from napari_aitrain.gui.train.checker import Checked
+from napari_aitrain.gui.train.showing import show_target
+from napari_aitrain.gui.train.status import Status
+from napari_aitrain.gui.train.telling import status_of
+from napari_aitrain.gui.train.view import TrainView
 from napari_aitrain.gui.weights.dialog import WeightsDialog, open_weights
 from napari_aitrain.gui.weights.downloads import Downloads, Standing
 from napari_aitrain.gui.weights.telling import licence_text, progress_text, row_text
 from napari_aitrain.models import weights as catalogue
 from napari_aitrain.models.weights import KNOWN, KnownWeights
+from napari_aitrain.training.config import TrainConfig
+from napari_aitrain.training.readiness import Readiness
 
 DATA = bytes(range(251)) * 40_000
 
@@ -247,6 +258,53 @@ def test_the_menu_opens_one_dialog_per_window(viewer: Any, known: KnownWeights) 
     assert open_weights(viewer, "cpsam") is first
     assert first.view.value() == "cpsam"
     first.close()
+
+
+@pytest.mark.parametrize("shown", [False])
+def test_review_asks_for_weights_that_are_not_here(
+    viewer: Any, session: Any, server: Server, known: KnownWeights, wait_for: Any, tmp_path: Path
+) -> None:
+    viewer.add_image(np.zeros((32, 32), np.uint8))
+    dock = ReviewDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Review")
+    models = dock.view.models
+    names = [models.itemText(row) for row in range(models.count())]
+    assert names == [f"{one.title} (not here)" for one in catalogue.KNOWN]
+    models.setCurrentIndex(1)
+    models.activated.emit(1)
+    dialog = viewer.window._qt_window.findChild(WeightsDialog)
+    assert dialog.isVisible() and dialog.view.value() == "cpsam"
+    models.setCurrentIndex(0)
+    models.activated.emit(0)
+    assert dialog.view.value() == "cpsam_v2"
+    assert not dock.view.predict.buttons["view"].isEnabled()
+    assert "are not here" in dock.view.predict.text.text()
+    assert not server.asked
+    click(dialog.view.agreed)
+    click(dialog.view.download)
+    wait_for(lambda: dock.view.predict.buttons["view"].isEnabled(), what="a model to predict with")
+    assert models.currentText() == known.title
+    assert models.currentData() == tmp_path / "place" / "cpsam_v2"
+    assert not dock.view.again.isEnabled()
+    dialog.close()
+
+
+@pytest.mark.parametrize("shown", [False])
+def test_train_offers_to_get_what_a_training_starts_from(viewer: Any, session: Any, known: KnownWeights) -> None:
+    missing = catalogue.missing_weights(known)
+    assert isinstance(missing, MissingWeightsError)
+    found = Readiness((error(type(missing).__name__, missing.what, missing.remedy, "start_from"),))
+    problem = status_of(Checked(TrainConfig(), found), lambda place: "").problems[0]
+    assert problem.target == "weights:cpsam_v2"
+    view = TrainView()
+    view.set_status(Status([problem]))
+    button = next(one for one in view.findChildren(QToolButton) if one.text() == "Get them…")
+    view.status.show_requested.connect(lambda target: show_target(session, view, target, lambda *of: None))
+    button.click()
+    dialog = viewer.window._qt_window.findChild(WeightsDialog)
+    assert dialog.isVisible() and dialog.view.value() == "cpsam_v2"
+    dialog.close()
+    view.deleteLater()
 
 
 def test_the_dialog_needs_no_torch() -> None:

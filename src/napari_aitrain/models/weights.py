@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ModelError
+from ..errors import MissingWeightsError, ModelError
 from ..volumes.atomic import atomic_file, refuse_existing, storage_errors
 from ..words import spoken_size
 
@@ -132,9 +132,9 @@ def find_weights(name: str) -> Path | None:
         return None
 
 
-def missing_weights(known: KnownWeights) -> ModelError:
+def missing_weights(known: KnownWeights) -> MissingWeightsError:
     """Return the error for weights that are not there, which says how to get them, with a network or without."""
-    return ModelError(
+    return MissingWeightsError(
         f"the weights {known.name} are not on this computer",
         f"the file {weights_folder(known.kind) / known.name} of {known.size:,} bytes",
         f"run `napari-aitrain weights download {known.name}`; on a computer without network "

@@ -11,6 +11,7 @@ from ...jobs.folder import CONFIG
 from ...models import read_card
 from ...training.config import Source, TrainConfig
 from ..class_names import class_names_of
+from ..weights.models import missing_at
 from .prediction import has_model
 
 if TYPE_CHECKING:
@@ -51,6 +52,15 @@ def can_train_again(session: Session, model: Path | None) -> bool:
     """Whether a model is saved, and its training has ended."""
     running = any(job.path == model for job in session.jobs.running())
     return model is not None and not running and has_model(model)
+
+
+def why_no_model(session: Session, model: Path | None) -> str:
+    """Return why nothing can be predicted with a model; empty if it can."""
+    if missing := missing_at(model):
+        return f"The weights of {missing.title} are not here. Choose it again above to get them."
+    if can_train_again(session, model) or (model is not None and model.is_file()):
+        return ""
+    return "Choose a model whose training has ended."
 
 
 def _config_of(model: Path) -> TrainConfig | None:

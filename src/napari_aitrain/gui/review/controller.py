@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ...jobs import JobFolder
 from ..notify import report, reported
 from ..train.models import known_models
-from .again import can_train_again, train_again
+from ..weights.dialog import open_weights
+from ..weights.models import missing_at, offered
+from .again import can_train_again, train_again, why_no_model
 from .badge import age_text
 from .hands import told
 from .picking import Picked
@@ -47,6 +49,7 @@ class ReviewController:
             (session.jobs.changed, self._on_job),
             (session.jobs.removed, self._on_job),
             (session.jobs.closed, self.close),
+            (session.weights.arrived, self._on_job),
             (session.boxes.selected_changed, self._on_job),
             (session.truths.changed, self._allow),
         )
@@ -89,7 +92,7 @@ class ReviewController:
         jobs = self.session.jobs
         training = self.predictions.live.training
         models = [(f"{training.job.name} (is learning)", training.job.path)] if training is not None else []
-        models += [(name, model_key(folder)) for name, folder in known_models(jobs)]
+        models += [(name, model_key(folder)) for name, folder in known_models(jobs)] + offered()
         unique = {folder: name for name, folder in reversed(models)}
         self.view.set_models([(name, folder) for folder, name in reversed(unique.items())], self.predictions.model)
 
@@ -184,9 +187,7 @@ class ReviewController:
             return "The image is looked at…"
         if self._image() is None:
             return "Open an image first."
-        if not can_train_again(self.session, self.predictions.model):
-            return "Choose a model whose training has ended."
-        return ""
+        return why_no_model(self.session, self.predictions.model)
 
     def _image(self) -> Any:
         """Return the image that is meant: the selected layer, else that of the ground truth, else the uppermost."""
@@ -208,6 +209,8 @@ class ReviewController:
 
     def _on_model(self, model: Path) -> None:
         self.predictions.set_model(model)
+        if missing := missing_at(model):
+            open_weights(self.session.viewer, missing.name)
         with reported():
             self.predictions.take_own_threshold(model)
 

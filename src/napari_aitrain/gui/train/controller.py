@@ -139,6 +139,7 @@ class TrainController:
             (session.jobs.added, self._on_job),
             (self.model.looked, self._on_sources),
             (session.jobs.removed, self._on_removed),
+            (session.weights.arrived, self._on_sources),
             (session.jobs.closed, self.close),
         )
         for signal, slot in self._signals:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import TextEdit
@@ -14,12 +15,12 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QScrollArea, QVBoxLayout, QWidge
 from superqt import QCollapsible
 
 from ...errors import ConfigError
-from ...models import starter_names
 from ...tasks import get_task, task_names
-from ...training.config import AUTO, SCRATCH, TrainConfig
+from ...training.config import TrainConfig
 from ..annotate.truth import LabelClass
 from .classes import ClassChoice
 from .fields import FormField, choice_field, has_widget, make_field
+from .starting import StartChoice
 
 BASIC = ("name", "classes", "minutes", "start_from", "statuses", "tags", "validation_fraction", "comments")
 ELSEWHERE = frozenset({"version", "task", "task_settings", "sources", "class_names"})
@@ -48,12 +49,6 @@ _NONE = {
 _DEVICES = [("automatic", "auto"), ("processor", "cpu"), ("CUDA GPU", "cuda"), ("Apple GPU", "mps")]
 _TASK_ROWS = 2
 """Rows of the basic settings before those of the task: what to find, and what that is."""
-_STARTS: list[tuple[str, Any]] = [("automatic: a starter model, if one fits", AUTO), ("nothing: from scratch", SCRATCH)]
-_START_TIP = (
-    "What the network knows before it sees your labels. Starter models come with the program and have learned from "
-    "openly licensed images; from one of them fewer labels and minutes are enough. What automatic chooses, and how "
-    "images are scaled for it, is said below."
-)
 
 
 class TrainForm(QWidget):
@@ -127,19 +122,13 @@ class TrainForm(QWidget):
         self._show_classes()
         self.valueChanged.emit()
 
-    def set_models(self, models: list[tuple[str, Any]]) -> None:
+    def set_models(self, models: list[tuple[str, Path]]) -> None:
         """Offer these models, as (name, folder), to start from, beside what there always is."""
-        field = self._fields["start_from"]
-        chosen = field.value
-        starters = [(f"{name} (starter model)", name) for name in starter_names()]
-        choices = [*_STARTS, *starters, *((name, str(folder)) for name, folder in models)]
-        if chosen not in [value for _, value in choices]:
-            choices.append((str(chosen), chosen))
-        if [value for _, value in choices] != list(field.widget.choices):
-            quiet, self._quiet = self._quiet, True
-            field.widget.choices = choices
-            field.widget.value = chosen
-            self._quiet = quiet
+        self._starts.set_models(models)
+
+    def set_automatic(self, chosen: str | None) -> None:
+        """Say what the automatic start would be: the name of a model, scratch, or None for not known."""
+        self._starts.set_automatic(chosen)
 
     def set_classes(self, options: Sequence[LabelClass], background: Collection[int]) -> None:
         """Offer these classes to choose from, where labels are classes."""
@@ -173,7 +162,8 @@ class TrainForm(QWidget):
         if name == "device":
             return choice_field(name, _DEVICES, label, tip, info.default)
         if name == "start_from":
-            return choice_field(name, _STARTS, label, _START_TIP, info.default)
+            self._starts = StartChoice(name, label)
+            return self._starts.field
         if name == "classes":
             self._classes = ClassChoice(name, label, tip)
             return FormField(name, self._classes)

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from ...volumes.units import VoxelSize
 from ..annotate.box_actions import BoxActions
 from ..notify import reported
+from ..weights.dialog import open_weights
 from .voxel_size import VoxelSizeDialog
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def show_target(session: Session, view: TrainView, target: str, give: Callable[[
     view : TrainView
         Where rows and settings are.
     target : str
-        ``box:ID``, ``row:N``, ``voxel-size:N`` or ``field:NAME``.
+        ``box:ID``, ``row:N``, ``voxel-size:N``, ``weights:NAME`` or ``field:NAME``.
     give : callable
         Takes the number of a row and the voxel size of its image, in nm.
     """
@@ -38,6 +39,8 @@ def show_target(session: Session, view: TrainView, target: str, give: Callable[[
             BoxActions(session).go_to(session.boxes[name])
     elif kind == "row":
         view.sources.select(int(name))
+    elif kind == "weights":
+        open_weights(session.viewer, name)
     elif kind == "voxel-size":
         number = int(name)
         view.sources.select(number)

@@ -17,6 +17,8 @@ _TIPS = (
     "Objects in them; none where labels are classes.",
 )
 
+_GET_TIP = "See where the weights come from and on what terms; nothing is downloaded before you agree."
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -131,8 +133,9 @@ class StatusPanel(QWidget):
         layout.addWidget(text, 1)
         if problem.target:
             button = QToolButton()
-            button.setText("Show me")
-            button.setToolTip("Go to the box or the setting that is meant.")
+            get = problem.target.startswith("weights:")
+            button.setText("Get them…" if get else "Show me")
+            button.setToolTip(_GET_TIP if get else "Go to the box or the setting that is meant.")
             button.clicked.connect(lambda: self.show_requested.emit(problem.target))
             layout.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         return row

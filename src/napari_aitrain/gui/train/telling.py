@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 
 from ...annotation.findings import Finding
-from ...errors import AitrainError, ConfigError
+from ...errors import AitrainError, ConfigError, MissingWeightsError
 from ...jobs import JobFolder, State
-from ...training.config import TrainConfig, known_keys
+from ...training.config import AUTO, TrainConfig, known_keys
 from ...words import sentence, spoken_size, spoken_time
+from ..weights.models import named_in
 from .checker import Checked
 from .status import Problem, Status
 
@@ -54,6 +55,12 @@ def status_of(checked: Checked, target_of_place: Callable[[str], str]) -> Status
     )
 
 
+def automatic_start(checked: Checked) -> str | None:
+    """Return what the automatic start is by an answer; None where nobody asked for it or nothing can be said."""
+    plan = checked.readiness.plan
+    return plan.start.start_from if plan is not None and checked.config.start_from == AUTO else None
+
+
 def status_of_error(error: AitrainError) -> Status:
     """Return what is shown when there is not even a config."""
     named = next((key for key in known_keys(TrainConfig) if re.search(rf"\b{key}\b", error.what)), "")
@@ -78,6 +85,8 @@ def message_of_job(job: JobFolder, state: State) -> str:
 def _target(finding: Finding, target_of_place: Callable[[str], str]) -> str:
     if finding.where and (found := target_of_place(finding.where)):
         return found.replace("row:", "voxel-size:") if finding.code in _TO_VOXEL_SIZE else found
+    if finding.code == MissingWeightsError.__name__ and (name := named_in(finding.message)):
+        return f"weights:{name}"
     if finding.code in _TO_SOURCES:
         return "row:0"
     named = [key for key in known_keys(TrainConfig) if re.search(rf"\b{key}\b", finding.where)]
