@@ -1,0 +1,58 @@
+"""The choice of what a training starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...models import starter_names
+from ...models.weights import KNOWN
+from ...training.config import AUTO, SCRATCH
+from .fields import FormField, choice_field
+
+TIP = (
+    "What the network knows before it sees your labels. Starter models come with the program and have learned from "
+    "openly licensed images; from one of them fewer labels and minutes are enough. What automatic chooses, and how "
+    "images are scaled for it, is said below."
+)
+_AUTOMATIC = "automatic: a starter model, if one fits"
+_SCRATCH = "nothing: from scratch"
+
+
+class StartChoice:
+    """A box of what there is to start from; `field` is its place in the form.
+
+    Parameters
+    ----------
+    name, label : str
+        Of the setting.
+    """
+
+    def __init__(self, name: str, label: str) -> None:
+        self._automatic, self._models = _AUTOMATIC, list[tuple[str, Path]]()
+        self.field: FormField = choice_field(name, [(_AUTOMATIC, AUTO), (_SCRATCH, SCRATCH)], label, TIP, AUTO)
+
+    def set_models(self, models: list[tuple[str, Path]]) -> None:
+        """Offer these models, as (name, folder), beside what there always is."""
+        self._models = models
+        self._show()
+
+    def set_automatic(self, chosen: str | None) -> None:
+        """Say what would be chosen: the name of a model, scratch, or None for not known."""
+        said = {None: _AUTOMATIC, SCRATCH: "automatic: from scratch, as no starter model fits"}
+        self._automatic = said.get(chosen, f"automatic: {chosen} (starter model)")
+        self._show()
+
+    def _show(self) -> None:
+        box, chosen = self.field.widget, self.field.value
+        starters = [(f"{name} (starter model)", name) for name in starter_names()]
+        weights = [(f"{known.title} (task Cellpose)", known.name) for known in KNOWN]
+        models = [(name, str(folder)) for name, folder in self._models]
+        choices = [(self._automatic, AUTO), (_SCRATCH, SCRATCH), *starters, *models, *weights]
+        if chosen not in [value for _, value in choices]:
+            choices.append((str(chosen), chosen))
+        shown = [(box.native.itemText(n), value) for n, value in enumerate(box.choices)]
+        if choices != shown:
+            # Nothing else is chosen by this.
+            with box.changed.blocked():
+                box.choices = choices
+                box.value = chosen
