@@ -23,7 +23,7 @@ from .models import known_models, newest_model
 from .painting import LivePainting
 from .showing import show_target
 from .status import Status
-from .telling import NOTHING, message_of_job, status_of, status_of_error
+from .telling import NOTHING, automatic_start, message_of_job, status_of, status_of_error
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -236,6 +236,7 @@ class TrainController:
         if found.plan is not None and not found.plan.instances and not checked.config.classes:
             self._seen = set(found.classes)
             self._offer_classes()
+        self.view.form.set_automatic(automatic_start(checked))
         self.view.set_status(status_of(checked, self.model.target_of))
         self._allow()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qtpy.QtWidgets import QComboBox
+
 from ...models import starter_names
 from ...models.weights import KNOWN
 from ...training.config import AUTO, SCRATCH
@@ -30,6 +32,10 @@ class StartChoice:
     def __init__(self, name: str, label: str) -> None:
         self._automatic, self._models = _AUTOMATIC, list[tuple[str, Path]]()
         self.field: FormField = choice_field(name, [(_AUTOMATIC, AUTO), (_SCRATCH, SCRATCH)], label, TIP, AUTO)
+        # Names of models may be longer than a dock is wide.
+        box = self.field.widget.native
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(16)
 
     def set_models(self, models: list[tuple[str, Path]]) -> None:
         """Offer these models, as (name, folder), beside what there always is."""
@@ -39,7 +45,7 @@ class StartChoice:
     def set_automatic(self, chosen: str | None) -> None:
         """Say what would be chosen: the name of a model, scratch, or None for not known."""
         said = {None: _AUTOMATIC, SCRATCH: "automatic: from scratch, as no starter model fits"}
-        self._automatic = said.get(chosen, f"automatic: {chosen} (starter model)")
+        self._automatic = said.get(chosen, f"automatic: {chosen}")
         self._show()
 
     def _show(self) -> None:

@@ -18,6 +18,11 @@ _TIPS = (
 )
 
 _GET_TIP = "See where the weights come from and on what terms; nothing is downloaded before you agree."
+_ICONS = {
+    "error": (QStyle.StandardPixmap.SP_MessageBoxCritical, "This blocks the start."),
+    "warning": (QStyle.StandardPixmap.SP_MessageBoxWarning, "Good to know; it does not block the start."),
+    "info": (QStyle.StandardPixmap.SP_MessageBoxInformation, "What was decided."),
+}
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,8 @@ class Problem:
 
     Parameters
     ----------
-    level : {'error', 'warning'}
-        Errors block the start.
+    level : {'error', 'warning', 'info'}
+        Errors block the start; an info says what was decided.
     text, remedy : str
         What is so, and what to do.
     target : str
@@ -118,13 +123,12 @@ class StatusPanel(QWidget):
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         critical = problem.level == "error"
-        kind = QStyle.StandardPixmap
         style = self.style()
         assert style is not None
-        picture = style.standardIcon(kind.SP_MessageBoxCritical if critical else kind.SP_MessageBoxWarning)
+        picture, tip = _ICONS[problem.level]
         icon = QLabel()
-        icon.setPixmap(picture.pixmap(16, 16))
-        icon.setToolTip("This blocks the start." if critical else "Good to know; it does not block the start.")
+        icon.setPixmap(style.standardIcon(picture).pixmap(16, 16))
+        icon.setToolTip(tip)
         text = _wrapped(problem.remedy)
         remedy = f"<br><i>{escape(problem.remedy)}</i>" if problem.remedy and critical else ""
         text.setText(escape(problem.text).replace("\n", "<br>") + remedy)
