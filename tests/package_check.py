@@ -30,10 +30,13 @@ def check_contents(dist: Path) -> Path:
     source = ROOT / "src"
     wanted = [*IN_WHEEL, *(p.relative_to(source).as_posix() for p in source.rglob("*.py"))]
     wanted += [p.relative_to(source).as_posix() for p in source.rglob("*.j2")]
+    starters = [path for path in (source / "napari_aitrain" / "starters").rglob("*") if path.is_file()]
+    wanted += [path.relative_to(source).as_posix() for path in starters]
     missing = [name for name in wanted if name not in names]
     with tarfile.open(archive) as tar:
         files = {name.partition("/")[2]: tar.getmember(name) for name in tar.getnames()}
-    missing += [name for name in IN_ARCHIVE if name not in files or not (files[name].size or files[name].issym())]
+    archived = [*IN_ARCHIVE, *(path.relative_to(ROOT).as_posix() for path in starters)]
+    missing += [name for name in archived if name not in files or not (files[name].size or files[name].issym())]
     if missing:
         sys.exit(f"missing from the archives: {', '.join(missing)}")
     return wheel
