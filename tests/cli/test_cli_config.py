@@ -9,14 +9,8 @@ from typing import Any
 import pytest
 
 from napari_aitrain.annotation.boxes import Box, write_boxes
-from napari_aitrain.cli.options import (
-    DEFAULT_MINUTES,
-    make_config,
-    names_or_numbers,
-    source_options,
-    three_numbers,
-    training_options,
-)
+from napari_aitrain.cli.options import DEFAULT_MINUTES, make_config, source_options, training_options
+from napari_aitrain.cli.values import names_or_numbers, three_numbers
 from napari_aitrain.errors import BoxError, ConfigError
 from napari_aitrain.jobs.predict_config import parse_predict_config
 from napari_aitrain.training.config import TrainConfig
