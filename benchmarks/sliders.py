@@ -5,7 +5,7 @@ prediction of 512² pixels and the maps that it was made from, and drags a slide
 move the same maps are decoded alone, in the same process: what the computation itself takes. Figures are the median and
 the 95th percentile, of *objects* (the new objects are in the window) and *drawn* (the canvas shows them).
 
-``--task em-instances`` measures another task, ``--size 1024`` a larger view, ``--quick`` tries it out.
+``--task cellpose`` measures another task, ``--size 1024`` a larger view, ``--quick`` tries it out.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ def maps_of(task: Any, labels: Any) -> Any:
 
     targets = task.prepare(labels[None], np.ones((1, *labels.shape), bool), None, 2).values[:3]
     blurred = ndimage.gaussian_filter(targets, (0, 0, 1, 1))
+    if task.name == "cellpose":
+        # Flows along z, y and x, of which 0 … 1 stands for −1 … 1, and the probability of a cell.
+        flows = (blurred[:2] + 1) / 2
+        blurred = np.concatenate([np.full_like(flows[:1], 0.5), flows, blurred[2:]])
     return np.round(255 * np.clip(blurred, 0, 1)).astype(np.uint8)
 
 

@@ -27,7 +27,7 @@ from napari_aitrain.inference.info import LABELS, MAPS, PredictionInfo, write_in
 from napari_aitrain.inference.objects import ObjectTable
 from napari_aitrain.jobs import JobFolder
 from napari_aitrain.models import ModelCard, read_card
-from napari_aitrain.tasks import make_task
+from napari_aitrain.tasks import get_task, make_task
 from napari_aitrain.tasks.instances import InstancesTask
 from napari_aitrain.tasks.sliders import sliders_of
 
@@ -100,9 +100,14 @@ def test_the_view_alone(qtbot: Any) -> None:
     view.set_usable("Not now.")
     assert not view.sliders["split"].isEnabled()
     assert view.sliders["split"].toolTip() == "Not now."
-    view.set_sliders(sliders_of(InstancesTask)[:1])
-    assert list(view.sliders) == ["foreground"]
-    assert not view.sliders["foreground"].isEnabled()
+    view.set_sliders(sliders_of(get_task("cellpose")))
+    assert list(view.sliders) == ["cellprob_threshold", "flow_threshold"]
+    assert not view.sliders["flow_threshold"].isEnabled()
+    view.set_usable("")
+    view.set_values({"cellprob_threshold": -6.0, "flow_threshold": 0.4})
+    assert view.sliders["cellprob_threshold"].value() == 0
+    QTest.keyClick(view.sliders["cellprob_threshold"], Qt.Key.Key_Right)
+    assert told[-1] == ("cellprob_threshold", pytest.approx(-5.9))
 
 
 def test_a_slider_makes_objects_again_under_the_threshold_and_back(

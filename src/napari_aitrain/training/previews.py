@@ -122,7 +122,7 @@ def describe(maps: FloatArray, task: Task, voxel_size: VoxelSize | None, dims: i
     """
     stored = _to_bytes(maps) if task.sliders else None
     objects = task.decode(stored if stored is not None and task.takes_bytes else maps, voxel_size, dims)  # type: ignore[arg-type]
-    probability = maps[:1] if objects.probability is None else objects.probability
+    probability = task.class_probability(maps)[1:] if objects.probability is None else objects.probability
     tree = {} if objects.merges is None else objects.merges.arrays()
     return {
         **({} if stored is None else {"maps": stored}),

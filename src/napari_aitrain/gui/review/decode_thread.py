@@ -14,6 +14,8 @@ from .maps import MapBytes, Maps
 from .prediction import Prediction
 from .prediction_layer import PredictionLayer
 
+_PATIENCE = 2.0
+
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -70,11 +72,11 @@ class DecodeThread:
             self._read.pop(layer, None)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread; of a volume under way nobody waits for the end."""
         with self._condition:
             self._closing = True
             self._condition.notify()
-        self._thread.join()
+        self._thread.join(_PATIENCE)
 
     def _run(self) -> None:
         while True:
