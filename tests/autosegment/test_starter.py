@@ -15,7 +15,7 @@ from tiny_starter import DIAMETER, SHAPES, balls, photographed
 from napari_aitrain.autosegment.asked import Asked, segment
 from napari_aitrain.autosegment.files import autosegment
 from napari_aitrain.autosegment.settings import AutosegmentSettings
-from napari_aitrain.autosegment.starter import Scored, find_by_starter, measured_diameter
+from napari_aitrain.autosegment.starter import Scored, find_by_starter
 from napari_aitrain.cli.main import run
 from napari_aitrain.errors import ConfigError, ModelError
 from napari_aitrain.inference.blocks import PredictionCancelledError
@@ -34,14 +34,25 @@ def asked(name: str = "nuclei-2d", **numbers: float) -> AutosegmentSettings:
 
 
 @pytest.mark.parametrize("times", [0.5, 1, 3])
-def test_an_image_is_brought_to_the_size_that_the_model_knows(times: float) -> None:
+def test_an_image_is_seen_at_the_size_that_the_model_knows(times: float) -> None:
     truth = balls((1, round(128 * times), round(128 * times)), times * DIAMETER, seed=1)
     image = photographed(truth, seed=1)
-    own = find_by_starter(image, asked())
-    assert own.diameter == pytest.approx(times * DIAMETER, rel=0.3)
-    assert own.labels.shape == image.shape and ap50(own.above(0.2).labels, truth) > 0.9
-    told = find_by_starter(image, asked(diameter=times * DIAMETER))
-    assert told.diameter == times * DIAMETER and ap50(told.above(0.2).labels, truth) > 0.9
+    found = find_by_starter(image, asked(diameter=times * DIAMETER))
+    assert found.diameter == times * DIAMETER and found.labels.shape == image.shape
+    assert ap50(found.above(0.2).labels, truth) > 0.9
+    if times == 1:
+        own = find_by_starter(image, asked())
+        assert own.diameter == pytest.approx(DIAMETER, rel=0.2) and ap50(own.above(0.2).labels, truth) > 0.9
+
+
+def test_sections_far_apart_are_taken_for_what_they_are() -> None:
+    truth = balls((32, 56, 56), 2 * DIAMETER, seed=1)
+    image = photographed(truth)
+    own = asked("nuclei-3d", diameter=2 * DIAMETER)
+    # The ratio alone counts, in whatever unit.
+    near, far = (find_by_starter(image, own, (n, n, n)) for n in (1.0, 5000.0))
+    np.testing.assert_array_equal(near.labels, far.labels)
+    assert near.labels.shape == image.shape
 
 
 def test_dark_objects_are_those_of_the_negative() -> None:
@@ -91,13 +102,6 @@ def test_a_threshold_leaves_out_what_is_less_sure(scores: list[float], threshold
     assert np.unique(found.labels[found.labels > 0]).tolist() == list(range(1, found.count + 1))
     middle = scored.part((slice(0, 1), slice(1, 2), slice(None)))
     assert middle.above(threshold).count <= found.count
-
-
-def test_the_diameter_of_few_objects_is_not_measured() -> None:
-    assert measured_diameter(balls((1, 40, 40), 20)[:, :20, :20], None, 2) is None
-    assert measured_diameter(balls((1, 100, 100), 20), None, 2) == pytest.approx(20, abs=0.5)
-    thick = balls((60, 60, 60), 20)[::4]
-    assert measured_diameter(thick, (40, 10, 10), 3) == pytest.approx(20, abs=1)
 
 
 def test_a_pass_can_be_ended() -> None:

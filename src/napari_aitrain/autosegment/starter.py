@@ -18,25 +18,14 @@ from ..inference.image import PreparedImage, prepare_image
 from ..models import Model, ModelCard, fitting_starter, load_model, read_card, starter_folder, starter_names
 from ..models.folder import holds_model
 from ..tasks import get_task
-from ..tasks.maps import outline_spacing
 from ..tasks.protocol import FloatArray, LabelArray, VoxelSize
 from ..volumes import Volume
 from ..volumes.resample import nearest_voxels
 from .finding import Found, as_bright
 from .settings import AutosegmentSettings
-from .suggesting import middle, suggest_and_find
 
 if TYPE_CHECKING:
     from ..inference.predictor import Network
-
-MOST_SEEN = 2**27
-"""Voxels that the network sees at once; several maps of their number are held in memory."""
-SURE = 1.25
-"""A diameter that the objects that were found contradict by more than this factor is corrected once."""
-FEW = 3
-"""Of fewer objects no diameter is measured."""
-_LOOKED_AT = 2**20
-"""Voxels of the middle of an image in which the diameter is found."""
 
 Watch = Callable[[int, int], None]
 
@@ -52,7 +41,7 @@ class Scored:
     scores : ndarray of float32, shape (n + 1,)
         By id; entry 0 is 0.
     diameter : float or None
-        That the image was scaled by, in voxels of its finest axis; None where the model knows none.
+        Of the objects, as was told or found, in voxels of the finest axis; None where the model has learned none.
     threshold : float
         The model's own.
     """
@@ -153,8 +142,7 @@ def find_by_starter(
     image : ndarray, shape (z, y, x)
         Intensities of one channel; what is not finite counts as background.
     settings : AutosegmentSettings
-        With the name of a model. Without a diameter it is that of the objects themselves: a first guess without a
-        network, corrected by what the network finds in the middle of the image.
+        With the name of a model. Without a diameter the model finds it, see `inference.sizing`.
     voxel_size : tuple of float, optional
         nm, z, y, x; only ratios count.
     watch : callable, optional
@@ -165,21 +153,16 @@ def find_by_starter(
     ModelError
         If there is no such model, or it is damaged.
     ConfigError
-        If the image is too large at the size that the model knows, or flat and the model takes volumes.
+        If the image is flat, and the model takes volumes.
     """
     starter = load_starter(settings.model)
-    card = starter.model.card
-    if card.dims == 3 and image.shape[0] == 1:
+    if starter.model.card.dims == 3 and image.shape[0] == 1:
         raise ConfigError(
             f"the starter model {settings.model} takes volumes, and the image is one slice",
             "a stack, or a starter model of slices",
             "choose another starter model",
         )
-    bright = as_bright(image, settings.dark)
-    diameter = settings.diameter
-    if diameter is None and card.diameter is not None:
-        diameter = starter.diameter_of(bright, voxel_size, watch)
-    return starter.find(bright, voxel_size, diameter, watch)
+    return starter.find(as_bright(image, settings.dark), voxel_size, settings.diameter, watch)
 
 
 @functools.lru_cache(maxsize=2)
@@ -203,63 +186,41 @@ class Starter:
     """
 
     def __init__(self, model: Model, network: Network) -> None:
-        self.model, self.network, self.task = model, network, model.task()
+        self.model, self.network = model, network
         kept = model.card.calibration
         self._calibration = Calibration.model_validate(kept) if kept else None
 
     def find(
         self, bright: FloatArray, voxel_size: VoxelSize | None, diameter: float | None, watch: Watch | None = None
     ) -> Scored:
-        """Return the objects of an image, shape (z, y, x), that is scaled by the diameter of its objects."""
+        """Return the objects of an image, shape (z, y, x), of a diameter, or of that which the model finds."""
         from ..inference.predictor import predict_array
+        from ..inference.sizing import sized
         from ..nets.scaled import at_scale
 
-        model = self.model if diameter is None else self.model.of_diameter(diameter)
-        dims = model.card.dims
-        prepared = prepare_image(model, Volume.from_array(bright, axes="zyx", voxel_size=voxel_size))
-        whole = prepared.volume.region
-        if whole.size > MOST_SEEN:
-            raise ConfigError(
-                f"the network would see {whole.size:,} voxels of this image at once",
-                f"at most {MOST_SEEN:,}, at the size that the model knows",
-                "give a larger diameter, segment a part, or predict with a model in the Review dock",
-            )
-        dtype = np.uint8 if self.task.takes_bytes else np.float32
-        seen, task = prepared.read(whole), model.task()
-        network = at_scale(self.network, model.card.scale, dims)
-        maps = predict_array(network, task.activate, seen, dims, dtype=dtype, watch=watch)
-        objects = rescore(task.decode(maps, prepared.decode_size, dims), self._calibration)
-        labels = laid_back(objects.labels, prepared, bright.shape)
-        return Scored(labels, objects.scores, diameter, model.card.threshold)
+        volume = Volume.from_array(bright, axes="zyx", voxel_size=self._alike(voxel_size))
+        model = self.model
+        if model.card.diameter is not None:
+            model = sized(model, volume, diameter or "auto", lambda: self.network)
+            diameter = diameter or round(model.learned_diameter / model.card.scale, 1)
+        card, task = model.card, model.task()
+        prepared = prepare_image(model, volume)
+        maps = predict_array(
+            at_scale(self.network, card.scale, card.dims), task.activate, prepared.read(prepared.volume.region),
+            card.dims, dtype=np.uint8 if task.takes_bytes else np.float32, watch=watch,
+        )  # fmt: skip
+        objects = rescore(task.decode(maps, prepared.decode_size, card.dims), self._calibration)
+        return Scored(laid_back(objects.labels, prepared, bright.shape), objects.scores, diameter, card.threshold)
 
-    def diameter_of(self, bright: FloatArray, voxel_size: VoxelSize | None, watch: Watch | None = None) -> float:
-        """Return the diameter of the objects of an image, in voxels of its finest axis."""
+    def _alike(self, voxel_size: VoxelSize | None) -> VoxelSize | None:
+        """Return a voxel size whose finest axis is that of the model's: how large objects are the diameter says."""
+        learned = self.model.card.voxel_size
+        if learned is None or voxel_size is None:
+            return voxel_size
         dims = self.model.card.dims
-        part = middle(bright, dims, _LOOKED_AT)
-        _, first = suggest_and_find(part, voxel_size=voxel_size, dims=dims)
-        guess = measured_diameter(first.labels, voxel_size, dims) or self.model.card.diameter
-        assert guess is not None
-        found = self.find(part, voxel_size, guess, watch).above()
-        measured = measured_diameter(found.labels, voxel_size, dims)
-        if measured is None or max(measured / guess, guess / measured) < SURE:
-            return guess
-        return measured
-
-
-def measured_diameter(labels: LabelArray, voxel_size: VoxelSize | None, dims: int) -> float | None:
-    """Return the median diameter of objects, as that of a disc or ball of their size; None where they are few.
-
-    Examples
-    --------
-    >>> measured_diameter(np.repeat(np.arange(5, dtype=np.int32), 100).reshape(1, 1, 500), None, 2)
-    11.3
-    """
-    sizes = np.bincount(labels.ravel())[1:]
-    sizes = sizes[sizes > 0]
-    if len(sizes) < FEW:
-        return None
-    size = float(np.median(sizes)) * math.prod(outline_spacing(voxel_size, dims)[3 - dims :])
-    return round(2 * math.sqrt(size / math.pi) if dims == 2 else (6 * size / math.pi) ** (1 / 3), 1)
+        times = min(learned[3 - dims :]) / min(voxel_size[3 - dims :])
+        z, y, x = (v * times for v in voxel_size)
+        return z, y, x
 
 
 def laid_back(labels: LabelArray, prepared: PreparedImage, shape: tuple[int, ...]) -> LabelArray:

@@ -18,8 +18,9 @@ from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
 from ..notify import report
 from .finder import Finder
+from .folder_controller import FolderController
 from .part import Part, at_magnification, selected_box, slice_on_screen, whole_image
-from .preview import NAME, Preview
+from .preview import Preview
 from .taking import Taken, new_truth, take, truth_of
 from .view import AutosegmentView
 
@@ -48,7 +49,7 @@ class AutosegmentController:
         self._suggesting: Aside[AutosegmentSettings] = Aside()
         self._taking: Aside[Found | None] = Aside()
         self._main = MainThread()
-        self._asked = self._changes = 0
+        self._asked = self._taken = self._changes = 0
         self._finder = Finder()
         self.preview = Preview(self._viewer, self._finder)
         view.image_chosen.connect(self._choose)
@@ -59,6 +60,8 @@ class AutosegmentController:
         view.live_toggled.connect(lambda _: self._show())
         view.take_pressed.connect(self.take)
         view.cancel_pressed.connect(self._cancel)
+        self.folder = FolderController(session, view.value)
+        view.folder_pressed.connect(self.folder.show)
         layers, dims = self._viewer.layers.events, self._viewer.dims.events
         self._events = [
             (layers.inserted, self.refresh), (layers.removed, self.refresh), (layers.renamed, self.refresh),
@@ -74,6 +77,7 @@ class AutosegmentController:
     def close(self) -> None:
         """Follow the session no longer, and take the preview away."""
         if not self._closed:
+            self.folder.close()
             self.let_go()
             self.preview.hide()
 
@@ -82,6 +86,7 @@ class AutosegmentController:
         if self._closed:
             return
         self._closed = True
+        self.folder.let_go()
         for event, slot in self._events:
             event.disconnect(slot)
         self._session.boxes.selected_changed.disconnect(self._on_box)
@@ -90,7 +95,7 @@ class AutosegmentController:
         self._taking.close()
         self._main.close()
         # A question that is being answered ends with its worker.
-        self._asked += 1
+        self._taken += 1
         self._finder.close()
 
     def refresh(self, *_: object) -> None:
@@ -112,19 +117,21 @@ class AutosegmentController:
             return
         chosen = self._view.value()
         preset = chosen.preset
+        # What an earlier preset suggests is not wanted any more.
+        self._asked += 1
+        asked = self._asked
         if preset == "starter":
             # The model finds the diameter itself, where it works.
+            self._finder.forget()
             card = self._view.numbers.card()
             own = {"diameter": None, "threshold": None if card is None else card.threshold}
-            self._on_suggested(chosen.model_copy(update=own), self._asked)
+            self._on_suggested(chosen.model_copy(update=own), asked)
             return
         try:
             part = whole_image(self._viewer, image, FINEST)
         except AitrainError as error:
             self._on_failed(error)
             return
-        self._asked += 1
-        asked = self._asked
         self._view.set_status("Looking at the image…")
         middle = part.middle()
         self._suggesting.run(
@@ -146,21 +153,21 @@ class AutosegmentController:
             return
         settings = self._view.value()
         key = "" if truth is None else truth.key
-        self._asked += 1
-        asked = self._asked
+        self._taken += 1
+        taken = self._taken
         self._view.set_busy(True)
         self._view.set_status("Segmenting…")
         self._taking.run(
             lambda: self._finder.find(
-                part, settings, lambda: asked != self._asked, lambda *told: self._tell(asked, *told)
+                part, settings, lambda: taken != self._taken, lambda *told: self._tell(taken, *told)
             ),
-            lambda found: self._on_ready(found, part, image, key, settings, asked),
-            lambda error: self._on_take_failed(error, asked),
+            lambda found: self._on_ready(found, part, image, key, settings, taken),
+            lambda error: self._on_take_failed(error, taken),
         )
 
-    def _tell(self, asked: int, done: int, total: int, _name: str) -> None:
+    def _tell(self, taken: int, done: int, total: int, _name: str) -> None:
         """Show progress; from the thread that segments."""
-        self._main.post(lambda: self._view.set_progress(done, total) if asked == self._asked else None)
+        self._main.post(lambda: self._view.set_progress(done, total) if taken == self._taken else None)
 
     def _part(self, where: str, image: Any, magnification: Triple) -> Part:
         if where == "box":
@@ -189,6 +196,7 @@ class AutosegmentController:
 
     def _on_changed(self, *_: object) -> None:
         self._tell_size()
+        self.folder.tell_numbers()
         self._changes += 1
         changes = self._changes
         QTimer.singleShot(_PAUSE, lambda: self._show() if changes == self._changes and not self._closed else None)
@@ -222,9 +230,8 @@ class AutosegmentController:
             self._view.set_status(error.what[:1].upper() + error.what[1:] + ".")
             return
         settings = self._view.value()
-        if settings.by_starter and NAME not in self._viewer.layers:
-            # The first time a process is started for it, which takes seconds.
-            self._view.set_status("The model looks at this slice…")
+        if settings.by_starter and not self._finder.warm:
+            self._view.set_status("The model is being loaded, which takes some seconds the first time…")
         self.preview.show(image, part, settings)
 
     def _on_found(self, found: Found, part: Part) -> None:
@@ -237,9 +244,9 @@ class AutosegmentController:
         self._view.set_status(str(error))
 
     def _on_ready(
-        self, found: Found | None, part: Part, image: Any, key: str, settings: AutosegmentSettings, asked: int
+        self, found: Found | None, part: Part, image: Any, key: str, settings: AutosegmentSettings, taken: int
     ) -> None:
-        if asked != self._asked or found is None:
+        if taken != self._taken or found is None:
             return
         self._view.set_busy(False)
         truth = self._session.truths.of_key(key) if key else None
@@ -257,14 +264,14 @@ class AutosegmentController:
         self._viewer.layers.selection.active = self._session.truths.layer(truth)
         self._view.set_status(warning_of(found, self._image, settings) or _said(written, truth))
 
-    def _on_take_failed(self, error: AitrainError, asked: int) -> None:
-        if asked == self._asked:
+    def _on_take_failed(self, error: AitrainError, taken: int) -> None:
+        if taken == self._taken:
             self._view.set_busy(False)
             self._view.set_status("Nothing was written.")
             report(error)
 
     def _cancel(self) -> None:
-        self._asked += 1
+        self._taken += 1
         self._view.set_busy(False)
         self._view.set_status("Cancelled; nothing was written.")
 

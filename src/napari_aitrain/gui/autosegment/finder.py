@@ -42,11 +42,23 @@ class Finder:
         self._lock = threading.Lock()
         self._segmenter: Segmenter | None = None
         self._last: _Last | None = None
+        self._diameters: dict[tuple[str, Triple, str, bool], float | None] = {}
+
+    @property
+    def warm(self) -> bool:
+        """Whether a starter model has answered before."""
+        return self._last is not None
+
+    def forget(self) -> None:
+        """Have diameters found anew."""
+        self._diameters.clear()
 
     def find(
         self, part: Part, settings: AutosegmentSettings, cancelled: Cancelled, progress: Progress | None = None
     ) -> Found | None:
         """Find objects; None if it was cancelled. Where only the threshold has changed no network is run.
+
+        A diameter that was found once in an image is that of all its slices.
 
         Raises
         ------
@@ -83,5 +95,11 @@ class Finder:
         volumes = read_card(place_of(settings.model)).dims == 3
         wide = part.around(AROUND) if volumes and part.dims == 2 else part
         image = read_image(wide.volume, wide.region)
-        found = self._segmenter.image(image, part.fitted(settings), wide.volume.voxel_size, cancelled, progress)
+        which = (part.volume.name, part.magnification, settings.model, settings.dark)
+        asked = part.fitted(settings)
+        if asked.diameter is None:
+            asked = asked.model_copy(update={"diameter": self._diameters.get(which)})
+        found = self._segmenter.image(image, asked, wide.volume.voxel_size, cancelled, progress)
+        if found is not None and settings.diameter is None and found.scores.size > 1:
+            self._diameters[which] = found.diameter
         return None if found is None else found.part(part.region.relative_to(wide.region.start).slices)

@@ -137,6 +137,7 @@ class TrainController:
             (session.saver.copies.ended, self._on_copied),
             (session.jobs.changed, self._on_job),
             (session.jobs.added, self._on_job),
+            (self.model.added, self._on_sources),
             (self.model.looked, self._on_sources),
             (session.jobs.removed, self._on_removed),
             (session.weights.arrived, self._on_sources),

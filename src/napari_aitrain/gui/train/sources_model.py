@@ -35,10 +35,13 @@ class SourcesModel:
 
     Signals
     -------
+    added
+        Sources in files were added.
     looked
         A source on a server was looked at: what it can be trained at is known now.
     """
 
+    added = Signal()
     looked = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -112,6 +115,7 @@ class SourcesModel:
     def add(self, *sources: Source) -> None:
         """Add sources in files."""
         self._files += [source for source in sources if source not in self._files]
+        self.added.emit()
 
     def add_layers(self) -> None:
         """Take in all ground truth of the window."""
