@@ -121,8 +121,8 @@ class TrainConfig(_Strict):
         str,
         Field(
             min_length=1,
-            description="auto: the starter model that fits, else scratch; scratch; the name of a starter or stored "
-            "model; or the folder of a model or job.",
+            description="What the network knows before it sees your labels. auto: the starter model that fits, which "
+            "has learned from openly licensed images, else nothing; scratch: nothing; or a model, by name or folder.",
         ),
     ] = AUTO
     freeze: Annotated[

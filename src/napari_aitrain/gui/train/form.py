@@ -162,7 +162,7 @@ class TrainForm(QWidget):
         if name == "device":
             return choice_field(name, _DEVICES, label, tip, info.default)
         if name == "start_from":
-            self._starts = StartChoice(name, label)
+            self._starts = StartChoice(name, label, tip)
             return self._starts.field
         if name == "classes":
             self._classes = ClassChoice(name, label, tip)

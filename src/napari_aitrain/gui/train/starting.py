@@ -11,11 +11,6 @@ from ...models.weights import KNOWN
 from ...training.config import AUTO, SCRATCH
 from .fields import FormField, choice_field
 
-TIP = (
-    "What the network knows before it sees your labels. Starter models come with the program and have learned from "
-    "openly licensed images; from one of them fewer labels and minutes are enough. What automatic chooses, and how "
-    "images are scaled for it, is said below."
-)
 _AUTOMATIC = "automatic: a starter model, if one fits"
 _SCRATCH = "nothing: from scratch"
 
@@ -25,13 +20,13 @@ class StartChoice:
 
     Parameters
     ----------
-    name, label : str
-        Of the setting.
+    name, label, tip : str
+        Of the setting, and what it is.
     """
 
-    def __init__(self, name: str, label: str) -> None:
+    def __init__(self, name: str, label: str, tip: str) -> None:
         self._automatic, self._models = _AUTOMATIC, list[tuple[str, Path]]()
-        self.field: FormField = choice_field(name, [(_AUTOMATIC, AUTO), (_SCRATCH, SCRATCH)], label, TIP, AUTO)
+        self.field: FormField = choice_field(name, [(_AUTOMATIC, AUTO), (_SCRATCH, SCRATCH)], label, tip, AUTO)
         # Names of models may be longer than a dock is wide.
         box = self.field.widget.native
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
