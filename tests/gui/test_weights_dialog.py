@@ -270,6 +270,7 @@ def test_review_asks_for_weights_that_are_not_here(
     models = dock.view.models
     names = [models.itemText(row) for row in range(models.count())]
     assert names == [f"{one.title} (not here)" for one in catalogue.KNOWN]
+    assert not dock.view.empty.isHidden()
     models.setCurrentIndex(1)
     models.activated.emit(1)
     dialog = viewer.window._qt_window.findChild(WeightsDialog)

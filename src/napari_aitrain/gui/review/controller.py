@@ -92,9 +92,10 @@ class ReviewController:
         jobs = self.session.jobs
         training = self.predictions.live.training
         models = [(f"{training.job.name} (is learning)", training.job.path)] if training is not None else []
-        models += [(name, model_key(folder)) for name, folder in known_models(jobs)] + offered()
+        models += [(name, model_key(folder)) for name, folder in known_models(jobs)]
         unique = {folder: name for name, folder in reversed(models)}
-        self.view.set_models([(name, folder) for folder, name in reversed(unique.items())], self.predictions.model)
+        models = [(name, folder) for folder, name in reversed(unique.items())]
+        self.view.set_models(models, self.predictions.model, offered())
 
     def _show(self) -> None:
         view, predictions = self.view, self.predictions

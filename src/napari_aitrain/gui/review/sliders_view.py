@@ -43,7 +43,8 @@ class SlidersView(QWidget):
         self._why = ""
         self._labels: list[QLabel] = []
         self._grid = QGridLayout()
-        self._grid.setColumnStretch(1, 1)
+        self._grid.setColumnStretch(0, 1)
+        self._grid.setVerticalSpacing(2)
         self.reset = push_button("&Model's own", _RESET, self.reset_requested.emit)
         self.keep = push_button("&Keep for this model", _KEEP, self.keep_requested.emit)
         self.hint = QLabel()
@@ -111,8 +112,9 @@ class SlidersView(QWidget):
         label = QLabel(slider.title.replace("&", "&&"))
         label.setBuddy(bar)
         label.setToolTip(slider.tip)
-        for column, widget in enumerate((label, bar, number)):
-            self._grid.addWidget(widget, row, column)
+        self._grid.addWidget(label, 2 * row, 0)
+        self._grid.addWidget(number, 2 * row, 1)
+        self._grid.addWidget(bar, 2 * row + 1, 0, 1, 2)
         self._labels.append(label)
         self.sliders[slider.name], self.numbers[slider.name] = bar, number
         bar.valueChanged.connect(lambda position: self._on_moved(slider, slider.low + position * slider.step))

@@ -55,6 +55,7 @@ class ReviewView(QWidget):
         self.models = QComboBox()
         self.models.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.models.setToolTip("Whose predictions the threshold and the corrections are for, and what predicts below.")
+        self._trained = False
         self.empty = QLabel(EMPTY)
         self.empty.setWordWrap(True)
         self.live = QCheckBox("Predict what is on s&creen while training")
@@ -82,8 +83,12 @@ class ReviewView(QWidget):
         self.models.activated.connect(lambda row: self.model_chosen.emit(self.models.itemData(row)))
         self.live.toggled.connect(self.live_toggled)
 
-    def set_models(self, models: Sequence[tuple[str, Path]], chosen: Path | None) -> None:
-        """Offer models by name and folder."""
+    def set_models(
+        self, models: Sequence[tuple[str, Path]], chosen: Path | None, others: Sequence[tuple[str, Path]] = ()
+    ) -> None:
+        """Offer models by name and folder, and other people's after those that a person has trained."""
+        self._trained = bool(models)
+        models = [*models, *others]
         self.models.clear()
         for name, folder in models:
             self.models.addItem(name, folder)
@@ -106,7 +111,7 @@ class ReviewView(QWidget):
 
     def set_shown(self, shown: bool) -> None:
         """Allow what needs a prediction."""
-        self.empty.setVisible(not shown and not self.models.count())
+        self.empty.setVisible(not shown and not self._trained)
         for part in (self.threshold, self.look, self.object):
             part.setEnabled(shown)
 
