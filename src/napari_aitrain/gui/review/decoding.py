@@ -116,9 +116,7 @@ class Decoding:
         if self._base.provisional:
             return _LEARNING
         if self._base.model.is_file():
-            return (
-                "This model is a file of weights, in which no numbers are kept: train a model that begins with it."
-            )
+            return "This model is a file of weights, in which no numbers are kept: train a model that begins with it."
         return "These are the model's own numbers." if self.values == self.own else ""
 
     @property

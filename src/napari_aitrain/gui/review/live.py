@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from ..class_names import class_names_of, colours_of, named
 from ..frames import LayerFrame
 from ..jobs.main_thread import MainThread
 from ..notify import report, reported
-from .maps import Maps
 from .prediction import Prediction
 from .prediction_layer import MapLayer, PlacedLayer, Placement, PredictionLayer
 from .shown_source import ShownSource, Training, shown_source
@@ -250,13 +249,11 @@ class Live:
             leading=len(frame.leading),
             flat=frame.flat,
         )
-        self._session.predictions.show(self._prediction(job, event, asked, data, maps))
+        self._session.predictions.show(replace(self._prediction(job, event, asked, data), maps=maps))
         self._show_maps(job, event, asked)
         self.changed.emit()
 
-    def _prediction(
-        self, job: JobFolder, event: Event, asked: _Asked, data: Thresholded, maps: Maps | None
-    ) -> Prediction:
+    def _prediction(self, job: JobFolder, event: Event, asked: _Asked, data: Thresholded) -> Prediction:
         assert self.training is not None
         names: dict[int, str] = {}
         colours: dict[int, str] = {}
@@ -276,7 +273,6 @@ class Live:
             voxel_size=self.training.crops.voxel_size,
             class_names=names,
             class_colours=colours,
-            maps=maps,
         )
 
     def _show_maps(self, job: JobFolder, event: Event, asked: _Asked) -> None:
