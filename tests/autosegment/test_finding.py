@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from napari_aitrain.autosegment.finding import find_objects
 from napari_aitrain.autosegment.settings import CLASSICAL, AutosegmentSettings
 from napari_aitrain.autosegment.suggesting import suggest
+from napari_aitrain.tasks.maps import neighbours
 from napari_aitrain.tasks.tally import InstanceTally
 
 
@@ -103,6 +105,38 @@ def test_cells_between_bright_membranes() -> None:
     image = 20 + ndimage.gaussian_filter(membranes, (0, 1, 1)) + random.normal(0, 3, truth.shape)
     own = suggest(image, dims=2, dark=True)
     assert ap50(find_objects(image, own, dims=2).labels, truth) > 0.9
+
+
+def walls(shape: tuple[int, ...], count: int, seed: int, gaps: float = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image of membranes, some of them dim, with gaps, and the cells between them, of many sizes."""
+    random = np.random.default_rng(seed)
+    middles = random.uniform(0, 1, (count, len(shape))) ** 1.5 * shape
+    grid = np.stack(np.indices(shape), axis=-1)
+    cells = KDTree(middles).query(grid)[1].astype(np.int32) + 1
+    strength = random.uniform(0.3, 1, count + 1)[cells]
+    seam = np.zeros(shape, bool)
+    for low, high in neighbours(len(shape)):
+        seam[low] |= cells[low] != cells[high]
+    where = ndimage.gaussian_filter(random.normal(size=shape), 3)
+    image = 200 * ndimage.gaussian_filter(seam * strength * (where >= np.quantile(where, gaps)), 1.2)
+    return (20 + image + random.normal(0, 3, shape)).astype(np.float32), cells
+
+
+@pytest.mark.parametrize(("gaps", "least"), [(0.0, 0.85), (0.03, 0.75)])
+def test_cells_between_thin_dim_and_broken_membranes(gaps: float, least: float) -> None:
+    image, cells = walls((256, 256), 90, seed=1, gaps=gaps)
+    found = find_objects(image[None], suggest(image[None], "membranes", dims=2), dims=2)
+    assert ap50(found.labels, cells[None]) > least
+    dark = find_objects(-image[None], suggest(-image[None], "membranes", dims=2, dark=True), dims=2)
+    np.testing.assert_array_equal(dark.labels, found.labels)
+
+
+def test_cells_between_membranes_in_3d() -> None:
+    image, cells = walls((40, 64, 64), 20, seed=3)
+    found = find_objects(image, suggest(image, "membranes"))
+    assert ap50(found.labels, cells) > 0.7
+    long = find_objects(image[::4], suggest(image[::4], "membranes", (40, 10, 10)), (40, 10, 10))
+    assert ap50(long.labels, cells[::4]) > 0.4
 
 
 def test_dark_objects_are_those_of_the_negative() -> None:

@@ -6,10 +6,13 @@ The numbers are those of C3LLS: a minimum size, and a sigma of which a larger on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+import bioimage_cpp
 import edt
 import numpy as np
 from skimage.filters import threshold_otsu
+from skimage.segmentation import expand_labels
 
 from ..tasks.dividing import Division, divide
 from ..tasks.holes import fill_holes
@@ -23,11 +26,18 @@ NOISE = 1.0
 """Smoothing before a threshold, in voxels of the finest axis."""
 AROUND = 6.0
 """How many sigmas the surroundings reach that crowded nuclei are compared with."""
-CONTRAST = {"single-cells": 3.5, "nuclei-in-organoids": 3.2, "organoids": 3.5}
-"""By how many standard deviations objects and background differ at least; noise alone gives 2.6 to 3.0."""
+WALL = 1.5
+"""Smoothing before membranes are found as ridges, in voxels of the finest axis."""
+INTO_WALL = 2.0
+"""How far cells reach into membranes, which the smoothing has widened, in voxels of the finest axis."""
+LONG = 2.0
+"""Ridges are looked for slice by slice where voxels are longer than this many times the finest."""
+CONTRAST = {"single-cells": 3.5, "nuclei-in-organoids": 3.2, "organoids": 3.5, "membranes": 6.0}
+"""By how many standard deviations objects and background differ at least; noise alone gives 2.6 to 3.0, ridges of noise
+3.2 to 4.3."""
 DIM = 5.0
 """The same for objects that are dimmer than others, which are looked for in what the first threshold leaves."""
-SPLIT = {"single-cells": 0.95, "nuclei-in-organoids": 0.95, "organoids": 0.75}
+SPLIT = {"single-cells": 0.95, "nuclei-in-organoids": 0.95, "organoids": 0.75, "membranes": 0.9}
 """Parts are one object where the saddle between them is at least this share of the lower peak."""
 _SAMPLE = 2**22
 
@@ -102,6 +112,8 @@ def find_objects(
     The threshold is Otsu's (1979), on the image smoothed by a voxel; of organoids smoothed by sigma; of nuclei in
     organoids after the surroundings were taken off. A second one, of what is below the first, finds dim objects.
     Seeds are maxima of the distance to the background (of nuclei in organoids: of the brightness) smoothed by sigma.
+    Between membranes everything is a cell that is no ridge: the threshold is that of the largest curvature, which a dim
+    membrane has as well, and a gap is bridged as touching objects are divided.
     Where too little stands out, nothing is found.
     """
     spacing = outline_spacing(voxel_size, dims)
@@ -132,10 +144,13 @@ def find_foreground(bright: FloatArray, settings: AutosegmentSettings, spacing: 
     """Return what stands out from the background of an image in which objects are bright."""
     smoothed = np.empty_like(bright)
     for index, part in split_by_slice(bright, dims):  # type: ignore[arg-type]
-        smoothed[index] = _evened(part, settings, spacing[-part.ndim :])  # type: ignore[arg-type]
+        looked_at = _ridges if settings.preset == "membranes" else partial(_evened, settings=settings)
+        smoothed[index] = looked_at(part, spacing=spacing[-part.ndim :])  # type: ignore[arg-type]
     step = max(1, round((smoothed.size / _SAMPLE) ** (1 / 3)))
     sample = smoothed[::step, ::step, ::step].ravel()
     threshold, contrast = _threshold(sample)
+    if settings.preset == "membranes":
+        return Foreground(smoothed <= threshold, contrast)
     shown = smoothed > threshold
     if contrast < CONTRAST[settings.preset]:
         return Foreground(shown, contrast)
@@ -171,10 +186,24 @@ def _evened(part: FloatArray, settings: AutosegmentSettings, spacing: tuple[floa
     return even
 
 
+def _ridges(part: FloatArray, spacing: tuple[float, ...]) -> FloatArray:
+    """Return how strongly the intensity bends down across a line or a sheet; 0 where it does not."""
+    if part.ndim == 3 and max(spacing) > LONG:
+        return np.stack([_ridges(plane, spacing[1:]) for plane in part])
+    least = min(part.shape)
+    if least < 3:
+        return _ridges(part[0], spacing[1:])[None] if part.ndim == 3 and part.shape[0] == 1 else np.zeros_like(part)
+    bends = bioimage_cpp.filters.hessian_of_gaussian_eigenvalues(np.ascontiguousarray(part), WALL)
+    ridges: FloatArray = np.maximum(0, -bends[..., -1]).astype(np.float32)
+    return ridges
+
+
 def _divide(
     shown: BoolArray, bright: FloatArray, settings: AutosegmentSettings, spacing: tuple[float, ...]
 ) -> LabelArray:
-    pieces = fill_holes(connected_pieces(shown, corners=True))
+    pieces = connected_pieces(shown, corners=settings.preset != "membranes")
+    # Through gaps cells may surround others.
+    pieces = pieces if settings.preset == "membranes" else fill_holes(pieces)
     if not pieces.any():
         return pieces
     if settings.preset == "nuclei-in-organoids":
@@ -191,4 +220,8 @@ def _divide(
     with Frame.lent(pieces.shape) as frame:
         voxels = VoxelList.of(pieces > 0, frame)
         ids = divide(voxels, height.ravel()[voxels.at], smoothed.ravel()[voxels.at], how)
-        return voxels.array(ids)
+        found = voxels.array(ids)
+    if settings.preset != "membranes":
+        return found
+    grown: LabelArray = expand_labels(found, INTO_WALL, spacing=spacing)  # type: ignore[no-untyped-call]
+    return grown

@@ -9,20 +9,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..volumes.units import VoxelSize
 
-Classical = Literal["single-cells", "nuclei-in-organoids", "organoids"]
-Preset = Literal["single-cells", "nuclei-in-organoids", "organoids", "starter"]
+Classical = Literal["single-cells", "nuclei-in-organoids", "organoids", "membranes"]
+Preset = Literal["single-cells", "nuclei-in-organoids", "organoids", "membranes", "starter"]
 CLASSICAL: tuple[Classical, ...] = get_args(Classical)
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 TITLES: dict[Preset, str] = {
     "single-cells": "Single cells",
     "nuclei-in-organoids": "Nuclei in organoids",
     "organoids": "Organoids",
+    "membranes": "Cells between membranes",
     "starter": "Starter model",
 }
 DESCRIPTIONS: dict[Preset, str] = {
     "single-cells": "Cells or nuclei that stand out from their background, touching or not.",
     "nuclei-in-organoids": "Crowded nuclei on a background that is brighter in some places than in others.",
     "organoids": "Whole organoids or colonies: what lies close together is one object.",
+    "membranes": "Cells that a bright membrane or wall surrounds; dark ones with Dark membranes.",
     "starter": "A trained network that ships with the plugin, for what it was trained on: touching and dim nuclei too.",
 }
 

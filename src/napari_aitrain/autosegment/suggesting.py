@@ -14,7 +14,7 @@ from ..tasks.protocol import BoolArray, FloatArray, VoxelSize
 from .finding import Foreground, Found, as_bright, find_foreground, find_objects
 from .settings import MOST_SIGMA, AutosegmentSettings, Classical
 
-SIGMA = {"single-cells": 0.35, "nuclei-in-organoids": 0.4, "organoids": 0.2}
+SIGMA = {"single-cells": 0.35, "nuclei-in-organoids": 0.4, "organoids": 0.2, "membranes": 0.3}
 """As a share of the radius of a typical object."""
 SMALL = 0.15
 """The minimum size, as a share of that of a disc or ball of this radius."""
@@ -23,6 +23,8 @@ NOTHING = 5.0
 _LOOKED_AT = 2**21
 """Voxels that are looked at, in the middle of the image."""
 _CLEAR = 5.0
+_SPECK = 2.0
+"""Radius, in voxels of the finest axis, of what lies between two ridges of one membrane."""
 _PER_OCTAVE, _FEWEST = 3, 12
 _STEP = 2 ** (1 / _PER_OCTAVE)
 
@@ -52,7 +54,8 @@ def suggest(
     Notes
     -----
     Of cells and organoids the radius is that of the largest disc or ball within a connected part of the foreground, the
-    median over voxels. Of crowded nuclei it follows from the finest scale at which differences of Gaussians are strong
+    median over voxels; between membranes, where the largest part is often the outside, the median over parts. Of
+    crowded nuclei it follows from the finest scale at which differences of Gaussians are strong
     (scale selection; Lindeberg 1998).
     """
     return _look(image, preset, voxel_size, dims, dark)[0]
@@ -83,7 +86,7 @@ def _look(
         radius = _radius_of_blobs(part, spacing, dims)
     else:
         foreground = find_foreground(part, first, spacing, dims)
-        radius = _radius_of_pieces(foreground.shown, spacing, dims)
+        radius = _radius_of_pieces(foreground.shown, spacing, dims, each=preset == "membranes")
     whole = math.pi * radius**2 if dims == 2 else 4 / 3 * math.pi * radius**3
     voxel = math.prod(spacing[3 - dims :])
     own = first.model_copy(
@@ -93,7 +96,7 @@ def _look(
             "dark": dark,
         }
     )
-    return own, foreground if preset == "single-cells" and part.shape == image.shape else None
+    return own, foreground if preset in ("single-cells", "membranes") and part.shape == image.shape else None
 
 
 def middle(image: FloatArray, dims: int, voxels: int = _LOOKED_AT) -> FloatArray:
@@ -106,7 +109,8 @@ def middle(image: FloatArray, dims: int, voxels: int = _LOOKED_AT) -> FloatArray
     return np.ascontiguousarray(image[index])
 
 
-def _radius_of_pieces(shown: BoolArray, spacing: VoxelSize, dims: int) -> float:
+def _radius_of_pieces(shown: BoolArray, spacing: VoxelSize, dims: int, each: bool = False) -> float:
+    """Return the median radius of pieces, over voxels, or over all pieces that are more than specks."""
     radii, sizes = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
     for _, part in split_by_slice(shown.astype(np.int32), dims):
         pieces = connected_pieces(part, corners=True)
@@ -120,6 +124,9 @@ def _radius_of_pieces(shown: BoolArray, spacing: VoxelSize, dims: int) -> float:
     radius, size = np.concatenate(radii), np.concatenate(sizes)
     if not len(radius):
         return NOTHING
+    if each:
+        pieces = radius[radius >= _SPECK]
+        return float(np.median(pieces)) if len(pieces) else NOTHING
     order = np.argsort(radius)
     half = np.searchsorted(np.cumsum(size[order]), size.sum() / 2)
     return max(1.0, float(radius[order[half]]))

@@ -19,7 +19,7 @@ def autosegment(
     image: Annotated[str, typer.Argument(help="Image file, zarr, or folder of images; or the URL of a zarr.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="New file: OUT.tif or OUT.ome.zarr; a folder for a folder.")],
     preset: Annotated[
-        Literal["single-cells", "nuclei-in-organoids", "organoids", "starter"],
+        Literal["single-cells", "nuclei-in-organoids", "organoids", "membranes", "starter"],
         typer.Option(help="What is in the image; starter: let a starter model find it."),
     ] = "single-cells",
     minimum_size: Annotated[
@@ -37,7 +37,9 @@ def autosegment(
         float | None,
         typer.Option(min=0, max=1, help="For a starter model: leave out less sure objects; by default its own."),
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="The objects are darker than their background.")] = False,
+    dark: Annotated[
+        bool, typer.Option("--dark", help="The objects, or the membranes, are darker than the rest.")
+    ] = False,
     dims: Annotated[
         Literal["auto", "2", "3"], typer.Option(help="2: slice by slice; 3: volumes; auto: by the number of slices.")
     ] = "auto",

@@ -163,8 +163,8 @@ class FolderDialog(QDialog):
         """Propose a folder beside that of the images, unless a person has written one."""
         images = self.images.value()
         if not self._touched:
-            named = isinstance(images, Path) and images.name
-            self.labels.setValue(images.with_name(f"{images.name} labels") if named else None)
+            named = images if isinstance(images, Path) and images.name else None
+            self.labels.setValue(named and named.with_name(f"{named.name} labels"))
         self._allow()
 
     def _allow(self) -> None:

@@ -83,8 +83,7 @@ class Numbers(QWidget):
         self.threshold.setAccessibleName("Threshold")
         self.physical = QLabel()
         self.physical.setToolTip("The minimum size as an area or a volume.")
-        self.dark = QCheckBox("&Dark objects")
-        self.dark.setToolTip("The objects are darker than their background.")
+        self.dark = QCheckBox()
         self._cards: Mapping[str, ModelCard] = {}
         self._lay_out()
         self.preset.activated.connect(self._on_preset)
@@ -183,6 +182,9 @@ class Numbers(QWidget):
         for starter, rows in ((False, (self._size, self.sigma)), (True, (self.model, self.diameter, self.threshold))):
             for row in rows:
                 self._show_row(row, starter is self.by_starter)
+        walls = self.preset.currentData() == "membranes"
+        self.dark.setText("&Dark membranes" if walls else "&Dark objects")
+        self.dark.setToolTip(f"The {'membranes' if walls else 'objects'} are darker than the rest.")
         self.preset.setToolTip(DESCRIPTIONS[PRESETS[max(0, self.preset.currentIndex())]])
         card = self.card()
         self.model.setToolTip((card.comments if card else "") or "What the model was trained on is on its card.")
