@@ -1,4 +1,4 @@
-"""The commands `models list|show|add|remove`."""
+"""The commands `models list|show|add|import|export|remove`."""
 
 from __future__ import annotations
 
@@ -113,6 +113,42 @@ def add(
     if not as_json:
         output.say(f"Stored as {stored.folder.parent.name}/{stored.folder.name} in {stored.folder}")
     output.result({"folder": str(stored.folder), "name": f"{stored.folder.parent.name}/{stored.folder.name}"})
+
+
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(help="A file of weights of Cellpose 4, or known weights by name.")],
+    name: Annotated[str | None, typer.Option(help="Name in the store; that of the file if not given.")] = None,
+    dims: Annotated[
+        int | None, typer.Option(min=2, max=3, help="2: slice by slice; 3: follow objects through volumes.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a model of weights that Cellpose has written; it is predicted with and trained like any other."""
+    from ..models import find_model, import_model
+
+    output = Output(as_json)
+    stored = import_model(find_model(file).folder, name, None if dims is None else (2 if dims == 2 else 3))
+    if not as_json:
+        output.say(f"Stored as {stored.folder.parent.name}/{stored.folder.name} in {stored.folder}")
+    output.result({"folder": str(stored.folder), "name": f"{stored.folder.parent.name}/{stored.folder.name}"})
+
+
+@app.command()
+def export(
+    model: Reference,
+    file: Annotated[Path, typer.Argument(help="A new file, which Cellpose 4 opens.")],
+    as_json: options.Json = False,
+) -> None:
+    """Write a model of the task cellpose as a file for Cellpose's own window and API."""
+    from ..models import export_cellpose, find_model
+
+    output = Output(as_json)
+    export_cellpose(find_model(model), file)
+    if not as_json:
+        output.say(f"Written: {file}")
+        output.say(f"In Cellpose: CellposeModel(pretrained_model={str(file)!r}), or Models > Add custom torch model")
+    output.result({"file": str(file)})
 
 
 @app.command()

@@ -14,6 +14,7 @@ import zarr
 
 from ..evaluation.calibration import Calibration
 from ..geometry import Region, triple
+from ..nets.scaled import for_voxels
 from ..tasks.protocol import FloatArray, LabelArray, Task
 from ..volumes.damage import DamagedChunk
 from .blocks import chunk_shape
@@ -183,7 +184,8 @@ class Stages:
             seen = self.image.read(self._seen_by(index))
         with self._computing:
             activate, halo = self.task.activate, self.info.halo
-            values = predict_array(self.network(), activate, seen, self.info.dims, overlap=halo, dtype=np.uint8)
+            network = for_voxels(self.network(), self._decode_size)
+            values = predict_array(network, activate, seen, self.info.dims, overlap=halo, dtype=np.uint8)
         z, y, x = tile.core.slices
         self._array(MAPS)[:, z, y, x] = values[(slice(None), *tile.core_in_outer.slices)]
 

@@ -1,6 +1,7 @@
 """Models: their card, their folder and the store. Torch is imported only when weights are."""
 
 from .card import FORMAT_VERSION, DataCard, ModelCard, SourceCard
+from .cellpose_file import export_cellpose
 from .folder import Model, load_model, read_card, save_model, save_settings, save_threshold
 from .starters import fitting_starter, starter_folder, starter_names
 from .store import find_model, import_model, list_models, locate_model, remove_model, store_folder
@@ -11,6 +12,7 @@ __all__ = [
     "Model",
     "ModelCard",
     "SourceCard",
+    "export_cellpose",
     "find_model",
     "fitting_starter",
     "import_model",

@@ -74,7 +74,7 @@ def read_cellpose(path: Path) -> dict[str, Tensor]:
     return from_cellpose(weights)
 
 
-def write_cellpose(model: Model, path: Path) -> None:
+def export_cellpose(model: Model, path: Path) -> None:
     """Write the weights of a model as a file that Cellpose 4 opens.
 
     Parameters

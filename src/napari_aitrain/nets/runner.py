@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+from typing import Self
+
 import torch
 from torch import Tensor
 
 from ..geometry import Triple
+from .cellpose_config import CellposeConfig, stretch
 from .network import Network
 
 
@@ -40,6 +45,21 @@ class InferenceNetwork:
     def multiple(self) -> Triple:
         """What the z, y, x extents of an input must be divisible by."""
         return self.config.multiple
+
+    def for_voxels(self, voxel_size: Sequence[float] | None) -> Self:
+        """Return this network for images of a voxel size, z, y, x.
+
+        Only networks of slices that are to see volumes are another one then: they look at slices across the others
+        too, in which pixels must be square.
+        """
+        config = self.config
+        if voxel_size is None or not isinstance(config, CellposeConfig) or config.dims == 2:
+            return self
+        other = copy.copy(self)
+        other.config = config.model_copy(update={"anisotropy": stretch(voxel_size)})
+        other._module = copy.copy(self._module)
+        other._module.config = other.config
+        return other
 
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ..geometry import Triple, triple
+from .runner import InferenceNetwork
 
 TOLERANCE = 0.04
 """An axis may be scaled by so much more or less than asked for, so that tiles begin on voxels of the network."""
@@ -136,6 +138,12 @@ class ScaledNetwork:
             ]
         )
 
+    def for_voxels(self, voxel_size: Sequence[float] | None) -> ScaledNetwork:
+        """Return this network for images of a voxel size; see `InferenceNetwork.for_voxels`."""
+        other = copy.copy(self)
+        other.inner = for_voxels(self.inner, voxel_size)
+        return other
+
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
         """Predict a batch as `InferenceNetwork` does, of extents that `multiple` divides."""
@@ -148,3 +156,13 @@ class ScaledNetwork:
         if self.device.type == "mps":
             return rescale(output.cpu(), shape).to(self.device)
         return rescale(output, shape)
+
+
+N = TypeVar("N")
+
+
+def for_voxels(network: N, voxel_size: Sequence[float] | None) -> N:
+    """Return a network for images of a voxel size, z, y, x; most are the same for all."""
+    if isinstance(network, (InferenceNetwork, ScaledNetwork)):
+        return cast(N, network.for_voxels(voxel_size))
+    return network

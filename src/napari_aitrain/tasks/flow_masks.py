@@ -1,18 +1,19 @@
 """Objects from flows: voxels follow them, and those that arrive at one place are one object.
 
 The steps of `cellpose.dynamics.compute_masks` (Stringer et al. 2021), on the voxels of cells alone and without torch,
-so that thresholds can be moved while somebody looks. Voxels that have arrived are not moved on.
+so that thresholds can be moved while somebody looks.
 """
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_dilation
 
+from .flow_paths import arrivals, crowds
 from .flow_targets import flow_targets
 from .holes import fill_holes
 from .maps import as_shares, is_above
@@ -21,12 +22,8 @@ from .protocol import FloatArray, LabelArray, MapArray
 from .voxel_list import VoxelList
 
 FEATURE_NAMES = ("raw", "log_size", "mean_cell", "rim_cell", "flow_length", "flow_error", "towards", "rim_share")
-ARRIVED = 1e-3
-"""Voxels that move by less than this are where they will stay."""
-SEED, SEED_REACH, CROWD, PAD = 10, 5, 2, 20
-"""More voxels than the first arrive at the middle of an object, more than the third around it within the second."""
-
-Ints = npt.NDArray[np.int64]
+MOST_KEPT = 2**22
+"""Values of maps of which results are remembered."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +67,59 @@ def follow(maps: MapArray, how: Following) -> tuple[LabelArray, FloatArray]:
     features : ndarray of float32, shape (n + 1, len(FEATURE_NAMES))
         Row 0 is 0.
     """
-    axes = len(maps) - 1
-    shape = maps.shape[1:]
-    inside = _is_cell(maps[-1], how.cellprob_threshold / (1 if axes == 2 else 3))
-    voxels = VoxelList.of(inside)
-    if not len(voxels):
-        return np.zeros(shape, np.int32), np.zeros((1, len(FEATURE_NAMES)), np.float32)
-    flows = np.stack([_flow(maps[axis]) for axis in range(axes)]) * np.float32(1 if axes == 2 else 2)
-    labels = voxels.array(_crowds(_arrivals(flows * inside, voxels.at, how.iterations), shape))
-    errors = np.zeros(int(labels.max(initial=0)) + 1)
-    first = labels
-    if how.flow_threshold is not None:
-        errors = flow_errors(labels, flows)
-        if how.flow_threshold > 0:
-            labels = np.where(errors > how.flow_threshold, 0, np.arange(len(errors))).astype(np.int32)[labels]
+    gathered = _last.gathered(maps, how)
+    labels, errors = gathered.labels, gathered.errors
+    if how.flow_threshold:
+        labels = np.where(errors > how.flow_threshold, 0, np.arange(len(errors))).astype(np.int32)[labels]
     labels = relabel_large(fill_holes(relabel_large(labels, how.minimum_size)), how.minimum_size)
-    kept = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
-    np.maximum.at(kept, labels.ravel(), first.ravel())
-    kept[0] = 0
-    return labels, _features(labels, maps, flows, errors[kept])
+    own = (labels > 0) & (gathered.labels > 0)
+    before = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    before[labels[own]] = gathered.labels[own]
+    return labels, _features(labels, maps, gathered.flows, errors[before])
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """Voxels that arrive at one place, and by how much their flows differ from those of their shape."""
+
+    labels: LabelArray
+    flows: FloatArray
+    errors: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, maps: MapArray, how: Following) -> Self:
+        """Follow the flows."""
+        axes, shape = len(maps) - 1, maps.shape[1:]
+        inside = _is_cell(maps[-1], how.cellprob_threshold / (1 if axes == 2 else 3))
+        flows = np.stack([_flow(maps[axis]) for axis in range(axes)]) * np.float32(1 if axes == 2 else 2)
+        voxels = VoxelList.of(inside)
+        labels = np.zeros(shape, np.int32)
+        if len(voxels):
+            labels = voxels.array(crowds(arrivals(flows * inside, voxels.at, how.iterations), shape))
+        nothing = np.zeros(int(labels.max(initial=0)) + 1)
+        return cls(labels, flows, nothing if how.flow_threshold is None else flow_errors(labels, flows))
+
+
+class _Last:
+    """Remembers what was gathered last: while the flow threshold moves it stays the same."""
+
+    def __init__(self) -> None:
+        self._known: tuple[object, _Gathered] | None = None
+
+    def gathered(self, maps: MapArray, how: Following) -> _Gathered:
+        """Return what is gathered from maps."""
+        if maps.size > MOST_KEPT:
+            return _Gathered.of(maps, how)
+        checksum = hashlib.blake2b(np.ascontiguousarray(maps).data).digest()
+        flat = how.flow_threshold is None
+        key = (checksum, maps.shape, maps.dtype.str, how.cellprob_threshold, how.iterations, flat)
+        known = self._known
+        if known is None or known[0] != key:
+            self._known = known = key, _Gathered.of(maps, how)
+        return known[1]
+
+
+_last = _Last()
 
 
 def flow_errors(labels: LabelArray, flows: FloatArray) -> npt.NDArray[np.float64]:
@@ -123,82 +154,6 @@ def _flow(values: MapArray) -> FloatArray:
     if values.dtype == np.uint8:
         flow[np.abs(flow) < 1 / 254] = 0
     return flow
-
-
-def _arrivals(flows: FloatArray, at: Ints, iterations: int) -> Ints:
-    """Return where voxels end, shape (axes, n), when each step is the flow at their place.
-
-    Flows are read where Cellpose reads them: `torch.nn.functional.grid_sample` takes the outer faces of an image for
-    its ends, and Cellpose the middles of its outermost pixels.
-    """
-    axes, shape = len(flows), flows.shape[1:]
-    framed = [np.pad(flow, 1).ravel() for flow in flows]
-    strides = [int(np.prod([n + 2 for n in shape[axis + 1 :]])) for axis in range(axes)]
-    ends = [np.float32(n - 1) for n in shape]
-    ratios = [np.float32(n / max(1, n - 1)) for n in shape]
-    places = [place.astype(np.float32) for place in np.unravel_index(at, shape)]
-    moving, here = np.arange(len(at)), [place.copy() for place in places]
-    for _ in range(iterations):
-        shares, corner = [], np.zeros(len(moving), np.int64)
-        for place, ratio, stride in zip(here, ratios, strides, strict=True):
-            sampled = place * ratio - np.float32(0.5)
-            low = np.floor(sampled)
-            shares.append((1 - (sampled - low), sampled - low))
-            corner += (low.astype(np.int64) + 1) * stride
-        steps = [np.zeros(len(moving), np.float32) for _ in range(axes)]
-        for sides in itertools.product((0, 1), repeat=axes):
-            weight = shares[0][sides[0]]
-            for share, side in zip(shares[1:], sides[1:], strict=True):
-                weight = weight * share[side]
-            beside = corner + sum(side * stride for side, stride in zip(sides, strides, strict=True))
-            for step, flow in zip(steps, framed, strict=True):
-                step += weight * flow.take(beside)
-        there = [np.clip(place + step, 0, end) for place, step, end in zip(here, steps, ends, strict=True)]
-        on = np.zeros(len(moving), bool)
-        for old, new in zip(here, there, strict=True):
-            on |= np.abs(new - old) > ARRIVED
-        here = there
-        if not on.all():
-            for place, new in zip(places, here, strict=True):
-                place[moving] = new
-            moving, here = moving[on], [place[on] for place in here]
-            if not len(moving):
-                break
-    for place, new in zip(places, here, strict=True):
-        place[moving] = new
-    return np.stack(places).astype(np.int64)
-
-
-def _crowds(arrived: Ints, shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
-    """Return which of the places where many voxels arrive each has come to, ``1 … n``; 0 for none."""
-    axes = len(shape)
-    framed = tuple(n + 2 * PAD for n in shape)
-    ends = np.ravel_multi_index(tuple(arrived + PAD), framed)
-    many = np.bincount(ends, minlength=int(np.prod(framed)))
-    strides = np.asarray([int(np.prod(framed[axis + 1 :])) for axis in range(axes)])
-    seeds = np.flatnonzero(many > SEED)
-    seeds = seeds[many[seeds] >= many[seeds[:, None] + _window(2, strides)].max(axis=1)]
-    seeds = seeds[np.argsort(many[seeds], kind="stable")]
-    around = seeds[:, None] + _window(SEED_REACH, strides)
-    side = 2 * SEED_REACH + 1
-    crowded = (many[around] > CROWD).reshape(-1, *(side,) * axes)
-    grown = np.zeros(crowded.shape, bool)
-    grown.reshape(len(seeds), -1)[:, side**axes // 2] = True
-    box = np.ones((1, *(3,) * axes), bool)
-    if len(seeds):
-        grown = binary_dilation(grown, box, SEED_REACH, mask=crowded)
-    owner = np.zeros(many.shape, np.int32)
-    seed, place = np.nonzero(grown.reshape(len(seeds), -1))
-    # Where two reach, the one with more voxels, which comes last, has it.
-    owner[around[seed, place]] = seed + 1
-    reached: npt.NDArray[np.int32] = owner[ends]
-    return reached
-
-
-def _window(reach: int, strides: Ints) -> Ints:
-    offsets = np.meshgrid(*(np.arange(-reach, reach + 1) * stride for stride in strides), indexing="ij")
-    total: Ints = np.sum(offsets, axis=0).ravel()
-    return total
 
 
 def _features(labels: LabelArray, maps: MapArray, flows: FloatArray, errors: npt.NDArray[np.float64]) -> FloatArray:

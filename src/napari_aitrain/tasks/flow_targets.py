@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import find_objects
+from scipy.ndimage import find_objects, map_coordinates
 
 from .protocol import BoolArray, FloatArray, LabelArray
 
@@ -23,6 +23,11 @@ _AT_ONCE = 2**14
 """Voxels of windows that are computed at once, so that they stay in the processor's cache."""
 _LOOK_EVERY, _STEADY = 16, 1e-5
 """How often is looked whether heat still changes, and by what share that counts as a change."""
+
+_COMPACT, _SHORT = 0.25, 64
+"""What an object fills of its window, and how long it is, where float32 will do."""
+MOST = 128
+"""Objects that are longer are computed at fewer pixels: in them heat changes slowly, and takes long to spread."""
 
 Heat = npt.NDArray[np.float64]
 Corner = tuple[int, int]
@@ -43,9 +48,11 @@ def flow_targets(labels: LabelArray) -> FloatArray:
     """
     heat = _heat(labels)
     slope = np.stack([heat[2:, 1:-1] - heat[:-2, 1:-1], heat[1:-1, 2:] - heat[1:-1, :-2]])
-    slope *= labels > 0
+    steepest = np.abs(slope).max(axis=0)
+    # In the very middle of a cell there is no slope but for rounding.
+    slope *= (labels > 0) & (steepest > 1e-6 * heat[1:-1, 1:-1])
     # Far from the middle of a large cell heat is so little that its square is nothing.
-    slope /= np.maximum(np.abs(slope).max(axis=0), 1e-200)
+    slope /= np.maximum(steepest, 1e-200)
     flows: FloatArray = (slope / np.maximum(np.linalg.norm(slope, axis=0), 1e-30)).astype(np.float32)
     return flows
 
@@ -85,7 +92,14 @@ def moved_flows(flows: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
 def _heat(labels: LabelArray) -> Heat:
     """Return the heat in a frame one pixel wide; that of each object is what came from its own middle."""
     heat = np.zeros((labels.shape[0] + 2, labels.shape[1] + 2))
-    windows = [(number, box) for number, box in enumerate(find_objects(labels), 1) if box is not None]
+    boxes = [(number, box) for number, box in enumerate(find_objects(labels), 1) if box is not None]
+    windows = []
+    for number, box in boxes:
+        if max(s.stop - s.start for s in box) <= MOST:
+            windows.append((number, box))
+            continue
+        part = labels[box] == number
+        heat[1:-1, 1:-1][box][part] = _coarse_heat(part)[part]
     steps = 2 * max((sum(s.stop - s.start for s in box) + 2 for _, box in windows), default=0)
     for cells in _alike(windows):
         shape = tuple(max(box[axis].stop - box[axis].start for _, box in cells) + 2 for axis in range(2))
@@ -101,6 +115,21 @@ def _heat(labels: LabelArray) -> Heat:
             target = heat[box[0].start + 1 : box[0].stop + 1, box[1].start + 1 : box[1].stop + 1]
             target[inside] = warm[1 : height + 1, 1 : width + 1][inside]
     return heat
+
+
+def _coarse_heat(part: BoolArray) -> Heat:
+    """Return the heat of a large object from that at every few pixels; its logarithm is linear between them."""
+    every = -(-max(part.shape) // MOST)
+    begin = [min(every // 2, n - 1) for n in part.shape]
+    coarse = part[begin[0] :: every, begin[1] :: every]
+    if not coarse.any():
+        return np.ones(part.shape)
+    masks = np.pad(coarse, 1)[None]
+    heat = _spread(masks, np.asarray([_middle(coarse)]) + 1, 2 * (sum(coarse.shape) + 2))[0]
+    at = [(np.arange(n) - b) / every + 1 for n, b in zip(part.shape, begin, strict=True)]
+    known = np.log(np.maximum(heat, heat[heat > 0].min() * 1e-3))
+    fine: Heat = np.exp(map_coordinates(known, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest"))
+    return fine
 
 
 def _alike(windows: list[tuple[int, tuple[slice, slice]]]) -> Iterator[list[tuple[int, tuple[slice, slice]]]]:
@@ -125,21 +154,26 @@ def _middle(part: BoolArray) -> Corner:
 
 
 def _spread(masks: BoolArray, middles: npt.NDArray[np.int64], steps: int) -> Heat:
-    """Let heat come from the middles and spread: each voxel takes the mean of the nine around it that are its own."""
-    share, heat, before = masks / 9.0, np.zeros(masks.shape), np.zeros(masks.shape)
-    rows, total = np.zeros(masks.shape), np.zeros(masks.shape)
-    at = (np.arange(len(masks)), middles[:, 0], middles[:, 1])
+    """Let heat come from the middles and spread: each voxel takes the mean of the nine around it that are its own.
+
+    Windows have a frame that belongs to nobody, so that all of them can be one row of numbers.
+    """
+    # In slender objects heat falls below what float32 can hold.
+    compact = masks.mean(axis=(1, 2)).min() > _COMPACT and max(masks.shape[1:]) <= _SHORT
+    kind: type[np.floating] = np.float32 if compact else np.float64
+    share = (masks / 9.0).astype(kind).ravel()
+    heat, before, row, total = (np.zeros(masks.size, kind) for _ in range(4))
+    width = masks.shape[2]
+    at = (np.arange(len(masks)) * masks.shape[1] + middles[:, 0]) * width + middles[:, 1]
     for step in range(1, steps + 1):
         heat[at] += 1
-        rows[:, 1:-1] = heat[:, 1:-1]
-        rows[:, 1:-1] += heat[:, :-2]
-        rows[:, 1:-1] += heat[:, 2:]
-        total[..., 1:-1] = rows[..., 1:-1]
-        total[..., 1:-1] += rows[..., :-2]
-        total[..., 1:-1] += rows[..., 2:]
+        np.add(heat[:-2], heat[1:-1], out=row[1:-1])
+        row[1:-1] += heat[2:]
+        np.add(row[: -2 * width], row[width:-width], out=total[width:-width])
+        total[width:-width] += row[2 * width :]
         np.multiply(total, share, out=heat)
         if step % _LOOK_EVERY == 0:
             if np.all(heat - before <= _STEADY * heat):
                 break
             before[:] = heat
-    return heat
+    return heat.reshape(masks.shape).astype(np.float64)
