@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from synthetic import inverted, slice_of_nuclei, volume_of_nuclei
+from synthetic import inverted, slice_of_nuclei, volume_of_nuclei, zoomed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from data import data_folder, load_nuclei, split_nuclei
@@ -20,6 +20,8 @@ SYNTHETIC_FROM = 10_000
 """Seeds of computed images; those of the tests and the demo are lower."""
 DARK = 7
 """One in so many real images has dark and bright exchanged."""
+ZOOMS = (0.6, 1.6, 2.5)
+"""One in so many real images is seen at one of these magnifications."""
 Z_TRAIN = 100
 """Slices of FIB-25 below this are trained on."""
 
@@ -31,7 +33,11 @@ def nuclei_2d(short: bool) -> tuple[Iterator[Pair], Iterator[Pair]]:
 
     def learned() -> Iterator[Pair]:
         for number, one in enumerate(train[:count]):
-            yield one.name, inverted(one.image) if number % DARK == DARK - 1 else one.image, one.labels
+            image = inverted(one.image) if number % DARK == DARK - 1 else one.image
+            if number % len(ZOOMS) < len(ZOOMS) - 1:
+                yield one.name, image, one.labels
+            else:
+                yield one.name, *zoomed(image, one.labels, ZOOMS[number // len(ZOOMS) % len(ZOOMS)])
         for number in range(count // 5):
             yield f"synthetic-{number:03d}", *slice_of_nuclei(SYNTHETIC_FROM + number)
 

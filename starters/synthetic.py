@@ -55,6 +55,14 @@ def volume_of_nuclei(seed: int, shape: tuple[int, int, int] = (48, 128, 128)) ->
     return np.clip(image, 0, 65535).astype(np.uint16), numbered(labels)
 
 
+def zoomed(image: npt.NDArray[np.unsignedinteger], labels: Labels, factor: float) -> tuple[Image, Labels]:
+    """Return an image and its labels magnified, of which the first 512² are kept."""
+    shape = tuple(max(64, round(n * factor)) for n in image.shape)
+    larger = resize(image, shape, preserve_range=True, anti_aliasing=factor < 1)[:512, :512]
+    ids = resize(labels, shape, order=0, preserve_range=True, anti_aliasing=False)[:512, :512]
+    return np.round(larger).astype(np.uint16), numbered(ids)
+
+
 def inverted(image: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.unsignedinteger]:
     """Return the image with dark and bright exchanged."""
     return np.asarray(image.max() - image)

@@ -41,6 +41,8 @@ class Recipe:
         Of training on two processor cores.
     pairs : callable
         What to learn from and what to test with.
+    comments : str
+        Shown to people.
     voxel_size : tuple of float, optional
         nm, z, y, x, where it matters.
     """
@@ -49,13 +51,16 @@ class Recipe:
     dims: str
     minutes: float
     pairs: Callable[[bool], tuple[Pairs, Pairs]]
+    comments: str
     voxel_size: tuple[float, float, float] | None = None
 
 
 RECIPES = {
-    "nuclei-2d": Recipe("instances", "2", 30, pairs.nuclei_2d),
-    "nuclei-3d": Recipe("instances", "3", 12, pairs.nuclei_3d),
-    "em-neurons": Recipe("neurons", "3", 20, pairs.em_neurons, (10.0, 10.0, 10.0)),
+    "nuclei-2d": Recipe("instances", "2", 30, pairs.nuclei_2d, "Nuclei in fluorescence, 2-D"),
+    "nuclei-3d": Recipe("instances", "3", 12, pairs.nuclei_3d, "Nuclei in fluorescence, 3-D", (290.0, 260.0, 260.0)),
+    "em-neurons": Recipe(
+        "neurons", "3", 20, pairs.em_neurons, "Neurons in electron micrographs, 3-D", (10.0, 10.0, 10.0)
+    ),
 }
 
 
@@ -69,7 +74,8 @@ def train(name: str, chosen: argparse.Namespace, work: Path) -> dict[str, Any]:
         task=recipe.task,
         dims=recipe.dims,
         sources=(Source(image=folder / "images", labels=folder / "labels", voxel_size=recipe.voxel_size),),
-        start_from="scratch",
+        start_from=str(chosen.go_on / name) if chosen.go_on else "scratch",
+        comments=recipe.comments,
         network="small" if chosen.short else "wide" if recipe.task == "instances" else "auto",
         augmentation="full",
         minutes=None if chosen.short else chosen.minutes or recipe.minutes,
@@ -101,7 +107,12 @@ def public(card: ModelCard, sources: tuple[str, ...], figures: dict[str, float])
     """Return the card as it is shipped: data by name instead of by folder, with the figures of the test."""
     named = tuple(SourceCard(image=source, labels=source) for source in sources)
     return card.model_copy(
-        update={"data": card.data.model_copy(update={"sources": named}), "metrics": card.metrics | {"test": figures}}
+        update={
+            "channels": ("0",),
+            "parent": None,
+            "data": card.data.model_copy(update={"sources": named}),
+            "metrics": card.metrics | {"test": figures},
+        }
     )
 
 
@@ -112,6 +123,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="of training, instead of the tested time")
     parser.add_argument("--threads", type=int, default=2, help="processor threads")
     parser.add_argument("--out", type=Path, default=SHIPPED, help="where model folders go")
+    parser.add_argument("--go-on", type=Path, help="folder of models to go on from, instead of from scratch")
     parser.add_argument("--short", action="store_true", help="a few steps on a little of the data")
     chosen = parser.parse_args()
     for name in chosen.names or RECIPES:

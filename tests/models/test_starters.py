@@ -19,6 +19,8 @@ from napari_aitrain.models import (
     load_model,
     locate_model,
     save_model,
+    save_settings,
+    save_threshold,
     starter_folder,
     starter_names,
     starters,
@@ -120,3 +122,13 @@ def test_a_diameter_gives_a_scale_within_bounds(make: Make) -> None:
             model.of_diameter(wrong)
     with pytest.raises(ModelError, match="how large"):
         make("other").of_diameter(20)
+
+
+def test_numbers_of_a_starter_model_are_not_changed(make: Make) -> None:
+    model = make("nuclei-2d")
+    before = (model.folder / "model.json").read_bytes()
+    for change in (lambda: save_threshold(model.folder, 0.3), lambda: save_settings(model.folder, {"split": 0.5})):
+        with pytest.raises(ModelError, match="starter model") as refused:
+            change()
+        assert "models add" in refused.value.remedy
+    assert (model.folder / "model.json").read_bytes() == before

@@ -33,7 +33,8 @@ def test_every_python_name_imports(manifest):
 
 def test_every_contribution_has_its_command(manifest):
     commands = {command.id for command in manifest.contributions.commands}
-    used = [*manifest.contributions.sample_data, *manifest.contributions.widgets]
+    in_menus = [item for items in manifest.contributions.menus.values() for item in items]
+    used = [*manifest.contributions.sample_data, *manifest.contributions.widgets, *in_menus]
     assert {one.command for one in used} == commands
 
 

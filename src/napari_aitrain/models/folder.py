@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
@@ -258,7 +258,7 @@ def load_model(path: Path | str) -> Model:
     """
     if Path(path).is_file():
         return Model(Path(path), card_of_file(Path(path)))
-    folder = _find(Path(path))
+    folder = model_folder(Path(path))
     card = _read_card(folder)
     try:
         with open(folder / WEIGHTS, "rb") as file:
@@ -278,25 +278,7 @@ def read_card(path: Path | str) -> ModelCard:
     ModelError
         If there is none, or it cannot be read.
     """
-    return card_of_file(Path(path)) if Path(path).is_file() else _read_card(_find(Path(path)))
-
-
-def save_threshold(path: Path | str, threshold: float) -> ModelCard:
-    """Store another threshold in a model, or in the model of a job; its card is replaced at once, never half written.
-
-    Raises
-    ------
-    ModelError
-        If there is no model.
-    StorageError
-        If the card cannot be written.
-    ValidationError
-        If the threshold is not from 0 to 1.
-    """
-    folder = _find(Path(path))
-    card = ModelCard.model_validate(_read_card(folder).model_dump() | {"threshold": threshold})
-    atomic_write_text(folder / CARD, card.model_dump_json(indent=2))
-    return card
+    return card_of_file(Path(path)) if Path(path).is_file() else _read_card(model_folder(Path(path)))
 
 
 def holds_model(path: Path) -> bool:
@@ -311,30 +293,14 @@ def _held(path: Path) -> Path | None:
     return next((folder for folder in places if (folder / CARD).is_file()), None)
 
 
-def save_settings(path: Path | str, settings: Mapping[str, Any]) -> ModelCard:
-    """Store other settings of decoding in a model, or in the model of a job, as `save_threshold` does.
+def model_folder(path: Path) -> Path:
+    """Return the folder of a model, or of the model of a job.
 
     Raises
     ------
     ModelError
-        If there is no model.
-    ConfigError
-        If its task has no such setting, or one cannot be.
-    StorageError
-        If the card cannot be written.
+        If there is none.
     """
-    from ..tasks import make_task
-
-    folder = _find(Path(path))
-    card = _read_card(folder)
-    task = make_task(card.task, card.task_settings | dict(settings), card.classes)
-    checked = task.settings.model_dump(mode="json", include=set(settings))
-    changed = card.model_copy(update={"task_settings": card.task_settings | checked})
-    atomic_write_text(folder / CARD, changed.model_dump_json(indent=2))
-    return changed
-
-
-def _find(path: Path) -> Path:
     if (folder := _held(path)) is not None:
         return folder
     if path.is_file():
