@@ -69,10 +69,10 @@ class Person:
         end = time.monotonic() + seconds
         self.wait(lambda: time.monotonic() > end, seconds + 5)
 
-    def picture(self, name: str) -> Path:
-        """Save what is on screen."""
+    def picture(self, name: str, widget: Any = None) -> Path:
+        """Save what the window shows, or a widget."""
         path = PICTURES / f"{name}.png"
-        self.window.grab().save(str(path))
+        (self.window if widget is None else widget).grab().save(str(path))
         return path
 
     def click(self, button: Any) -> None:
@@ -163,15 +163,15 @@ def annotate(person: Person) -> None:
     person.picture("tutorial-2-paint")
 
 
-def paint_like(person: Person, layer: Any, mask: Any, scale: float) -> None:
-    """Paint a nucleus with strokes along its long axis, with a brush about as wide as it."""
+def paint_like(person: Person, layer: Any, mask: Any, scale: float, corner: Sequence[float] = CORNER) -> None:
+    """Paint a nucleus with strokes along its long axis, with a brush about as wide; its mask begins at a corner."""
     points = np.argwhere(mask)
     middle = points.mean(0)
     spread, axes = np.linalg.eigh(np.cov((points - middle).T) + np.eye(2) * 1e-3)
     width, length = 4 * np.sqrt(spread)
     layer.brush_size = max(1, round(float(width)))
     reach = axes[:, 1] * max(0.0, (length - width) / 2)
-    ends = [(np.array(CORNER) + middle + sign * reach) * scale for sign in (-1, 0, 1)]
+    ends = [(np.array(corner) + middle + sign * reach) * scale for sign in (-1, 0, 1)]
     person.drag(*ends)
 
 

@@ -125,8 +125,8 @@ def _radius_of_pieces(shown: BoolArray, spacing: VoxelSize, dims: int, each: boo
     if not len(radius):
         return NOTHING
     if each:
-        pieces = radius[radius >= _SPECK]
-        return float(np.median(pieces)) if len(pieces) else NOTHING
+        cells = radius[radius >= _SPECK]
+        return float(np.median(cells)) if len(cells) else NOTHING
     order = np.argsort(radius)
     half = np.searchsorted(np.cumsum(size[order]), size.sum() / 2)
     return max(1.0, float(radius[order[half]]))

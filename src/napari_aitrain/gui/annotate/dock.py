@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QFrame, QGroupBox, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QVBoxLayout, QWidget
 
 from ..dock_base import Dock
+from ..scrolling import UpDownScroll
 from ..session import session_of
 from .box_controller import BoxController
 from .box_keys import FIRST_KEY, LAST_KEY, action_of
@@ -75,14 +76,9 @@ class AnnotateDock(Dock):
             for part in parts:
                 column.addWidget(part)
             top.addWidget(group, 1 if title == "Boxes" else 0)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(UpDownScroll(inner), 1)
         layout.addWidget(self.project_view)
         return top
 

@@ -61,6 +61,7 @@ class FolderController:
         if self._dialog is None:
             window = self._session.viewer.window._qt_window
             self._dialog = dialog = FolderDialog(window)
+            dialog.own_toggled.connect(self.tell_numbers)
             dialog.start_pressed.connect(self.start)
             dialog.cancel_pressed.connect(self.cancel)
             dialog.open_pressed.connect(self.open)
@@ -74,7 +75,8 @@ class FolderController:
         """Show the numbers of the dock, as they are now."""
         if self._dialog is not None and self._segmenter is None:
             settings = self._value()
-            self._dialog.set_numbers(spoken(settings), own=not settings.by_starter)
+            own = self._dialog.own.isChecked() and not settings.by_starter
+            self._dialog.set_numbers(spoken(settings, own), own=not settings.by_starter)
 
     def close(self) -> None:
         """End what runs, files that are written stay, and take the dialog away."""
@@ -184,14 +186,16 @@ def asked_of(settings: AutosegmentSettings, own: bool) -> Asked:
     return Asked(preset=settings.preset, dark=settings.dark) if own else Asked.of(settings)
 
 
-def spoken(settings: AutosegmentSettings) -> str:
-    """Return settings as a sentence."""
+def spoken(settings: AutosegmentSettings, own: bool = False) -> str:
+    """Return settings as a sentence; `own` is whether each image suggests its numbers."""
     title = TITLES[settings.preset]
     if settings.by_starter:
         size = "found in each image" if settings.diameter is None else f"{settings.diameter:g} voxels"
         model = Path(settings.model).name
         return f"{title} {model}, diameter {size}, threshold {settings.threshold:.2f}"
-    dark = ", dark objects" if settings.dark else ""
+    dark = ", dark" if settings.dark else ""
+    if own:
+        return f"{title}, minimum size and sigma of each image{dark}"
     return f"{title}, minimum size {settings.minimum_size:,} voxels, sigma {settings.sigma:g} voxels{dark}"
 
 

@@ -38,6 +38,8 @@ class FolderDialog(QDialog):
 
     Signals
     -------
+    own_toggled
+        Whether each image suggests its own numbers.
     start_pressed
         Segment the folder.
     cancel_pressed
@@ -48,6 +50,7 @@ class FolderDialog(QDialog):
         Train on all that was segmented.
     """
 
+    own_toggled = Signal()
     start_pressed = Signal()
     cancel_pressed = Signal()
     open_pressed = Signal(int)
@@ -62,6 +65,7 @@ class FolderDialog(QDialog):
         self.numbers.setWordWrap(True)
         self.own = QCheckBox("Let each &image suggest its own numbers")
         self.own.setToolTip("Instead of those of the dock; for images whose objects differ in size.")
+        self.own.toggled.connect(lambda _: self.own_toggled.emit())
         self.start = push_button("&Start", "Segment all images of the folder.", self.start_pressed.emit)
         self.cancel = push_button("&Cancel", "End it; files that are written stay.", self.cancel_pressed.emit)
         self.bar = QProgressBar()
@@ -128,8 +132,10 @@ class FolderDialog(QDialog):
         self.table.clear()
         rows = sorted(enumerate(files), key=lambda row: (not row[1].error, not row[1].warning))
         for number, one in rows:
-            remark = (one.error or one.warning).splitlines()
-            item = QTreeWidgetItem([Path(one.image).name, "" if one.error else f"{one.objects:,}", *remark[:1]])
+            remark = (one.error or one.warning).splitlines()[:1]
+            # The name stands beside it.
+            short = [line.removeprefix(one.image).lstrip(" :") for line in remark]
+            item = QTreeWidgetItem([Path(one.image).name, "" if one.error else f"{one.objects:,}", *short])
             item.setToolTip(2, one.error or one.warning)
             item.setToolTip(0, one.image)
             item.setTextAlignment(1, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFrame,
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from ..buttons import push_button
+from ..scrolling import UpDownScroll
 from .look_view import LookView
 from .object_view import ObjectView
 from .predict_view import PredictView
@@ -142,33 +141,11 @@ class ReviewView(QWidget):
         layout.addWidget(self.again)
         layout.addWidget(_group("Predict with this model", self.predict))
         layout.addStretch()
-        scroll = _Scroll()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
         # Or napari adds an empty half to the dock.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
-
-
-class _Scroll(QScrollArea):
-    """Scrolls up and down, and is as wide as what it holds."""
-
-    def minimumSizeHint(self) -> QSize:
-        """Return the width of what it holds, and little height."""
-        widget, bar = self.widget(), self.verticalScrollBar()
-        if widget is None or bar is None:
-            return super().minimumSizeHint()
-        return QSize(widget.minimumSizeHint().width() + bar.sizeHint().width(), 100)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Notice that what it holds became wider, by its style or by a text."""
-        if event is not None and event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()
-        return bool(super().eventFilter(watched, event))
+        outer.addWidget(UpDownScroll(inner))
 
 
 def _group(title: str, widget: QWidget) -> QGroupBox:
