@@ -85,7 +85,7 @@ def train(name: str, chosen: argparse.Namespace, work: Path) -> dict[str, Any]:
     )
     result = napari_aitrain.train(config, out=work / "job")
     model = load_model(result.model)
-    card = public(model.card, pairs.sources(name), tested(model, unseen))
+    card = public(model.card, pairs.sources(name), tested(model, unseen), config.start_from)
     made = save_model(chosen.out / name, card, model.state_dict(), replace=True, precision="float16")
     return {"folder": str(made.folder), "steps": result.steps, "test": made.card.metrics["test"]}
 
@@ -103,14 +103,15 @@ def tested(model: Model, unseen: Pairs) -> dict[str, float]:
     return figures | {"ap50_per_image": round(float(np.mean(per_image)), 4), "images": float(len(tallies))}
 
 
-def public(card: ModelCard, sources: tuple[str, ...], figures: dict[str, float]) -> ModelCard:
+def public(card: ModelCard, sources: tuple[str, ...], figures: dict[str, float], began: str) -> ModelCard:
     """Return the card as it is shipped: data by name instead of by folder, with the figures of the test."""
     named = tuple(SourceCard(image=source, labels=source) for source in sources)
+    learned = card.data.model_copy(update={"sources": named, "split": card.data.split.replace(began, Path(began).name)})
     return card.model_copy(
         update={
             "channels": ("0",),
             "parent": None,
-            "data": card.data.model_copy(update={"sources": named}),
+            "data": learned,
             "metrics": card.metrics | {"test": figures},
         }
     )
