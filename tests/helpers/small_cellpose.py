@@ -12,7 +12,7 @@ from napari_aitrain.nets.cellpose import CellposeNetwork, to_cellpose
 
 SMALL = CellposeConfig(width=16, depth=2, attention_heads=2, global_blocks=(1,), tile=32)
 """A fraction of a second per image."""
-WIDE = SMALL.model_copy(update={"tile": 256})
+WIDE = SMALL.model_copy(update={"tile": 256, "depth": 1, "global_blocks": (), "attention_heads": 1})
 """With tiles of the only size that Cellpose's API takes."""
 
 
@@ -23,10 +23,10 @@ def small_network(config: CellposeConfig = SMALL, seed: int = 0) -> CellposeNetw
     assert isinstance(network, CellposeNetwork)
     patch = np.mgrid[:8, :8] - 3.5
     cell = np.where(np.abs(patch).max(axis=0) < 3.4, 1.5, -4.0)
-    wanted = np.concatenate([-1.5 * patch, cell[None]]).astype(np.float32)
+    wanted = np.concatenate([-1.3 * patch, cell[None]]).astype(np.float32)
     with torch.no_grad():
         network.net.out.bias.copy_(torch.from_numpy(wanted.ravel()))
-        network.net.out.weight.normal_(0, 0.05)
+        network.net.out.weight.normal_(0, 0.03)
         for block in network.net.encoder.blocks:
             block.attn.rel_pos_h.normal_(0, 0.1)
     return network

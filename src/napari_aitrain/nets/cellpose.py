@@ -25,7 +25,8 @@ from .network import Network
 
 _PREFIX = "net."
 _SAM_EXTENT, _SAM_PATCH, _SAM_WINDOW = 1024, 16, 14
-TILES_AT_ONCE = {"cpu": 1, "cuda": 8, "mps": 2}
+PIXELS_AT_ONCE = {"cpu": 2**16, "cuda": 2**19, "mps": 2**17}
+"""Of tiles that are seen together, by type of device."""
 _building = threading.Lock()
 
 
@@ -82,7 +83,8 @@ class _Tiled(nn.Module):
     def forward(self, batch: Tensor) -> Tensor:
         """Return raw output, shape (b, 4, *space)."""
         images = batch.float().cpu().movedim(1, -1).contiguous().numpy()
-        how = {"batch_size": TILES_AT_ONCE[batch.device.type], "bsize": self.config.tile}
+        tile = self.config.tile
+        how = {"batch_size": max(1, PIXELS_AT_ONCE[batch.device.type] // tile**2), "bsize": tile}
         found = self._slices(images, how) if images.ndim == 4 else np.stack([self._volume(one, how) for one in images])
         return torch.from_numpy(found).movedim(-1, 1).to(batch.device)
 
