@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from napari_aitrain.autosegment.starter import Scored, find_by_starter
 from napari_aitrain.cli.main import run
 from napari_aitrain.errors import ConfigError, ModelError
 from napari_aitrain.inference.blocks import PredictionCancelledError
-from napari_aitrain.models import load_model
+from napari_aitrain.models import load_model, starters
 from napari_aitrain.tasks.tally import InstanceTally
 
 pytestmark = pytest.mark.usefixtures("starter_models")
@@ -110,6 +111,20 @@ def test_a_pass_can_be_ended() -> None:
 
     with pytest.raises(PredictionCancelledError):
         find_by_starter(photographed(balls((1, 64, 64), 12)), asked(diameter=12), watch=stop)
+
+
+def test_a_stack_is_taken_slice_by_slice_where_no_model_of_volumes_is_at_hand(
+    starter_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(starter_models / "nuclei-2d", tmp_path / "nuclei-2d")
+    monkeypatch.setattr(starters, "FOLDER", tmp_path)
+    image = photographed(balls(SHAPES[3], DIAMETER))
+    assert segment(image, Asked("starter", diameter=12))[0].model == "nuclei-2d"
+    with pytest.raises(ConfigError, match="3-D"):
+        segment(image, Asked("starter", dims="3"))
+    shutil.rmtree(tmp_path / "nuclei-2d")
+    with pytest.raises(ConfigError, match="no starter model"):
+        segment(image, Asked("starter"))
 
 
 def test_models_that_are_not_there_or_do_not_fit(starter_models: Path) -> None:

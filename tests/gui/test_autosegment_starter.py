@@ -188,10 +188,10 @@ def test_a_folder_is_segmented_beside_the_window(viewer, session, open_dock, ima
     assert dock.view.folder.isVisibleTo(dock), "no image needs to be open"
     hand.click(dock.view.folder)
     dialog = dock.controller.folder._dialog
-    assert not dialog.start.isEnabled() and "sigma" in dialog.numbers.text()
+    assert not dialog.start.isEnabled() and "sigma of each image" in dialog.numbers.text()
     dialog.images.line.insert(str(images))
     assert dialog.labels.value() == images.with_name("Bilder ü labels")
-    hand.click(dialog.own)
+    assert not dialog.own.isVisibleTo(dialog) and not dock.view.numbers.sigma.isVisibleTo(dock)
     hand.click(dialog.start)
     assert dialog.cancel.isVisibleTo(dialog) and not dialog.start.isEnabled()
     wait_for(lambda: "segmented" in dialog.status.text(), LOADED)
@@ -207,6 +207,32 @@ def test_a_folder_is_segmented_beside_the_window(viewer, session, open_dock, ima
     assert [row.image for row in session.training_set.rows()][-2:] == ["1.tif", "2.tif"]
     hand.click(dialog.start)
     wait_for(lambda: "exists" in dialog.status.text())
+
+
+def test_a_folder_by_the_numbers_that_are_shown(viewer, open_dock, images, hand, wait_for):
+    viewer.add_image(photographed(balls(SHAPES[2], 12))[0], name="nuclei")
+    dock = open_dock()
+    wait_for(lambda: found_on(viewer) > 0)
+    type_into(dock.view.numbers.minimum, "9000")
+    hand.click(dock.view.folder)
+    dialog = dock.controller.folder._dialog
+    assert "9,000" in dialog.numbers.text() and dialog.own.isVisibleTo(dialog)
+    dialog.images.line.insert(str(images))
+    hand.click(dialog.start)
+    wait_for(lambda: "segmented" in dialog.status.text(), LOADED)
+    assert "0 objects" in dialog.status.text()
+    rows = [dialog.table.topLevelItem(row) for row in range(3)]
+    assert [row.text(1) for row in rows] == ["", "0", "0"] and "minimum size" in rows[1].text(2)
+
+
+def test_a_folder_ends_with_its_dock(viewer, open_dock, images, hand, wait_for):
+    dock = open_dock()
+    hand.click(dock.view.folder)
+    folder = dock.controller.folder
+    folder._dialog.images.line.insert(str(images))
+    hand.click(folder._dialog.start)
+    dock.controller.close()
+    assert folder._dialog is None and folder._cancelled
 
 
 def test_a_folder_by_a_starter_model_is_cancelled(viewer, open_dock, images, hand, wait_for):

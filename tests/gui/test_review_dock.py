@@ -60,7 +60,11 @@ def test_every_widget_has_a_tooltip_and_the_dock_fits(qtbot):
     view.show()
     assert view.minimumSizeHint().width() <= 420
     for widget in view.findChildren(QWidget):
-        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus and type(widget).__name__ != "_Scroll":
+        if (
+            widget.isVisible()
+            and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and type(widget).__name__ != "UpDownScroll"
+        ):
             assert widget.toolTip() or widget.parentWidget().toolTip(), widget
     assert [box.isChecked() for box in view.look.classes.values()] == [True, False]
     toggled = []

@@ -121,7 +121,8 @@ def segment(
         given = {key: value for key, value in given.items() if value is not None}
         settings, found = suggest_and_find(image, asked.preset, voxel_size, dims, asked.dark, **given)
         return settings, found, dims
-    name, card = choose_starter(asked.model, None if asked.model and asked.dims == "auto" else dims, voxel_size)
+    # A stack may be taken slice by slice, where no model of volumes is at hand.
+    name, card = choose_starter(asked.model, (dims, 5 - dims) if asked.dims == "auto" else (dims,), voxel_size)
     threshold = card.threshold if asked.threshold is None else asked.threshold
     settings = AutosegmentSettings(
         preset="starter", model=name, diameter=asked.diameter, threshold=threshold, dark=asked.dark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,15 +74,15 @@ def starters_of_objects() -> dict[str, ModelCard]:
     return {name: card for name, card in cards.items() if _finds_objects(card)}
 
 
-def choose_starter(name: str, dims: int | None, voxel_size: VoxelSize | None) -> tuple[str, ModelCard]:
+def choose_starter(name: str, dims: Sequence[int], voxel_size: VoxelSize | None) -> tuple[str, ModelCard]:
     """Return the starter model of a name, or for an empty one that which fits, and its card.
 
     Parameters
     ----------
     name : str
         As `starter_names` tells, or the folder of a model of one's own.
-    dims : {2, 3} or None
-        Slices or volumes; None leaves it to the model.
+    dims : sequence of {2, 3}
+        Slices or volumes, whichever will do, the better one first.
     voxel_size : tuple of float, optional
         Of the image.
 
@@ -93,26 +93,28 @@ def choose_starter(name: str, dims: int | None, voxel_size: VoxelSize | None) ->
     ConfigError
         If it finds no objects, takes several channels, or none fits.
     """
+    known = ", ".join(starters_of_objects())
+    spoken = " or ".join(f"{n}-D" for n in dims)
     if not name:
-        fitting = fitting_starter("instances", dims or 2, 1, voxel_size)
-        if fitting is None:
-            raise ConfigError(
-                f"no starter model fits this image in {dims or 2}-D",
-                "one of " + ", ".join(starters_of_objects()) if starters_of_objects() else "an installation with some",
-                "choose one by name, or a preset without a model",
-            )
-        name = fitting
+        fitting = (fitting_starter("instances", n, 1, voxel_size) for n in dims)
+        name = next((one for one in fitting if one is not None), "")
+    if not name:
+        raise ConfigError(
+            f"no starter model fits this image in {spoken}",
+            f"one of {known}" if known else "an installation with starter models",
+            "choose one by name, or a preset without a model",
+        )
     card = read_card(place_of(name))
     if not _finds_objects(card):
         raise ConfigError(
             f"the starter model {name} does not find objects in one channel",
-            "one of " + ", ".join(starters_of_objects()),
+            f"one of {known}" if known else "a model of objects in one channel",
             "choose another one, or predict with it in the Review dock",
         )
-    if dims is not None and card.dims != dims:
+    if card.dims not in dims:
         raise ConfigError(
-            f"the starter model {name} works in {card.dims}-D, and {dims}-D is asked for",
-            f"a model of {'slices' if dims == 2 else 'volumes'}",
+            f"the starter model {name} works in {card.dims}-D, and {spoken} is asked for",
+            f"a model of {'slices' if 2 in dims else 'volumes'}",
             "choose another model, or leave away what is asked for",
         )
     return name, card

@@ -60,7 +60,7 @@ class AutosegmentController:
         view.live_toggled.connect(lambda _: self._show())
         view.take_pressed.connect(self.take)
         view.cancel_pressed.connect(self._cancel)
-        self.folder = FolderController(session, view.value)
+        self.folder = FolderController(session, view.value, view.has_image)
         view.folder_pressed.connect(self.folder.show)
         layers, dims = self._viewer.layers.events, self._viewer.dims.events
         self._events = [

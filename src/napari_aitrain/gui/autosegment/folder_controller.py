@@ -40,14 +40,20 @@ class FolderController:
         Of the window.
     value : callable
         Returns the numbers of the dock.
+    suggested : callable
+        Whether an image has suggested them: else each image of a folder suggests its own.
     make : callable
         Makes the `Segmenter`.
     """
 
     def __init__(
-        self, session: Session, value: Callable[[], AutosegmentSettings], make: Callable[[], Segmenter] = Segmenter
+        self,
+        session: Session,
+        value: Callable[[], AutosegmentSettings],
+        suggested: Callable[[], bool],
+        make: Callable[[], Segmenter] = Segmenter,
     ) -> None:
-        self._session, self._value, self._make = session, value, make
+        self._session, self._value, self._suggested, self._make = session, value, suggested, make
         self._dialog: FolderDialog | None = None
         self._main = MainThread()
         self._running: Aside[SegmentedFolder | None] = Aside()
@@ -75,8 +81,8 @@ class FolderController:
         """Show the numbers of the dock, as they are now."""
         if self._dialog is not None and self._segmenter is None:
             settings = self._value()
-            own = self._dialog.own.isChecked() and not settings.by_starter
-            self._dialog.set_numbers(spoken(settings, own), own=not settings.by_starter)
+            choice = self._suggested() and not settings.by_starter
+            self._dialog.set_numbers(spoken(settings, self._own(settings)), choice)
 
     def close(self) -> None:
         """End what runs, files that are written stay, and take the dialog away."""
@@ -98,7 +104,8 @@ class FolderController:
         """Segment the folder; returns at once."""
         assert self._dialog is not None
         images, out = self._dialog.folders()
-        asked = asked_of(self._value(), self._dialog.own.isVisible() and self._dialog.own.isChecked())
+        settings = self._value()
+        asked = asked_of(settings, self._own(settings))
         self._cancelled = False
         self._files = ()
         self._segmenter = segmenter = self._make()
@@ -112,6 +119,11 @@ class FolderController:
             return segmenter.folder(images, out, asked, lambda: self._cancelled, self._progress)
 
         self._running.run(work, self._on_done, self._on_failed)
+
+    def _own(self, settings: AutosegmentSettings) -> bool:
+        """Whether each image suggests its own numbers."""
+        assert self._dialog is not None
+        return not settings.by_starter and (self._dialog.own.isChecked() or not self._suggested())
 
     def cancel(self) -> None:
         """End it after the image that is being segmented."""

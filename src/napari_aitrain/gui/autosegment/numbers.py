@@ -82,9 +82,11 @@ class Numbers(QWidget):
         self.threshold.setToolTip("Objects that the model is less sure of are left out: higher gives fewer.")
         self.threshold.setAccessibleName("Threshold")
         self.physical = QLabel()
+        self.physical.hide()
         self.physical.setToolTip("The minimum size as an area or a volume.")
         self.dark = QCheckBox()
         self._cards: Mapping[str, ModelCard] = {}
+        self._image = True
         self._lay_out()
         self.preset.activated.connect(self._on_preset)
         self.model.activated.connect(self._on_model)
@@ -153,10 +155,13 @@ class Numbers(QWidget):
     def set_physical(self, text: str) -> None:
         """Show the minimum size as an area or volume."""
         self.physical.setText(text and f"= {text}")
+        self.physical.setVisible(bool(text))
 
     def show_images(self, shown: bool) -> None:
-        """Show or hide the row of images."""
+        """Show or hide the row of images, and the numbers that only an image suggests."""
+        self._image = shown
         self._show_row(self.images, shown)
+        self._show_those_that_count()
 
     def _show_row(self, row: QWidget, shown: bool) -> None:
         row.setVisible(shown)
@@ -181,7 +186,7 @@ class Numbers(QWidget):
     def _show_those_that_count(self) -> None:
         for starter, rows in ((False, (self._size, self.sigma)), (True, (self.model, self.diameter, self.threshold))):
             for row in rows:
-                self._show_row(row, starter is self.by_starter)
+                self._show_row(row, starter is self.by_starter and (starter or self._image))
         walls = self.preset.currentData() == "membranes"
         self.dark.setText("&Dark membranes" if walls else "&Dark objects")
         self.dark.setToolTip(f"The {'membranes' if walls else 'objects'} are darker than the rest.")

@@ -24,7 +24,10 @@ from .numbers import Numbers
 if TYPE_CHECKING:
     from ...models import ModelCard
 
-EMPTY = "Open an image to find objects in it without training anything: ground truth to begin with."
+EMPTY = (
+    "Open an image to find objects in it without training anything: ground truth to begin with. Or segment a folder, "
+    "each image of which suggests its own numbers."
+)
 _TAKE = {
     "slice": ("This s&lice", "Write the objects of this slice into the ground truth, where nothing is painted yet."),
     "box": ("This &box", "Write the objects in the selected box into the ground truth; a box with depth in 3-D."),
@@ -109,6 +112,10 @@ class AutosegmentView(QWidget):
     def setValue(self, settings: AutosegmentSettings) -> None:
         """Show settings, without telling of it."""
         self.numbers.setValue(settings)
+
+    def has_image(self) -> bool:
+        """Whether an image is chosen, which suggests the numbers."""
+        return self.images.currentIndex() >= 0
 
     def set_images(self, names: Sequence[str], current: str) -> None:
         """Offer images; without any the dock says what to do."""
