@@ -27,8 +27,8 @@ from napari_aitrain.models import (
     save_threshold,
     weights,
 )
+from napari_aitrain.nets import CellposeConfig, read_network
 from napari_aitrain.nets import cellpose as network_module
-from napari_aitrain.nets import read_network
 from napari_aitrain.nets.cellpose import to_cellpose
 from napari_aitrain.nets.cellpose_package import cellpose_module
 from napari_aitrain.tasks.protocol import Objects
@@ -265,3 +265,21 @@ def test_another_network_is_not_exported(tmp_path: Path) -> None:
     card = read_card(cellpose_file(tmp_path / "mine")).model_copy(update={"network": {"architecture": "unet"}})
     with pytest.raises(ModelError, match="not the network of Cellpose"):
         export_cellpose(Model(tmp_path / "mine", card), tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_at_full_size_it_gives_what_cellpose_gives(tmp_path: Path) -> None:
+    path = cellpose_file(tmp_path / "whole", CellposeConfig())
+    model = load_model(path)
+    assert read_network(model.card.network) == CellposeConfig() and path.stat().st_size > 1.2e9
+    maps, objects = predicted(model, image(60, 50), "yx")
+    theirs = cellpose_module("models").CellposeModel(gpu=False, pretrained_model=str(path), use_bfloat16=False)
+    labels, (_, flows, logits), _ = theirs.eval(image(60, 50), max_size_fraction=1.0)
+    same_maps(maps[:, 0], flows, logits)
+    assert objects.labels.max() == labels.max() > 10
+    del theirs
+    stored = save_model(tmp_path / "model", model.card, model.state_dict())
+    export_cellpose(stored, tmp_path / "out")
+    first, second = (load_model(p).state_dict() for p in (path, tmp_path / "out"))
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
