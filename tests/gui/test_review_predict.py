@@ -14,7 +14,7 @@ from napari_aitrain.annotation.world import WorldBox
 from napari_aitrain.gui.jobs import center as center_module
 from napari_aitrain.gui.review.dock import ReviewDock
 from napari_aitrain.models import ModelCard, save_model
-from napari_aitrain.models.folder import WEIGHTS
+from napari_aitrain.models.model import WEIGHTS
 from napari_aitrain.nets import NetworkConfig, build_network
 
 pytestmark = pytest.mark.timeout(400)

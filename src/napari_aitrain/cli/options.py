@@ -49,7 +49,8 @@ Sparse = Annotated[
 Task = Annotated[
     str | None,
     typer.Option(
-        help="instances: one label per object; semantic: one per class; neurons; em-instances.", rich_help_panel=_HOW
+        help="instances: one label per object; semantic: one per class; neurons; em-instances; cellpose.",
+        rich_help_panel=_HOW,
     ),
 ]
 MaxDistance = Annotated[

@@ -17,7 +17,7 @@ import numpy as np
 from ..evaluation.calibration import Calibration, rescore
 from ..geometry import Region, Triple, triple
 from ..models import Model
-from ..models.folder import bounded_scale
+from ..models.model import bounded_scale
 from ..nets.scaled import at_scale
 from ..tasks.diameters import median_diameter
 from ..volumes import Volume

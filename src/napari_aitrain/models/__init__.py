@@ -2,7 +2,8 @@
 
 from .card import FORMAT_VERSION, DataCard, ModelCard, SourceCard
 from .cellpose_file import export_cellpose
-from .folder import Model, load_model, read_card, save_model
+from .folder import load_model, read_card, save_model
+from .model import Model
 from .numbers import save_settings, save_threshold
 from .starters import fitting_starter, starter_folder, starter_names
 from .store import find_model, import_model, list_models, locate_model, remove_model, store_folder

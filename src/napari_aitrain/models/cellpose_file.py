@@ -20,7 +20,7 @@ from .weights import KNOWN, KnownWeights
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .folder import Model
+    from .model import Model
 
 TASK = "cellpose"
 DIAMETER = 30.0

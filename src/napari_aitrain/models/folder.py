@@ -6,169 +6,21 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from ..errors import ConfigError, ModelError, OutputExistsError
+from ..errors import ModelError, OutputExistsError
 from ..volumes.atomic import atomic_write_bytes, atomic_write_text, beside, move_into_place, storage_errors
 from .card import FORMAT_VERSION, ModelCard
-from .cellpose_file import card_of_file, read_cellpose
+from .cellpose_file import card_of_file
+from .model import AGAIN, WEIGHTS, Model, damaged
 
 if TYPE_CHECKING:
     import torch
 
-    from ..nets import Network
-    from ..tasks.protocol import Task
-
 CARD = "model.json"
-WEIGHTS = "weights.safetensors"
-MOST_SCALED = 4.0
-"""Images are not scaled further than this, up or down."""
-_AGAIN = "copy the model folder again, or train it again"
-
-
-def bounded_scale(scale: float) -> float:
-    """Return a scale no farther from 1 than `MOST_SCALED`."""
-    return min(MOST_SCALED, max(1 / MOST_SCALED, scale))
-
-
-@dataclass(frozen=True)
-class Model:
-    """A trained model on disk.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``model.json`` and ``weights.safetensors``; or a file of weights of Cellpose.
-    card : ModelCard
-        What is known about the model.
-    """
-
-    folder: Path
-    card: ModelCard
-
-    def task(self) -> Task:
-        """Return the task the model was trained for, with its settings and classes.
-
-        Raises
-        ------
-        ModelError
-            If no such task is installed or the settings are not the task's.
-        """
-        from ..tasks import make_task, scaled_settings
-
-        card = self.card
-        try:
-            return make_task(card.task, scaled_settings(card.task, card.task_settings, card.scale), card.classes)
-        except ConfigError as error:
-            raise ModelError(f"{self.folder}: {error.what}", error.expected, error.remedy) from error
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """Read the weights, on the CPU; those that were saved in float16 become float32.
-
-        Raises
-        ------
-        ModelError
-            If the file is damaged.
-        """
-        if self.folder.is_file():
-            return read_cellpose(self.folder)
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-
-        try:
-            stored = load((self.folder / WEIGHTS).read_bytes())
-        except (SafetensorError, OSError) as error:
-            raise _damaged(self.folder, str(error)) from error
-        return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
-
-    @property
-    def learned_diameter(self) -> float:
-        """Diameter of the objects that were learned, in voxels of the network.
-
-        Raises
-        ------
-        ModelError
-            If it is not known.
-        """
-        if self.card.diameter is None:
-            raise ModelError(
-                f"the model {self.card.name} does not know how large the objects were that it learned",
-                "a model of objects, trained by this version",
-                "predict without a diameter",
-            )
-        return self.card.diameter
-
-    def of_diameter(self, diameter: float) -> Model:
-        """Return this model for an image whose objects have another diameter: the network sees them as in training.
-
-        Parameters
-        ----------
-        diameter : float
-            Of the image's objects, in voxels of its finest axis. The image is scaled by at most `MOST_SCALED`.
-
-        Raises
-        ------
-        ModelError
-            If the model does not know the diameter of what it learned.
-        ConfigError
-            If it is not a number above 0.
-        """
-        learned = self.learned_diameter
-        if not 0 < diameter < float("inf"):
-            raise ConfigError(f"the diameter is {diameter:g}", "a number of voxels above 0", "write --diameter 30")
-        return self.of_scale(bounded_scale(learned / diameter))
-
-    def of_scale(self, scale: float) -> Model:
-        """Return this model for images that the network is to see scaled by this."""
-        return replace(self, card=self.card.model_copy(update={"scale": scale}))
-
-    def in_dims(self, dims: Literal[2, 3]) -> Model:
-        """Return this model for slices or for volumes: Cellpose's network sees slices, and can do either.
-
-        Raises
-        ------
-        ModelError
-            If it was made for the other.
-        """
-        from ..nets import CellposeConfig, read_network
-
-        network = read_network(self.card.network)
-        if isinstance(network, CellposeConfig):
-            changed = network.model_copy(update={"dims": dims}).model_dump(mode="json")
-            return replace(self, card=self.card.model_copy(update={"dims": dims, "network": changed}))
-        if network.dims != dims:
-            raise ModelError(
-                f"the model {self.card.name} was trained on {'slices' if network.dims == 2 else 'volumes'}",
-                f"a {dims}-D model",
-                f"train one with --dims {dims}",
-            )
-        return self
-
-    def network(self) -> Network:
-        """Build the network with its weights, in evaluation mode, on the CPU.
-
-        Raises
-        ------
-        ModelError
-            If the weights do not fit the network of the card.
-        """
-        from ..nets import build_network, read_network
-
-        weights = self.state_dict()
-        try:
-            module = build_network(read_network(self.card.network))
-            module.load_state_dict(weights)
-        except (ValidationError, RuntimeError) as error:
-            raise ModelError(
-                f"{self.folder}: the weights do not fit the network of its card: {str(error).splitlines()[0]}",
-                "a card and weights that were saved together",
-                _AGAIN,
-            ) from error
-        return module.eval()
 
 
 def save_model(
@@ -264,9 +116,9 @@ def load_model(path: Path | str) -> Model:
         with open(folder / WEIGHTS, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _damaged(folder, "it is missing or cannot be read") from error
+        raise damaged(folder, "it is missing or cannot be read") from error
     if found != card.weights_sha256:
-        raise _damaged(folder, "its checksum is not the one in the card")
+        raise damaged(folder, "its checksum is not the one in the card")
     return Model(folder, card)
 
 
@@ -322,10 +174,10 @@ def _read_card(folder: Path) -> ModelCard:
     try:
         data = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / CARD} cannot be read: {error}", "the card of a model", _AGAIN) from error
+        raise ModelError(f"{folder / CARD} cannot be read: {error}", "the card of a model", AGAIN) from error
     version = data.get("format_version") if isinstance(data, dict) else None
     if not isinstance(version, int):
-        raise ModelError(f"{folder / CARD} is not the card of a model", "a card with a format_version", _AGAIN)
+        raise ModelError(f"{folder / CARD} is not the card of a model", "a card with a format_version", AGAIN)
     if version > FORMAT_VERSION:
         raise ModelError(
             f"{folder} was saved by a newer version (format {version})",
@@ -337,8 +189,4 @@ def _read_card(folder: Path) -> ModelCard:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{folder / CARD}: {where}: {first['msg']}", "the card of a model", _AGAIN) from error
-
-
-def _damaged(folder: Path, why: str) -> ModelError:
-    return ModelError(f"{folder / WEIGHTS} is damaged: {why}", "the weights as they were saved", _AGAIN)
+        raise ModelError(f"{folder / CARD}: {where}: {first['msg']}", "the card of a model", AGAIN) from error

@@ -12,7 +12,8 @@ from typing import Literal
 from ..errors import ModelError
 from ..home import home
 from ..volumes.atomic import atomic_folder, storage_errors
-from .folder import CARD, Model, holds_model, load_model, save_model
+from .folder import CARD, holds_model, load_model, save_model
+from .model import Model
 from .starters import starter_folder, starter_names
 from .weights import KNOWN, find_weights, known_weights, missing_weights
 

@@ -62,7 +62,7 @@ def get_task(name: str) -> type[Task]:
             return _load(point)
     names = task_names()
     nearest = difflib.get_close_matches(name, names, n=1)
-    known = "choose instances for objects, semantic for classes, neurons for dense neuropil"
+    known = "choose instances for objects, semantic for classes, neurons for dense neuropil, cellpose for its network"
     remedy = f"did you mean {nearest[0]!r}?" if nearest else known
     raise ConfigError(f"task {name!r} is not known", "one of " + ", ".join(names), remedy)
 

@@ -72,9 +72,9 @@ class TrainConfig(_Strict):
     version: Annotated[int, Field(ge=1, description="Version of this file's format.")] = CONFIG_VERSION
     name: Annotated[str, Field(min_length=1, description="Name of the model.")] = "model"
     comments: Annotated[str, Field(description="Notes that stay with the model.")] = ""
-    task: Annotated[str, Field(description="What to segment: instances, semantic, neurons or em-instances.")] = (
-        "instances"
-    )
+    task: Annotated[
+        str, Field(description="What to segment: instances, semantic, neurons, em-instances or cellpose.")
+    ] = "instances"
     task_settings: Annotated[
         dict[str, Any], Field(description="The task's own settings, if other than its defaults.")
     ] = {}

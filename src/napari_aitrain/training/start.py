@@ -12,7 +12,7 @@ from ..annotation.findings import Finding, error, info, warning
 from ..errors import AitrainError, ModelError
 from ..geometry import Region, tiles, triple
 from ..models import Model, ModelCard, find_model, fitting_starter, starter_names
-from ..models.folder import MOST_SCALED, bounded_scale
+from ..models.model import MOST_SCALED, bounded_scale
 from ..models.weights import KNOWN
 from ..nets import CellposeConfig, read_network
 from ..nets.cellpose_config import MOST_CHANNELS
