@@ -59,7 +59,7 @@ def download(
             path = fetch(known, weights_folder(known.kind), progress=progress, cancelled=lambda: False)
     if not as_json:
         output.say(f"{known.name} is at {path}")
-        output.say(f"Use it: napari-aitrain predict IMAGE --model {known.name}", "cyan")
+        output.say(f"Use it: napari-aitrain predict {known.name} IMAGE --out LABELS.tif", "cyan")
     output.result(_row(known))
 
 
