@@ -12,8 +12,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ..nets.network import Network
 from ..nets.unet import UNet
 
-RATE = 0.3
-"""Share of the peak learning rate of a training from scratch."""
 FREEZE: Literal["nothing", "encoder"] = "nothing"
 """What the setting ``auto`` stands for."""
 HEAD_START = 100

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ..geometry import Triple
 from ..nets import AnyNetworkConfig
-from .fine_tuning import RATE
 
 LEARNING_RATES = {2: 6e-3, 3: 3e-3}
 """Peak learning rate of networks of slices and of volumes: figures are in docs/benchmarks.md."""
@@ -25,9 +24,7 @@ class Recipe:
     Parameters
     ----------
     learning_rate : float
-        Peak, from scratch.
-    going_on : float
-        Share of it when a training goes on from a model.
+        Peak, from scratch or from a model: a lower one learned less in the same time, see docs/benchmarks.md.
     weight_decay : float
         Of the optimiser.
     voxels_per_step : dict of str to int
@@ -39,7 +36,6 @@ class Recipe:
     """
 
     learning_rate: float
-    going_on: float
     weight_decay: float
     voxels_per_step: dict[str, int]
     dims: int
@@ -51,5 +47,5 @@ def recipe_of(network: AnyNetworkConfig) -> Recipe:
     if network.architecture == "cellpose":
         tile = network.tile
         voxels = {device: patches * tile**2 for device, patches in CELLPOSE_PATCHES.items()}
-        return Recipe(CELLPOSE_RATE, 1.0, CELLPOSE_DECAY, voxels, 2, (1, tile, tile))
-    return Recipe(LEARNING_RATES[network.dims], RATE, WEIGHT_DECAY, VOXELS_PER_STEP, network.dims)
+        return Recipe(CELLPOSE_RATE, CELLPOSE_DECAY, voxels, 2, (1, tile, tile))
+    return Recipe(LEARNING_RATES[network.dims], WEIGHT_DECAY, VOXELS_PER_STEP, network.dims)

@@ -111,7 +111,6 @@ def prepare(
         inputs, same = int(parent.card.network["in_channels"]), parent.card.task == config.task
         fine_tuning.take_weights(network, parent.state_dict(), inputs, same)
         fine_tuning.freeze(network, config.freeze)
-        rate = config.learning_rate or rate * recipe.going_on
     scales = exact_scales(crops.scale, network_config.multiple, crops.dims)
     voxel_size = train[0].voxel_size
     generator = torch.Generator().manual_seed(config.seed)
