@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from napari_aitrain.errors import ConfigError
 from napari_aitrain.inference.image import prepare_image
 from napari_aitrain.models import Model
+from napari_aitrain.nets import choose_network
 from napari_aitrain.volumes import Volume, open_volume
 
 MakeModel = Callable[..., Model]
@@ -89,8 +90,9 @@ class _Bare:
     """Of a model only what is looked at here."""
 
     class card:
-        network, channels, voxel_size, magnification = {"in_channels": 1}, ("0",), None, "1"
-        normalisation, dims, name = {}, 3, "m"
+        network = choose_network("small", 3, 1, 3).model_dump()
+        channels, voxel_size, magnification = ("0",), None, "1"
+        normalisation, dims, name, task = {}, 3, "m", "instances"
 
 
 def test_voxels_that_are_no_numbers_are_told(make_model: MakeModel) -> None:

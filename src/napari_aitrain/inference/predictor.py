@@ -134,7 +134,8 @@ def tile_voxels(network: Network) -> int:
         return max(_LEAST_VOXELS, int(tile_voxels(network.inner) / math.prod(network.scales)))
     if not isinstance(network, InferenceNetwork):
         return most // 80
-    return max(_LEAST_VOXELS, int(most / (network.config.held * network.precision.itemsize)))
+    fitting = max(_LEAST_VOXELS, int(most / (network.config.held * network.precision.itemsize)))
+    return min(fitting, network.config.most_voxels(network.device.type) or fitting)
 
 
 class _Run:

@@ -150,12 +150,16 @@ class Model:
         ModelError
             If the weights do not fit the network of the card.
         """
+        import torch
+
         from ..nets import build_network, read_network
 
         weights = self.state_dict()
         try:
-            module = build_network(read_network(self.card.network))
-            module.load_state_dict(weights)
+            # Weights that are replaced at once need not be made.
+            with torch.device("meta"):
+                module = build_network(read_network(self.card.network))
+            module.load_state_dict(weights, assign=True)
         except (ValidationError, RuntimeError) as error:
             raise ModelError(
                 f"{self.folder}: the weights do not fit the network of its card: {str(error).splitlines()[0]}",

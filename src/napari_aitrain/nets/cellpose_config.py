@@ -84,7 +84,11 @@ class CellposeConfig(BaseModel):
     @property
     def held(self) -> float:
         """Numbers that are held per voxel; passes see few tiles at a time, so images may be large."""
-        return 5.0
+        return 28.0 if self.dims == 2 else 16.0
+
+    def most_voxels(self, device: str) -> int | None:
+        """Return how many voxels should be computed at once, so that a prediction on a processor can be stopped."""
+        return 4 * self.tile**2 if device == "cpu" and self.dims == 2 else None
 
 
 def stretch(voxel_size: Sequence[float] | None) -> float:

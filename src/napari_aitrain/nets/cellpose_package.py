@@ -32,12 +32,16 @@ def cellpose_module(name: str) -> Any:
     """
     _check_version()
     _import_torchvision()
+    # Cellpose switches this on for everybody in the process.
+    precise = torch.backends.cuda.matmul.allow_tf32
     try:
         return importlib.import_module(f"cellpose.{name}")
     except ImportError as error:
         raise ConfigError(
             f"cellpose cannot be imported: {error}", "cellpose with the packages that it needs", _INSTALL
         ) from error
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = precise
 
 
 def _check_version() -> None:

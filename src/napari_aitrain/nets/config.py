@@ -55,6 +55,10 @@ class NetworkConfig(BaseModel):
         """Numbers that one pass holds per voxel, by the widest level."""
         return (sum(self.widths[:2]) + 2 * self.widths[0]) / math.prod(self.stem)
 
+    def most_voxels(self, device: str) -> int | None:
+        """Return how many voxels should be computed at once, where memory is not what limits them."""
+        return None
+
     @property
     def receptive_field(self) -> Triple:
         """Half width in voxels, in z, y, x order, of what one output voxel depends on."""
