@@ -42,7 +42,8 @@ def make_starter(folder: Path, dims: int = 2, steps: int = 100) -> Model:
     task = make_task("instances")
     flat = dims == 2
     config = NetworkConfig(
-        dims=dims, in_channels=1, heads=task.heads + task.auxiliary_heads(dims), stem=(1 if flat else 2, 2, 2), widths=(16, 24) if flat else (8, 16),
+        dims=dims, in_channels=1, heads=task.heads + task.auxiliary_heads(dims),
+        stem=(1 if flat else 2, 2, 2), widths=(16, 24) if flat else (8, 16),
         pools=((1 if flat else 2, 2, 2),), kernels=((1 if flat else 3, 3, 3),) * 2,
     )  # fmt: skip
     labels = balls(SHAPES[dims], DIAMETER)

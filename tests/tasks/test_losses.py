@@ -81,7 +81,7 @@ def test_half_precision_output_is_taken(name: str, classes: tuple[int, ...]) -> 
     output, values, weight = batch(task, (8, 8))
     low = whole_loss(task, output.bfloat16(), values, weight)
     assert low.dtype == torch.float32
-    assert float(low) == pytest.approx(float(whole_loss(task, output, values, weight)), rel=0.02)
+    assert low.item() == pytest.approx(whole_loss(task, output, values, weight).item(), rel=0.02)
 
 
 @settings(max_examples=25, deadline=None)
