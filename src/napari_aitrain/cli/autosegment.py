@@ -29,9 +29,7 @@ def autosegment(
         float | None,
         typer.Option(min=0, help="In voxels; larger merges more distant parts. By default the image says."),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Starter model, for that preset: by default that which fits.")
-    ] = "",
+    model: Annotated[str, typer.Option(help="Starter model, for that preset: by default that which fits.")] = "",
     diameter: Annotated[str, typer.Option(help="For a starter model: of typical objects in voxels, or auto.")] = "auto",
     threshold: Annotated[
         float | None,
