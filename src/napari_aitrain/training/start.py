@@ -192,7 +192,8 @@ def _check_fit(name: str, card: ModelCard, config: TrainConfig, dims: int, chann
 def _tell(name: str, card: ModelCard, diameter: float | None, scale: float, sparse: bool) -> Iterator[Finding]:
     about = f" ({card.comments.splitlines()[0].rstrip('.')})" if name in starter_names() and card.comments else ""
     said = f"The training starts from {name}{about}"
-    remedy = "To turn this off, start from scratch."
+    own = card.network.get("architecture", "unet") == "unet"
+    remedy = "To turn this off, start from scratch." if own else "Another model of Cellpose can be named (start_from)."
     if card.diameter is None or not has_diameter(card.task):
         yield info("start-from", f"{said}.", remedy, "start_from")
         return
