@@ -34,6 +34,13 @@ def image(shape: tuple[int, ...], **options: Any) -> Volume:
     return Volume.from_array(values, axes="czyx"[-len(shape) :], **options)
 
 
+def test_voxels_beyond_the_outermost_middle_are_constant() -> None:
+    seen = resample(image((1, 1, 2)), (1.0, 1.0, 0.3125))
+    part = Region((0, 0, 0), (1, 1, 2))
+    first = image((1, 1, 2)).read(Region((0, 0, 0), (1, 1, 1))).item()
+    assert seen.read(part).ravel().tolist() == [first, first]
+
+
 @settings(deadline=None, max_examples=40)
 @given(factors=FACTORS, shape=st.tuples(*[st.integers(1, 12)] * 3), data=st.data())
 def test_any_region_is_what_the_whole_has_there(factors: Any, shape: Any, data: st.DataObject) -> None:

@@ -91,7 +91,7 @@ class _Resampled:
 def _between(
     array: npt.NDArray[np.float32], axis: int, low: npt.NDArray[np.int64], share: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    if not share.any() and len(low) == array.shape[axis]:
+    if not share.any() and np.array_equal(low, np.arange(array.shape[axis])):
         return array
     shape = [1, 1, 1, 1]
     shape[axis] = len(share)
