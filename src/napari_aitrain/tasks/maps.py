@@ -87,9 +87,13 @@ def normalised_distance(labels: LabelArray, spacing: Sequence[float]) -> FloatAr
     ndarray of float32
         0 in the background, up to 1 in the middle of every object. The edge of the array is no border.
     """
-    if not labels.any():
-        return np.zeros(labels.shape, np.float32)
-    pieces = connected_pieces(labels, corners=True)
+    return distance_in_pieces(connected_pieces(labels, corners=True), spacing)
+
+
+def distance_in_pieces(pieces: LabelArray, spacing: Sequence[float]) -> FloatArray:
+    """Return `normalised_distance` of labels whose separate pieces have ids of their own."""
+    if not pieces.any():
+        return np.zeros(pieces.shape, np.float32)
     distance = edt.edt(pieces, anisotropy=tuple(spacing), black_border=False)
     # An object that fills the array is at no distance from any border.
     distance = np.where(np.isfinite(distance), distance, 1.0)

@@ -19,6 +19,7 @@ from .maps import (
     as_shares,
     border,
     connected_pieces,
+    distance_in_pieces,
     is_above,
     known_with_ring,
     normalised_distance,
@@ -114,9 +115,9 @@ class ObjectMapsTask:
             for index, part in split_by_slice(painted[run], dims):
                 here = values[:, run][:, index]
                 here[FOREGROUND] = part > 0
-                here[DISTANCE] = normalised_distance(part, spacing[-part.ndim :])
-                here[BORDER] = border(part, steps[-part.ndim :])
                 here[IDS] = pieces = connected_pieces(part, corners=True)
+                here[DISTANCE] = distance_in_pieces(pieces, spacing[-part.ndim :])
+                here[BORDER] = border(part, steps[-part.ndim :])
                 here[NEARNESS] = nearness(pieces, spacing[-part.ndim :])
         return Targets(values, known.astype(np.float32))
 
