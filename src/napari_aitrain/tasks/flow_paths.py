@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +34,10 @@ def arrivals(flows: FloatArray, at: Ints, iterations: int) -> Ints:
     """Return where voxels end, shape (axes, n), when each step is the flow at their place."""
     field = _Field(flows)
     parts = [at[first : first + AT_ONCE] for first in range(0, len(at), AT_ONCE)]
-    return np.concatenate([_arrive(field, part, flows.shape[1:], iterations) for part in parts], axis=1)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return np.concatenate(
+            list(threads.map(lambda part: _arrive(field, part, flows.shape[1:], iterations), parts)), axis=1
+        )
 
 
 def _arrive(field: _Field, at: Ints, shape: tuple[int, ...], iterations: int) -> Ints:

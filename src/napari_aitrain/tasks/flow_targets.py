@@ -7,7 +7,9 @@ that heat is shared among are summed row by row; `cellpose.dynamics` gathers nin
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +21,7 @@ from .protocol import BoolArray, FloatArray, LabelArray
 if TYPE_CHECKING:
     import torch
 
-_AT_ONCE = 2**14
+_AT_ONCE = 2**16
 """Voxels of windows that are computed at once, so that they stay in the processor's cache."""
 _LOOK_EVERY, _STEADY = 16, 1e-5
 """How often is looked whether heat still changes, and by what share that counts as a change."""
@@ -31,6 +33,8 @@ MOST = 128
 
 Heat = npt.NDArray[np.float64]
 Corner = tuple[int, int]
+Window = tuple[int, tuple[slice, slice]]
+"""The id of an object, and the box around it."""
 
 
 def flow_targets(labels: LabelArray) -> FloatArray:
@@ -101,7 +105,8 @@ def _heat(labels: LabelArray) -> Heat:
         part = labels[box] == number
         heat[1:-1, 1:-1][box][part] = _coarse_heat(part)[part]
     steps = 2 * max((sum(s.stop - s.start for s in box) + 2 for _, box in windows), default=0)
-    for cells in _alike(windows):
+
+    def warm(cells: list[Window]) -> None:
         shape = tuple(max(box[axis].stop - box[axis].start for _, box in cells) + 2 for axis in range(2))
         masks, middles = np.zeros((len(cells), *shape), bool), []
         for mask, (number, box) in zip(masks, cells, strict=True):
@@ -109,11 +114,14 @@ def _heat(labels: LabelArray) -> Heat:
             mask[1 : part.shape[0] + 1, 1 : part.shape[1] + 1] = part
             middles.append(_middle(part))
         found = _spread(masks, np.asarray(middles) + 1, steps)
-        for mask, warm, (_, box) in zip(masks, found, cells, strict=True):
+        for mask, spread, (_, box) in zip(masks, found, cells, strict=True):
             height, width = (s.stop - s.start for s in box)
             inside = mask[1 : height + 1, 1 : width + 1]
             target = heat[box[0].start + 1 : box[0].stop + 1, box[1].start + 1 : box[1].stop + 1]
-            target[inside] = warm[1 : height + 1, 1 : width + 1][inside]
+            target[inside] = spread[1 : height + 1, 1 : width + 1][inside]
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(warm, _alike(windows)))
     return heat
 
 
@@ -132,7 +140,7 @@ def _coarse_heat(part: BoolArray) -> Heat:
     return fine
 
 
-def _alike(windows: list[tuple[int, tuple[slice, slice]]]) -> Iterator[list[tuple[int, tuple[slice, slice]]]]:
+def _alike(windows: list[Window]) -> Iterator[list[Window]]:
     """Yield runs of windows of about one size."""
     extents = {number: tuple(s.stop - s.start + 2 for s in box) for number, box in windows}
     left = sorted(windows, key=lambda window: (max(extents[window[0]]), min(extents[window[0]])), reverse=True)
