@@ -95,3 +95,22 @@ class JobError(AitrainError, RuntimeError):
 
 class TrainingDivergedError(AitrainError, ArithmeticError):
     """The loss stayed non-finite after falling back to a good checkpoint."""
+
+
+class RemoteError(AitrainError, RuntimeError):
+    """A model behind a URL cannot be asked, or its answer cannot be used.
+
+    Parameters
+    ----------
+    what, expected, remedy : str
+        See `AitrainError`; they hold no key and no other header.
+    trouble : str
+        Which kind of trouble, one of `inference.remote.troubles.TROUBLES`.
+    """
+
+    def __init__(self, what: str, expected: str = "", remedy: str = "", trouble: str = "") -> None:
+        super().__init__(what, expected, remedy)
+        self.trouble = trouble
+
+    def __reduce__(self) -> tuple[type[RemoteError], tuple[str, str, str, str]]:
+        return type(self), (self.what, self.expected, self.remedy, self.trouble)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple, Protocol
 
-from ..errors import ConfigError, DeviceError, JobError, ModelError, OutputExistsError, StorageError
+from ..errors import ConfigError, DeviceError, JobError, ModelError, OutputExistsError, RemoteError, StorageError
 from ..geometry import Region
 from ..volumes.damage import DamagedChunk
 from .blocks import Cancelled, OnBlock, PredictionCancelledError, Progress
@@ -19,7 +19,7 @@ TRIES = 3
 HOPELESS = 8
 """If so many blocks of a stage failed and none was done, the rest would fail too."""
 
-FATAL = (ConfigError, DeviceError, ModelError, OutputExistsError, StorageError)
+FATAL = (ConfigError, DeviceError, ModelError, OutputExistsError, RemoteError, StorageError)
 """Errors that trying again, or another block, does not mend."""
 
 _LOOK_AHEAD = 4

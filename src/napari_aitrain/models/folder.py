@@ -15,7 +15,7 @@ from ..errors import ModelError, OutputExistsError
 from ..volumes.atomic import atomic_write_bytes, atomic_write_text, beside, move_into_place, storage_errors
 from .card import FORMAT_VERSION, ModelCard
 from .cellpose_file import card_of_file
-from .model import AGAIN, WEIGHTS, Model, damaged
+from .model import AGAIN, REMOTE, WEIGHTS, Model, damaged
 
 if TYPE_CHECKING:
     import torch
@@ -112,6 +112,8 @@ def load_model(path: Path | str) -> Model:
         return Model(Path(path), card_of_file(Path(path)))
     folder = model_folder(Path(path))
     card = _read_card(folder)
+    if (folder / REMOTE).is_file():
+        return Model(folder, card)
     try:
         with open(folder / WEIGHTS, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()

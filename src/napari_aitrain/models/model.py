@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..tasks.protocol import Task
 
 WEIGHTS = "weights.safetensors"
+REMOTE = "remote.json"
+"""In the place of weights: where a model answers that runs on a server, see `inference.remote`."""
 MOST_SCALED = 4.0
 """Images are not scaled further than this, up or down."""
 AGAIN = "copy the model folder again, or train it again"
@@ -44,6 +46,11 @@ class Model:
     folder: Path
     card: ModelCard
 
+    @property
+    def remote(self) -> bool:
+        """Whether the model runs on a server, so that there are no weights here."""
+        return (self.folder / REMOTE).is_file()
+
     def task(self) -> Task:
         """Return the task the model was trained for, with its settings and classes.
 
@@ -66,8 +73,12 @@ class Model:
         Raises
         ------
         ModelError
-            If the file is damaged.
+            If the file is damaged, or the model runs on a server.
         """
+        if self.remote:
+            raise ModelError(
+                f"the weights of {self.card.name} are on a server", "a model with weights", "choose another model"
+            )
         if self.folder.is_file():
             return read_cellpose(self.folder)
         from safetensors import SafetensorError
