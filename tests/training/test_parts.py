@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from napari_aitrain.errors import JobError
 from napari_aitrain.nets import choose_network
+from napari_aitrain.nets.patches import patch_shape
 from napari_aitrain.tasks import make_task
 from napari_aitrain.training.checkpoints import read_checkpoint, write_checkpoint
 from napari_aitrain.training.crops import freeze_crops
 from napari_aitrain.training.prepared import PreparedCrop
 from napari_aitrain.training.schedule import Budget, learning_rate_factor
-from napari_aitrain.training.setup import patch_shape
 
 
 def test_a_budget_ends_at_whichever_comes_first() -> None:

@@ -23,6 +23,7 @@ from ..nets import (
     choose_precision,
 )
 from ..nets import Network as Module
+from ..nets.patches import patch_shape
 from ..nets.presets import Size
 from ..nets.scaled import at_scale, exact_scales
 from ..tasks import make_task, scaled_settings
@@ -36,9 +37,6 @@ from .recipe import recipe_of
 from .rescaled import rescaled_shape
 from .sampling import PatchSampler
 from .trainer import Trainer
-
-PATCH_2D = 192
-PATCH_VOXELS_3D = 150_000
 
 
 @dataclass
@@ -185,25 +183,6 @@ def fit_batch_size(setup: Setup) -> int:
     setup.trainer.restore(*kept)
     generator.set_state(random)
     return setup.batch_size
-
-
-def patch_shape(network: AnyNetworkConfig, crops: list[Triple]) -> Triple:
-    """Return a patch that the crops can fill and the network can take, z, y, x.
-
-    In 3-D it has about the same extent along every axis in voxels of the network's coarsest level.
-    """
-    multiple = network.multiple
-    largest = [max(crop[axis] for crop in crops) for axis in range(3)]
-    if network.dims == 2:
-        sizes: list[float] = [1, PATCH_2D, PATCH_2D]
-    else:
-        unit = (PATCH_VOXELS_3D / math.prod(multiple)) ** (1 / 3)
-        sizes = [unit * m for m in multiple]
-    fitted = []
-    for size, most, step in zip(sizes, largest, multiple, strict=True):
-        wanted = min(size, math.ceil(most / step) * step)
-        fitted.append(max(step, round(wanted / step) * step))
-    return fitted[0], fitted[1], fitted[2]
 
 
 def _network_config(
