@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cc3d
 import fastremap
@@ -14,6 +15,7 @@ from ..tasks.maps import unique_over_slices
 from ..tasks.protocol import BoolArray, LabelArray
 from ..tasks.scoring import judge
 from ..tasks.tally import InstanceTally
+from ..tasks.voi import Agreement
 from .metrics import pieces_of_classes
 
 _MOST_CLASSES = 32
@@ -30,20 +32,30 @@ class Comparison:
         Of objects, or of connected pieces of classes.
     confusion : Confusion, optional
         Of classes.
+    agreement : Agreement, optional
+        Of neurons.
     """
 
     tally: InstanceTally
     confusion: Confusion | None = None
+    agreement: Agreement | None = None
 
     def __add__(self, other: Comparison) -> Comparison:
         """Return the counts of both."""
-        both = self.confusion is not None and other.confusion is not None
-        confusion = self.confusion + other.confusion if both else None  # type: ignore[operator]
-        return Comparison(self.tally + other.tally, confusion)
+        return Comparison(
+            self.tally + other.tally,
+            _sum(self.confusion, other.confusion),
+            _sum(self.agreement, other.agreement),
+        )
 
     def metrics(self) -> dict[str, float]:
         """Return all metrics; Dice and IoU are those of the classes where there are classes."""
-        return {**self.tally.metrics(), **(self.confusion.metrics() if self.confusion else {})}
+        counts = (self.tally, self.confusion, self.agreement)
+        return {name: value for each in counts if each is not None for name, value in each.metrics().items()}
+
+
+def _sum(one: Any, other: Any) -> Any:
+    return None if one is None or other is None else one + other
 
 
 def compare_instances(prediction: LabelArray, truth: LabelArray, known: BoolArray, dims: int) -> Comparison:

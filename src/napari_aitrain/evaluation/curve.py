@@ -44,6 +44,60 @@ class ThresholdCurve:
         return {"best": self.best, **rows}
 
 
+@dataclass(frozen=True)
+class ScoreCounts:
+    """How many predictions have which score, and how many of these are right; counts of several images add up.
+
+    Parameters
+    ----------
+    n_truth : int
+        How many there are to find.
+    count, right, total : ndarray of float64, shape (101,)
+        By the highest of `THRESHOLDS` that the score reaches: predictions, those that are right, and sum of scores.
+    """
+
+    n_truth: int
+    count: Float64Array
+    right: Float64Array
+    total: Float64Array
+
+    @classmethod
+    def of(cls, scores: FloatArray, correct: BoolArray, n_truth: int) -> ScoreCounts:
+        """Count predictions of these scores."""
+        # As in `apply_threshold`, in the precision of the scores.
+        place = np.searchsorted(THRESHOLDS.astype(np.float32), np.clip(scores, 0, 1), side="right") - 1
+        n = len(THRESHOLDS)
+        rows = (np.bincount(place, weights, n) for weights in (None, correct.astype(float), scores))
+        return cls(n_truth, *(row.astype(np.float64) for row in rows))
+
+    def __add__(self, other: ScoreCounts) -> ScoreCounts:
+        """Return the counts of both."""
+        return ScoreCounts(
+            self.n_truth + other.n_truth,
+            self.count + other.count,
+            self.right + other.right,
+            self.total + other.total,
+        )
+
+    def curve(self) -> ThresholdCurve:
+        """Return what is found at each threshold."""
+        kept, right = (np.cumsum(row[::-1])[::-1] for row in (self.count, self.right))
+        precision = np.divide(right, kept, out=np.ones(len(kept)), where=kept > 0)
+        recall = right / self.n_truth if self.n_truth else np.ones(len(kept))
+        whole = kept + self.n_truth
+        f1 = np.divide(2 * right, whole, out=np.ones(len(kept)), where=whole > 0)
+        first = int(f1.argmax())
+        last = first + int(np.argmin(np.append(f1[first:] == f1[first], False))) - 1
+        best = round(float(THRESHOLDS[first] + THRESHOLDS[last]) / 2, 3)
+        return ThresholdCurve(THRESHOLDS, precision, recall, f1, best)
+
+    def bins(self, bins: int = 10) -> list[tuple[float, float, int]]:
+        """Return mean score, share of right predictions and number of predictions of each bin that holds any."""
+        number = np.minimum(np.arange(len(THRESHOLDS)) * bins // (len(THRESHOLDS) - 1), bins - 1)
+        count, right, total = (np.bincount(number, row, bins) for row in (self.count, self.right, self.total))
+        return [(total[b] / count[b], right[b] / count[b], int(count[b])) for b in np.flatnonzero(count)]
+
+
 def curve_from_scores(scores: FloatArray, correct: BoolArray, n_truth: int) -> ThresholdCurve:
     """Return the curve of objects (or voxels) with scores, pooled over any number of images.
 
@@ -56,18 +110,7 @@ def curve_from_scores(scores: FloatArray, correct: BoolArray, n_truth: int) -> T
     n_truth : int
         How many there are to find.
     """
-    # As in `apply_threshold`, in the precision of the scores.
-    edges = THRESHOLDS.astype(np.float32)
-    kept = _at_least(scores, edges)
-    right = _at_least(scores[correct], edges)
-    precision = np.divide(right, kept, out=np.ones(len(edges)), where=kept > 0)
-    recall = right / n_truth if n_truth else np.ones(len(edges))
-    whole = kept + n_truth
-    f1 = np.divide(2 * right, whole, out=np.ones(len(edges)), where=whole > 0)
-    first = int(f1.argmax())
-    last = first + int(np.argmin(np.append(f1[first:] == f1[first], False))) - 1
-    best = round(float(THRESHOLDS[first] + THRESHOLDS[last]) / 2, 3)
-    return ThresholdCurve(THRESHOLDS, precision, recall, f1, best)
+    return ScoreCounts.of(scores, correct, n_truth).curve()
 
 
 def threshold_curve(objects: Objects, truth: LabelArray, known: BoolArray | None = None) -> ThresholdCurve:
@@ -95,8 +138,3 @@ def threshold_curve(objects: Objects, truth: LabelArray, known: BoolArray | None
     return curve_from_scores(
         score, objects.labels[found] == truth[found], int(np.count_nonzero(counted & (truth != background)))
     )
-
-
-def _at_least(scores: FloatArray, edges: FloatArray) -> Float64Array:
-    ordered = np.sort(scores)
-    return (len(ordered) - np.searchsorted(ordered, edges, side="left")).astype(np.float64)

@@ -62,6 +62,15 @@ class Overlap:
             prediction_ids = prediction_table[prediction_ids]
         return cls(*(a.astype(np.int64) for a in (truth_ids, prediction_ids, rows, columns, counts)))
 
+    def keeping(self, prediction_ids: IntArray) -> Overlap:
+        """Return the overlap as if all predicted objects but these were background."""
+        kept = np.isin(self.prediction_ids, prediction_ids) & (self.prediction_ids != 0)
+        ids = np.concatenate([np.zeros(1, np.int64), self.prediction_ids[kept]])
+        column = np.where(kept, np.cumsum(kept), 0)[self.columns]
+        pairs, place = np.unique(self.rows * len(ids) + column, return_inverse=True)
+        counts = np.bincount(place, self.counts, len(pairs)).astype(np.int64)
+        return Overlap(self.truth_ids, ids, pairs // len(ids), pairs % len(ids), counts)
+
     @cached_property
     def truth_sizes(self) -> IntArray:
         """Voxels per id of the truth."""

@@ -50,7 +50,17 @@ class InstanceTally:
     @classmethod
     def count(cls, prediction: AnyLabels, truth: AnyLabels, ignore: BoolArray | None = None) -> InstanceTally:
         """Count two label arrays of one shape, without voxels where `ignore` is True."""
-        overlap = Overlap.count(prediction, truth, ignore)
+        return cls.of(Overlap.count(prediction, truth, ignore))
+
+    @classmethod
+    def nothing(cls) -> InstanceTally:
+        """Return the tally of no image."""
+        empty = np.zeros(0, np.int64)
+        return cls.of(Overlap(empty, empty, empty, empty, empty))
+
+    @classmethod
+    def of(cls, overlap: Overlap) -> InstanceTally:
+        """Count an overlap."""
         truth_real = overlap.truth_ids[overlap.rows] != 0
         prediction_real = overlap.prediction_ids[overlap.columns] != 0
         each = [truth_real, prediction_real, truth_real & prediction_real]
