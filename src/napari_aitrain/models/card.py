@@ -38,6 +38,10 @@ class DataCard(_Part):
     split: Annotated[str, Field(description="How training and validation were kept apart, as a sentence.")] = ""
     voxels: Annotated[dict[str, int], Field(description="Labelled voxels per role.")] = {}
     objects: Annotated[dict[str, int], Field(description="Objects per role.")] = {}
+    images: Annotated[
+        int | None, Field(description="Images of the training set, whether or not something of them was used.")
+    ] = None
+    warnings: Annotated[tuple[str, ...], Field(description="What was warned of before the training.")] = ()
 
 
 class ModelCard(_Part):

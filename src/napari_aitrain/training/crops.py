@@ -192,6 +192,8 @@ def describe_crop(crop: PlannedCrop, number: int, normalisation: Normalisation, 
         objects=len(crop.labelled.ids),
         class_voxels={} if instances else crop.labelled.voxels,
         normalisation=normalisation,
+        truth=str(crop.image.labels),
+        fingerprint=crop.image.fingerprint,
     )
 
 
@@ -215,4 +217,6 @@ def _index(plan: Plan, crops: Sequence[Crop]) -> CropSet:
         start_from=plan.start.start_from,
         scale=plan.start.scale,
         diameter=plan.start.diameter,
+        images=plan.images,
+        warnings=tuple(finding.message for finding in plan.findings if finding.level == "warning"),
     )

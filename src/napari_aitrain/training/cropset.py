@@ -49,6 +49,10 @@ class Crop(BaseModel):
         Labelled voxels per class id; empty for instances.
     normalisation : Normalisation
         To be applied to `image`; see `freeze_crops` for what it is estimated on.
+    truth : str
+        The ground-truth file it comes from; empty in those of older versions.
+    fingerprint : str
+        Of the image file, see `volumes.fingerprint`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +70,8 @@ class Crop(BaseModel):
     objects: int
     class_voxels: dict[int, int]
     normalisation: Normalisation
+    truth: str = ""
+    fingerprint: str = ""
     _folder: Path = Path()
     _prefix: str = ""
 
@@ -129,6 +135,10 @@ class CropSet(BaseModel):
         By how much the network sees images scaled.
     diameter : float, optional
         Median diameter of the training objects, in voxels of the finest axis of the image.
+    images : int, optional
+        Images of the training set, whether or not something of them is used.
+    warnings : tuple of str
+        What was warned of before the start.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -145,6 +155,8 @@ class CropSet(BaseModel):
     start_from: str | None = None
     scale: float = 1.0
     diameter: float | None = None
+    images: int | None = None
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.crops)

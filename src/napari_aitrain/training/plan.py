@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..annotation.boxes import Role, Status
-from ..annotation.findings import Finding, error, in_order, warning
+from ..annotation.findings import Finding, error, warning
+from ..annotation.policy import Policy, effective_policy
 from ..annotation.roles import Candidate
 from ..annotation.rules import BoxedSource, check_boxes
 from ..annotation.split import Split, assign_roles
@@ -92,6 +93,8 @@ class Plan:
         Where the training begins.
     task : str
         Its name.
+    images : int
+        Images of the training set, whether or not something of them is used.
     """
 
     crops: tuple[PlannedCrop, ...]
@@ -104,6 +107,7 @@ class Plan:
     binary: bool = False
     start: Start = field(default_factory=Start)
     task: str = "instances"
+    images: int = 0
 
     def of_role(self, role: Role) -> list[PlannedCrop]:
         """Return the crops of a role."""
@@ -142,9 +146,11 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     Raises
     ------
     ConfigError
-        If the task is unknown, or 3-D is asked for and there is a single slice. All else becomes a finding.
+        If the task is unknown, a file of policy cannot be read, or 3-D is asked for and there is a single slice. All
+        else becomes a finding.
     """
     task = get_task(config.task)
+    policy = effective_policy(config.policy, (source.labels for source in config.sources))
     instances = task.instances
     opened = open_sources(config)
     found = [error(type(problem).__name__, problem.what, problem.remedy) for problem in opened.problems]
@@ -158,7 +164,9 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     dims = resolve_dims(config, [crop.depth for crop in candidates], instances, task.continuous)
     if opened.images or not opened.problems:
         boxed = [_boxed(image, dims.dims == 2) for image in opened.images]
-        found += [finding for finding in check_boxes(boxed) if candidates or finding.level == "error"]
+        found += [
+            finding for finding in check_boxes(boxed, policy.minimum_extent) if candidates or finding.level == "error"
+        ]
     apart = tell_apart(candidates, make_task(config.task, config.task_settings), dims.dims, config.task_settings)
     candidates = apart.crops
     found += apart.findings
@@ -167,13 +175,23 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
     classes = _classes(crops, instances)
     found += check_consistency(candidates, dims.dims)
     found += check_needs(candidates, task)
-    found += check_truth(crops, classes, instances, config.classes, config.class_names)
+    found += check_truth(crops, classes, instances, config.classes, config.class_names, policy)
     found += split.findings if candidates else ()
     start = plan_start(config, crops, dims.dims)
-    found = in_order([*found, *start.findings])
+    found = policy.graded([*found, *start.findings])
     all_problems = (*opened.problems, *problems, *([start.problem] if start.problem else []))
     return Plan(
-        crops, dims, classes, instances, split.sentence, tuple(found), all_problems, apart.binary, start, config.task
+        crops=crops,
+        dims=dims,
+        classes=classes,
+        instances=instances,
+        sentence=split.sentence,
+        findings=tuple(found),
+        problems=all_problems,
+        binary=apart.binary,
+        start=start,
+        task=config.task,
+        images=len(opened.images),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,11 @@ class SourceImage:
     def open_image(self) -> Volume:
         """Open the image at the training magnification."""
         return _open_image(self.source, self.image).at(self.magnification)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What changes when the image file does; see `volumes.fingerprint`."""
+        return _open_image(self.source, self.image).fingerprint
 
     def open_labels(self) -> Volume:
         """Open the ground truth at the training magnification, with an id per object."""
@@ -202,7 +208,7 @@ def _open_pair(config: TrainConfig, source: Source, image: Location, labels: Loc
         image_magnifications=raw.magnifications,
         labels_magnifications=truth.magnifications,
         axes_guessed=raw.axes_guessed,
-        boxes=_used_boxes(config, source) if source.boxes else (_whole(raw, source),),
+        boxes=config.choice.keep(source.boxes) if source.boxes else (_whole(raw, source),),
         place=raw.place,
         chosen=() if get_task(config.task).instances else config.classes,
     )
@@ -217,15 +223,6 @@ def _own_boxes(labels: Location, truth: Volume) -> tuple[Box, ...]:
 
 def _open_image(source: Source, path: Location) -> Volume:
     return open_volume(path, kind="image", channels=source.channels, axes=source.axes, voxel_size=source.voxel_size)
-
-
-def _used_boxes(config: TrainConfig, source: Source) -> tuple[Box, ...]:
-    tags = set(config.tags)
-    return tuple(
-        box
-        for box in source.boxes
-        if box.status in config.statuses and box.status != "rejected" and (not tags or tags & set(box.tags))
-    )
 
 
 def _whole(image: Volume, source: Source) -> Box:
