@@ -57,7 +57,7 @@ class BoxResult(Part):
     ] = ()
     n_truth: Annotated[int, Field(description="Objects in the truth.")] = 0
     voxel_scores: Annotated[ScoreSums | None, Field(description="Of voxels of classes.")] = None
-    mistakes: Annotated[dict[ErrorKind, int], Field(description="How many objects are wrong, by kind.")] = {}
+    mistakes: dict[ErrorKind, int] = Field(default={}, description="How many objects are wrong, by kind.")
     seconds: Annotated[float, Field(description="For prediction and comparison.")] = 0.0
 
     @property
@@ -113,13 +113,13 @@ class EvaluatedModel(Part):
     weights_sha256: str = ""
     created: datetime | None = None
     task: str
-    task_settings: dict[str, Any] = {}
+    task_settings: dict[str, Any] = Field(default={})
     instances: bool
     agglomerates: bool = False
     dims: int
     threshold: float
     classes: tuple[int, ...] = (0, 1)
-    class_names: dict[int, str] = {}
+    class_names: dict[int, str] = Field(default={})
 
 
 class TrainingUse(Part):
@@ -127,9 +127,9 @@ class TrainingUse(Part):
 
     images: Annotated[int | None, Field(description="In the training set; none if that is not known.")] = None
     included: Annotated[int, Field(description="Images of which something was used.")] = 0
-    boxes: dict[Role, int] = {}
-    objects: dict[Role, int] = {}
-    voxels: dict[Role, int] = {}
+    boxes: dict[Role, int] = Field(default={})
+    objects: dict[Role, int] = Field(default={})
+    voxels: dict[Role, int] = Field(default={})
     objects_per_image: Annotated[float | None, Field(description="Mean number, of training images.")] = None
     classes: tuple[str, ...] = ()
     warnings: Annotated[tuple[str, ...], Field(description="At its start; errors would have stopped it.")] = ()

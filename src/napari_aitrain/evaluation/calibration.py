@@ -165,7 +165,11 @@ def expected_calibration_error(scores: npt.ArrayLike, correct: BoolArray, bins: 
     >>> expected_calibration_error([0.75, 0.75, 0.75, 0.75], np.array([True, True, True, False]))
     0.0
     """
-    rows = calibration_bins(scores, correct, bins)
+    return error_of_bins(calibration_bins(scores, correct, bins))
+
+
+def error_of_bins(rows: Sequence[tuple[float, float, int]]) -> float:
+    """Return the expected calibration error of bins as from `calibration_bins`."""
     total = sum(n for _, _, n in rows)
     return float(sum(n * abs(score - right) for score, right, n in rows) / total) if total else 0.0
 
