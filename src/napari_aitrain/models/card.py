@@ -25,7 +25,13 @@ class SourceCard(_Part):
     shape: Annotated[tuple[int, ...], Field(description="Of the image, z, y, x.")] = ()
     image_fingerprint: Annotated[str, Field(description="Checksum of what was read, to recognise the data.")] = ""
     labels_fingerprint: str = ""
-    boxes: tuple[Box, ...] = ()
+    boxes: Annotated[tuple[Box, ...], Field(description="As they were used: cut, and each with its role.")] = ()
+    voxel_size: Annotated[
+        tuple[float, float, float] | None, Field(description="nm, z, y, x, of the finest level, where it was told.")
+    ] = None
+    channels: Annotated[tuple[str | int, ...] | None, Field(description="That were chosen; none means all.")] = None
+    axes: Annotated[str | None, Field(description="Order of the image's axes, where it was told.")] = None
+    background_id: Annotated[int | None, Field(description="The label that was painted as background.")] = None
 
 
 class DataCard(_Part):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
-from ..annotation.boxes import Box
-from ..geometry import format_magnification, to_finest
-from ..models import DataCard, ModelCard, SourceCard
+from ..models import DataCard, ModelCard
 from .config import TrainConfig
-from .cropset import Crop, CropSet
 from .setup import Setup
+from .used import source_cards
 
 PACKAGES = ("napari-aitrain", "torch", "numpy", "scipy", "scikit-learn", "bioimage-cpp")
 
@@ -50,30 +47,10 @@ def _data(config: TrainConfig, setup: Setup) -> DataCard:
     crops = setup.crops
     return DataCard(
         classes=() if setup.task.instances else config.classes,
-        sources=tuple(_sources(config, crops)),
+        sources=source_cards(config, crops),
         split=" ".join(crops.notes),
         voxels={role: sum(c.labelled for c in crops.of_role(role)) for role in ("train", "validation", "test")},
         objects={role: sum(c.objects for c in crops.of_role(role)) for role in ("train", "validation", "test")},
         images=crops.images,
         warnings=crops.warnings,
     )
-
-
-def _sources(config: TrainConfig, crops: CropSet) -> Iterator[SourceCard]:
-    """Yield the images of which something was used, with the boxes as they were used: cut, and each with its role."""
-    told = {str(source.image): str(source.labels) for source in config.sources}
-    for key in dict.fromkeys((crop.source, crop.truth, crop.magnification) for crop in crops.crops):
-        image, truth, magnification = key
-        mine = [crop for crop in crops.crops if (crop.source, crop.truth, crop.magnification) == key]
-        yield SourceCard(
-            image=image,
-            labels=truth or told.get(image, ""),
-            magnification=format_magnification(magnification),
-            image_fingerprint=mine[0].fingerprint,
-            boxes=tuple(_as_used(crop) for crop in mine),
-        )
-
-
-def _as_used(crop: Crop) -> Box:
-    where = to_finest(crop.region, crop.magnification)
-    return Box(start=where.start, stop=where.stop, name=crop.name, role=crop.role, sparse=crop.sparse)

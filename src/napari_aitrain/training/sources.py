@@ -95,12 +95,16 @@ class SourceImage:
 
     def open_image(self) -> Volume:
         """Open the image at the training magnification."""
-        return _open_image(self.source, self.image).at(self.magnification)
+        return self.open_finest().at(self.magnification)
+
+    def open_finest(self) -> Volume:
+        """Open the image as it is."""
+        return _open_image(self.source, self.image)
 
     @cached_property
     def fingerprint(self) -> str:
         """What changes when the image file does; see `volumes.fingerprint`."""
-        return _open_image(self.source, self.image).fingerprint
+        return self.open_finest().fingerprint
 
     def open_labels(self) -> Volume:
         """Open the ground truth at the training magnification, with an id per object."""
