@@ -22,6 +22,8 @@ DARK = 7
 """One in so many real images has dark and bright exchanged."""
 ZOOMS = (0.6, 1.6, 2.5)
 """One in so many real images is seen at one of these magnifications."""
+SHRUNK = (0.75, 0.55, 0.4)
+"""The one real volume is also seen at these magnifications."""
 Z_TRAIN = 100
 """Slices of FIB-25 below this are trained on."""
 
@@ -52,8 +54,11 @@ def nuclei_3d(short: bool) -> tuple[Iterator[Pair], Iterator[Pair]]:
     half = image.shape[2] // 2
 
     def learned() -> Iterator[Pair]:
-        yield "cells3d-left", image[..., :half], labels[..., :half]
-        for number in range(3 if short else 40):
+        whole = image[..., :half], labels[..., :half]
+        yield "cells3d-left", *whole
+        for number, factor in enumerate(() if short else SHRUNK):
+            yield f"cells3d-left-{number}", *zoomed(*whole, factor)
+        for number in range(3 if short else 60):
             yield f"synthetic-{number:03d}", *volume_of_nuclei(SYNTHETIC_FROM + number)
 
     def unseen() -> Iterator[Pair]:
