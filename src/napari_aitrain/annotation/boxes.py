@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +35,8 @@ class Box(BaseModel):
         Free words to choose boxes by.
     sparse : bool, optional
         Whether 0 means *unlabelled*; otherwise 0 means background. None: as the training source says.
+    changed : datetime, optional
+        When the box, or what is painted in it, was changed last. None: nobody knows, as in files of old.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +48,7 @@ class Box(BaseModel):
     status: Status = "done"
     tags: tuple[str, ...] = Field(default=())
     sparse: bool | None = None
+    changed: datetime | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> Box:

@@ -7,11 +7,13 @@ boxes that alignment shrinks, and boxes that are no multiples of the smallest on
 From Biodock: more than 50 annotations in completed boxes (51 passes), and no test set in the first rounds. Biodock
 blocks the start at 50 annotations; here that is a warning, because a training from the first strokes, corrected
 and repeated, is what this program is for.
+
+What is enough, and which findings block the start, a lab may set for itself: see `policy`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..geometry import FINEST, Region, Triple, align_inwards, format_magnification, is_aligned
@@ -61,20 +63,22 @@ class BoxedSource:
         return (1, 2) if self.slices or self.labels_shape[0] == 1 else (0, 1, 2)
 
 
-def check_boxes(sources: Sequence[BoxedSource]) -> list[Finding]:
+def check_boxes(sources: Sequence[BoxedSource], minimum_extent: int = MINIMUM_EXTENT) -> list[Finding]:
     """Check the boxes of a training set against every rule.
 
     Parameters
     ----------
     sources : sequence of BoxedSource
         The training set, with the boxes that will be used.
+    minimum_extent : int
+        Voxels that a box should have along each axis, at the training magnification.
 
     Returns
     -------
     list of Finding
         Errors first, then warnings, each in the order of the sources and boxes.
     """
-    findings = [finding for source in sources for finding in _check_source(source)]
+    findings = [finding for source in sources for finding in _check_source(source, minimum_extent)]
     findings += _check_total(sources)
     findings += _check_multiples(sources)
     return sorted(findings, key=lambda finding: finding.level != "error")
@@ -95,7 +99,7 @@ def _check_total(sources: Sequence[BoxedSource]) -> Iterator[Finding]:
         )
 
 
-def _check_source(source: BoxedSource) -> Iterator[Finding]:
+def _check_source(source: BoxedSource, minimum_extent: int) -> Iterator[Finding]:
     if source.image == source.labels:
         yield error(
             "same-layer",
@@ -112,10 +116,10 @@ def _check_source(source: BoxedSource) -> Iterator[Finding]:
             source.labels,
         )
     for box in source.boxes:
-        yield from _check_box(box, source)
+        yield from _check_box(box, source, minimum_extent)
 
 
-def _check_box(box: Box, source: BoxedSource) -> Iterator[Finding]:
+def _check_box(box: Box, source: BoxedSource, minimum_extent: int) -> Iterator[Finding]:
     whole = Region.from_shape(source.labels_shape)
     if not whole.contains(box.region):
         part = "partly" if whole.overlaps(box.region) else "wholly"
@@ -126,14 +130,14 @@ def _check_box(box: Box, source: BoxedSource) -> Iterator[Finding]:
             box.label,
         )
     aligned = align_inwards(box.region, source.magnification)
-    small = [axis for axis in source.checked_axes if aligned.shape[axis] < MINIMUM_EXTENT]
+    small = [axis for axis in source.checked_axes if aligned.shape[axis] < minimum_extent]
     if small:
         extents = ", ".join(f"{_AXES[axis]} {aligned.shape[axis]}" for axis in reversed(small))
         yield warning(
             "box-small",
-            f"{box.label} has fewer than {MINIMUM_EXTENT} voxels at magnification "
+            f"{box.label} has fewer than {minimum_extent} voxels at magnification "
             f"{format_magnification(source.magnification)}: {extents}.",
-            f"Make it at least {MINIMUM_EXTENT} voxels along each axis, or choose a finer magnification.",
+            f"Make it at least {minimum_extent} voxels along each axis, or choose a finer magnification.",
             box.label,
         )
     if source.drawn and not is_aligned(box.region, source.magnification):
@@ -163,7 +167,9 @@ def _check_multiples(sources: Sequence[BoxedSource]) -> Iterator[Finding]:
             )
 
 
-def check_annotations(completed: int, has_test: bool, dense: bool = True) -> list[Finding]:
+def check_annotations(
+    completed: int, has_test: bool, dense: bool = True, enough: int = ENOUGH_ANNOTATIONS
+) -> list[Finding]:
     """Check the number of annotated objects, as Biodock does, but as warnings.
 
     Parameters
@@ -174,6 +180,8 @@ def check_annotations(completed: int, has_test: bool, dense: bool = True) -> lis
         Whether boxes are held out for testing.
     dense : bool
         Whether every object in the boxes is labelled; in sparse ground truth few objects are meant.
+    enough : int
+        More than this are enough.
 
     Returns
     -------
@@ -181,13 +189,12 @@ def check_annotations(completed: int, has_test: bool, dense: bool = True) -> lis
         Warnings alone: 51 annotations pass, 50 do not.
     """
     findings = []
-    few = completed <= ENOUGH_ANNOTATIONS
+    few = completed <= enough
     if few and dense:
         findings.append(
             warning(
                 "few-annotations",
-                f"There are {completed} annotated objects in completed boxes; "
-                f"more than {ENOUGH_ANNOTATIONS} are advised.",
+                f"There are {completed} annotated objects in completed boxes; more than {enough} are advised.",
                 "Train now to see where it goes wrong, correct the worst places, and train again.",
             )
         )
@@ -200,6 +207,29 @@ def check_annotations(completed: int, has_test: bool, dense: bool = True) -> lis
             )
         )
     return findings
+
+
+def check_classes(annotations: Mapping[str, int], wanted: int) -> list[Finding]:
+    """Check that there are enough annotations of each class.
+
+    Parameters
+    ----------
+    annotations : mapping of str to int
+        Pieces that are labelled for training, by the name of their class.
+    wanted : int
+        So many of each; 40 to 50 are advised before a first training.
+    """
+    few = {name: number for name, number in annotations.items() if number < wanted}
+    if not few:
+        return []
+    found = ", ".join(f"{name} has {number}" for name, number in few.items())
+    return [
+        warning(
+            "few-of-class",
+            f"At least {wanted} annotations of each class are wanted for training; {found}.",
+            "Annotate more of these, or leave the class out.",
+        )
+    ]
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -29,7 +30,7 @@ class WorldBox(BaseModel):
         Index along the axes before z, y and x, such as time; empty where there are none.
     id : str
         Stays the same when the box is changed or renamed.
-    name, role, status, tags, sparse
+    name, role, status, tags, sparse, changed
         As for `boxes.Box`.
     """
 
@@ -45,6 +46,7 @@ class WorldBox(BaseModel):
     status: Status = "done"
     tags: tuple[str, ...] = ()
     sparse: bool | None = None
+    changed: datetime | None = None
 
     @model_validator(mode="after")
     def _not_empty(self) -> WorldBox:

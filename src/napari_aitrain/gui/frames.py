@@ -137,6 +137,7 @@ class LayerFrame:
             status=box.status,
             tags=box.tags,
             sparse=box.sparse,
+            changed=box.changed,
         )
 
     def index(self, region: Region, frame: Sequence[int] = ()) -> tuple[int | slice, ...]:

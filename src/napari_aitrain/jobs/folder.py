@@ -7,9 +7,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from ..annotation.policy import alone
 from ..errors import ConfigError, JobError, OutputExistsError
+from ..evaluation.box_records import BOXES
+from ..evaluation.box_results import EVALUATION
 from ..models import find_model, load_model
 from ..tasks import make_task
 from ..training.config import AUTO, SCRATCH, TrainConfig, config_to_yaml, read_config
@@ -18,6 +21,13 @@ from ..training.plan import Plan, plan_crops
 from ..volumes import open_volume
 from ..volumes.atomic import atomic_folder, atomic_write_text, storage_errors
 from . import registry
+from .evaluate_config import (
+    EVALUATION_KIND,
+    EvaluateConfig,
+    absolute_evaluation,
+    evaluate_config_to_yaml,
+    read_evaluate_config,
+)
 from .events import ACTIVE, EVENTS, Event, EventLog, State, read_events, told_state
 from .follow import Follower
 from .lines import append_line
@@ -28,9 +38,12 @@ CONFIG = "job.yaml"
 CONTROL = "control.jsonl"
 LOG = "worker.log"
 RESERVE = ".reserve"
-_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE)
+BOX_PREDICTION = "box.prediction"
+"""Of a box that is too large for memory, while it is evaluated."""
+_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE, EVALUATION)
 PREDICTION = "prediction"
-_OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION)
+_OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION, BOXES, BOX_PREDICTION)
+Kind = Literal["training", "prediction", "evaluation"]
 
 
 def refuse_filled(folder: Path) -> None:
@@ -103,6 +116,7 @@ class JobFolder:
         check_settings(config)
         plan = plan_crops(config) if plan is None else plan
         plan.raise_errors()
+        config = config.model_copy(update={"policy": alone(plan.policy)})
         return cls._write(folder, config_to_yaml(config), lambda place: freeze_plan(plan, place))
 
     @classmethod
@@ -134,6 +148,39 @@ class JobFolder:
             config.image, channels=config.channels, axes=config.axes, voxel_size=config.voxel_size, at=config.at
         )
         return cls._write(folder, predict_config_to_yaml(config))
+
+    @classmethod
+    def create_evaluation(cls, config: EvaluateConfig, folder: Path) -> JobFolder:
+        """Write a job that evaluates a model on boxes with ground truth: the result is ``evaluation.json``.
+
+        Parameters
+        ----------
+        config : EvaluateConfig
+            Which model, and which boxes.
+        folder : Path
+            New or empty.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder exists and is not empty.
+        StorageError
+            If it cannot be written.
+        AitrainError
+            If the model cannot be opened, the device is not known, or there are no sources.
+        """
+        folder = Path(folder).absolute()
+        refuse_filled(folder)
+        _check_device(config.device)
+        config = absolute_evaluation(config)
+        load_model(config.model)
+        if not config.sources:
+            raise ConfigError(
+                "there is nothing to evaluate on",
+                "images with ground truth",
+                "name some, or a training whose boxes are to be taken",
+            )
+        return cls._write(folder, evaluate_config_to_yaml(config))
 
     @classmethod
     def _write(cls, folder: Path, config: str, fill: Callable[[Path], object] = lambda place: None) -> JobFolder:
@@ -182,13 +229,24 @@ class JobFolder:
         return self.path / LOG
 
     @property
-    def predicts(self) -> bool:
-        """Whether it is a prediction job; one whose config cannot be read counts as a training."""
+    def kind(self) -> Kind:
+        """What the job is; one whose config cannot be read counts as a training."""
         try:
             data = read_yaml(self.path / CONFIG)
         except ConfigError:
-            return False
-        return isinstance(data, dict) and data.get("kind") == KIND
+            return "training"
+        told = data.get("kind") if isinstance(data, dict) else None
+        return told if told in (KIND, EVALUATION_KIND) else "training"
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it is a prediction job."""
+        return self.kind == KIND
+
+    @property
+    def evaluation(self) -> Path:
+        """Where the result of an evaluation is, once it is finished."""
+        return self.path / EVALUATION
 
     @property
     def prediction(self) -> Path:
@@ -205,17 +263,18 @@ class JobFolder:
         """
         return read_config(self.path / CONFIG)
 
-    def settings(self) -> TrainConfig | PredictConfig:
-        """Read the config, of a training or of a prediction.
+    def settings(self) -> TrainConfig | PredictConfig | EvaluateConfig:
+        """Read the config, of a training, a prediction or an evaluation.
 
         Raises
         ------
         ConfigError
             If it was changed to something that cannot be run.
         """
-        if self.predicts:
+        kind = self.kind
+        if kind == KIND:
             return read_predict_config(self.path / CONFIG)
-        return self.config()
+        return self.config() if kind == "training" else read_evaluate_config(self.path / CONFIG)
 
     def events(self) -> list[Event]:
         """Return every event so far."""

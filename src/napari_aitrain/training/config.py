@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..annotation.boxes import Box, Status
+from ..annotation.choosing import Choice
+from ..annotation.policy import Policy
 from ..errors import AitrainError, ConfigError
 from ..geometry import Triple, parse_magnification
 from ..location import LocationField, absolute
@@ -88,6 +91,12 @@ class TrainConfig(_Strict):
         "reviewed",
     )
     tags: Annotated[tuple[str, ...], Field(description="Use boxes with any of these tags; none means all.")] = ()
+    changed_since: Annotated[
+        date | None, Field(description="Use boxes that were changed on this day or later; such as 2026-11-30.")
+    ] = None
+    changed_until: Annotated[
+        date | None, Field(description="Use boxes that were changed last on this day or earlier.")
+    ] = None
     classes: Annotated[
         tuple[Annotated[int, Field(ge=0)], ...],
         Field(
@@ -102,6 +111,10 @@ class TrainConfig(_Strict):
         float,
         Field(gt=0, lt=1, description="Share kept for validation where no box has that role."),
     ] = 0.2
+    policy: Annotated[
+        Policy | None,
+        Field(description="Rules for the training set; what it leaves out the project's or the user's policy says."),
+    ] = None
     minutes: Annotated[float | None, Field(gt=0, description="Stop after this many minutes of training.")] = None
     steps: Annotated[int | None, Field(ge=1, description="Stop after this many steps.")] = None
     seed: Annotated[int, Field(ge=0, description="Seed of every random choice.")] = 0
@@ -156,6 +169,11 @@ class TrainConfig(_Strict):
         rest = {key: value for key, value in data.items() if key != "initial_model"}
         began = data.get("initial_model")
         return {"start_from": SCRATCH if began is None else str(began), **rest, "version": CONFIG_VERSION}
+
+    @property
+    def choice(self) -> Choice:
+        """Which boxes are used."""
+        return Choice(self.statuses, self.tags, self.changed_since, self.changed_until)
 
     @field_validator("start_from", mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import cc3d
 import fastremap
 import numpy as np
 import numpy.typing as npt
@@ -143,3 +144,25 @@ def scan_labels(
     nothing = [np.zeros(n, np.int64) for n in region.shape]
     z, y, x = (np.stack([places.get(row, nothing)[axis] for row in order]) for axis in range(3))
     return Labelled(dict(sorted(counts.items())), (z, y, x), order, continued, foreground, followed)
+
+
+def count_pieces(
+    volume: Volume, region: Region, sparse: bool, background_id: int | None, chosen: Collection[int] = ()
+) -> dict[int, int]:
+    """Count connected pieces of each class in a box, tile by tile; parameters are those of `scan_labels`.
+
+    A piece that reaches over tiles is counted where it begins; one of an odd shape may count twice.
+    """
+    pieces: Counter[int] = Counter()
+    for tile in tiles(region, TILE):
+        labels = to_training_ids(read_labels(volume, tile.core), sparse, background_id, chosen)
+        labels[labels < 0] = 0
+        parts = cc3d.connected_components(labels, connectivity=26)
+        # Those that come from a tile before this one were counted there.
+        begun = [axis for axis in range(3) if tile.core.start[axis] > region.start[axis]]
+        before = {int(part) for axis in begun for part in fastremap.unique(parts.take(0, axis=axis))}
+        number, first = np.unique(parts.ravel(), return_index=True)
+        for part, at in zip(number.tolist(), first.tolist(), strict=True):
+            if part and part not in before:
+                pieces[int(labels.flat[at])] += 1
+    return dict(pieces)

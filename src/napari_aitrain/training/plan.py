@@ -95,6 +95,8 @@ class Plan:
         Its name.
     images : int
         Images of the training set, whether or not something of them is used.
+    policy : Policy
+        What the findings obey.
     """
 
     crops: tuple[PlannedCrop, ...]
@@ -108,6 +110,7 @@ class Plan:
     start: Start = field(default_factory=Start)
     task: str = "instances"
     images: int = 0
+    policy: Policy = field(default_factory=Policy)
 
     def of_role(self, role: Role) -> list[PlannedCrop]:
         """Return the crops of a role."""
@@ -192,6 +195,7 @@ def plan_crops(config: TrainConfig, receptive_field: Triple | None = None) -> Pl
         start=start,
         task=config.task,
         images=len(opened.images),
+        policy=policy,
     )
 
 

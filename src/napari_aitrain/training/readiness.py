@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..annotation.boxes import Role
-from ..annotation.findings import Finding, error, in_order
+from ..annotation.findings import Finding, error
 from ..errors import AitrainError
 from ..geometry import Region, Triple
 from ..location import Location
@@ -39,6 +39,8 @@ class RoleCounts:
         Distinct ids above 0 per box, added up; 0 where labels are classes.
     class_voxels : dict of int to int
         Labelled voxels per class id; empty where labels are ids of objects.
+    class_boxes : dict of int to int
+        Boxes in which a class is labelled, likewise.
     """
 
     boxes: int = 0
@@ -46,6 +48,7 @@ class RoleCounts:
     labelled: int = 0
     objects: int = 0
     class_voxels: dict[int, int] = field(default_factory=dict)
+    class_boxes: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def check(config: TrainConfig, receptive_field: Triple | None = None) -> Readine
         return Readiness((error(type(problem).__name__, problem.what, problem.remedy),))
     if not plan.crops:
         return Readiness(plan.findings)
-    findings = in_order([*plan.findings, *_check_images(plan.crops)])
+    findings = plan.policy.graded([*plan.findings, *_check_images(plan.crops)])
     sizes = {crop.image.voxel_size for crop in plan.crops}
     return Readiness(
         findings=tuple(findings),
@@ -169,12 +172,15 @@ def _check_images(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
 
 def _count(crops: Sequence[PlannedCrop], instances: bool) -> RoleCounts:
     classes: Counter[int] = Counter()
-    for crop in crops:
-        classes.update({} if instances else crop.labelled.voxels)
+    boxes: Counter[int] = Counter()
+    for crop in [] if instances else crops:
+        classes.update(crop.labelled.voxels)
+        boxes.update(label for label, voxels in crop.labelled.voxels.items() if voxels)
     return RoleCounts(
         boxes=len(crops),
         voxels=sum(crop.region.size for crop in crops),
         labelled=sum(crop.labelled.labelled for crop in crops),
         objects=sum(len(crop.labelled.ids) for crop in crops) if instances else 0,
         class_voxels=dict(sorted(classes.items())),
+        class_boxes=dict(sorted(boxes.items())),
     )

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..annotation.findings import Finding, error, warning
-from ..annotation.rules import check_annotations
-from .labelled import MANY_CLASSES
+from ..annotation.policy import Policy
+from ..annotation.rules import check_annotations, check_classes
+from .labelled import MANY_CLASSES, count_pieces
 
 if TYPE_CHECKING:
     from .plan import PlannedCrop
@@ -21,6 +22,7 @@ def check_truth(
     instances: bool,
     chosen: Sequence[int],
     names: Mapping[int, str],
+    policy: Policy,
 ) -> list[Finding]:
     """Check the ground truth of a training set.
 
@@ -36,6 +38,8 @@ def check_truth(
         The classes that a person chose; none means all.
     names : mapping of int to str
         Of classes, where they are known.
+    policy : Policy
+        How much is enough.
     """
     train = [crop for crop in crops if crop.role == "train"]
     if not train:
@@ -45,8 +49,27 @@ def check_truth(
         return findings
     findings += _check_chosen(crops, classes, instances, chosen, names)
     if not any(finding.level == "error" for finding in findings):
-        findings += _check_instances(crops) if instances else _check_classes(crops, classes, names)
+        findings += _check_instances(crops, policy) if instances else _check_classes(crops, classes, names)
+        if policy.enough_per_class is not None:
+            findings += check_classes(_annotations(train, classes, instances, names), policy.enough_per_class)
     return findings
+
+
+def _annotations(
+    train: Sequence[PlannedCrop], classes: Sequence[int], instances: bool, names: Mapping[int, str]
+) -> dict[str, int]:
+    """Return how many objects or pieces of each class there are to learn from."""
+    if instances:
+        return {"the class of objects": sum(len(crop.labelled.ids) for crop in train)}
+    found = dict.fromkeys((number for number in classes if number > 0), 0)
+    for crop in train:
+        source = crop.image.source
+        pieces = count_pieces(
+            crop.image.open_labels(), crop.region, crop.sparse, source.background_id, crop.image.chosen
+        )
+        for number in found:
+            found[number] += pieces.get(number, 0)
+    return {names.get(number, str(number)): count for number, count in found.items()}
 
 
 def _check_chosen(
@@ -153,7 +176,7 @@ def _check_classes(crops: Sequence[PlannedCrop], classes: Sequence[int], names: 
         )
 
 
-def _check_instances(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
+def _check_instances(crops: Sequence[PlannedCrop], policy: Policy) -> Iterator[Finding]:
     train = [crop for crop in crops if crop.role == "train"]
     if any(crop.sparse and crop.labelled.ids and 0 not in crop.labelled.voxels for crop in train):
         yield warning(
@@ -170,7 +193,8 @@ def _check_instances(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
         )
     dense = any(not crop.sparse for crop in train)
     completed = sum(len(crop.labelled.ids) for crop in crops if crop.status in COMPLETED)
-    yield from check_annotations(completed, any(crop.role == "test" for crop in crops), dense)
+    has_test = any(crop.role == "test" for crop in crops)
+    yield from check_annotations(completed, has_test, dense, policy.enough_annotations)
 
 
 def _named(ids: Sequence[int], names: Mapping[int, str], most: int = 8) -> str:
