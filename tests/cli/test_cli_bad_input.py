@@ -148,7 +148,7 @@ def test_jobs_that_are_none(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_fault_of_the_program_is_told_without_a_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_aitrain.models.list_models", lambda: 1 / 0)
+    monkeypatch.setattr("napari_aitrain.models.list_versions", lambda: 1 / 0)
     ran = cli("models", "list")
     assert ran.code == 1
     assert "should not happen" in ran.err

@@ -1,60 +1,76 @@
-"""The commands `models list|show|add|import|export|remove`."""
+"""The commands `models list|show|add|import|export`; what changes models is in `models_changes`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..words import spoken_time
-from . import options
+from . import models_changes, options
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..models import Model
+    from ..models import Model, ModelCard, Version
 
 app = typer.Typer(
     help="The models you have: those in the store, and those in the folders of jobs.", no_args_is_help=True
 )
+models_changes.register(app)
 
 Reference = Annotated[
     str,
-    typer.Argument(help="NAME (its newest version), NAME/vN, a starter model, or a folder.", metavar="MODEL"),
+    typer.Argument(help="NAME (its active version), NAME/vN, a starter model, or a folder.", metavar="MODEL"),
 ]
 
 
 @app.command("list")
-def list_(as_json: options.Json = False) -> None:
+def list_(
+    archived: Annotated[bool, typer.Option("--archived", help="Also those that are archived.")] = False,
+    as_json: options.Json = False,
+) -> None:
     """List models: of the store, of jobs, and the starter models that come with the program."""
     from rich.table import Table
 
-    from ..errors import ModelError
-    from ..models import list_models, load_model, starter_folder, starter_names
-
     output = Output(as_json)
-    found: list[Model | ModelError] = list(list_models())
-    starters = [starter_folder(name) for name in starter_names()]
-    for folder in [*_job_models(), *starters]:
-        try:
-            found.append(load_model(folder))
-        except ModelError as error:
-            found.append(error)
-    models = [model for model in found if not isinstance(model, ModelError)]
-    errors = [damaged for damaged in found if isinstance(damaged, ModelError)]
-    table = Table("name", "task", "dims", "score", "trained", "created", "folder", box=None)
-    for model in models:
-        row = _row(model)
+    rows, damaged = [], []
+    for row in _rows():
+        if "error" in row:
+            damaged.append(row)
+        elif archived or not row["archived"]:
+            rows.append(row)
+    table = Table("name", "task", "dims", "score", "trained", "created", "tags", "folder", box=None)
+    for row in rows:
         score = "" if row["score"] is None else f"{row['score']:.3f}"
-        created = model.card.created.astimezone().strftime("%Y-%m-%d %H:%M")
-        trained = spoken_time(model.card.seconds)
-        where = "starter model" if row["starter"] else str(model.folder)
-        table.add_row(row["name"], row["task"], str(row["dims"]), score, trained, created, where)
+        where = "starter model" if row["starter"] else row["folder"]
+        notes = [*row["tags"], *(["(archived)"] if row["archived"] else [])]
+        name = row["reference"] + (" *" if row["active"] else "")
+        trained = spoken_time(row["seconds"])
+        table.add_row(name, row["task"], str(row["dims"]), score, trained, row["made"], ", ".join(notes), where)
     if not as_json:
-        output.console.print(table) if models else output.say("There are no models yet: `napari-aitrain train --help`.")
-        for damaged in errors:
-            output.say(f"Damaged: {damaged.what}", "red")
-    output.result({"models": [_row(model) for model in models], "damaged": [damaged.as_dict() for damaged in errors]})
+        output.console.print(table) if rows else output.say("There are no models yet: `napari-aitrain train --help`.")
+        if any(row["active"] for row in rows):
+            output.say("* is the version that the name alone means.")
+        for row in damaged:
+            output.say(f"Damaged: {row['what']}", "red")
+    output.result({"models": [{k: v for k, v in row.items() if k != "made"} for row in rows], "damaged": damaged})
+
+
+def _rows() -> Iterator[dict[str, Any]]:
+    """Yield what is listed of each model, or its error."""
+    from ..errors import ModelError
+    from ..models import list_versions, load_model, starter_folder, starter_names
+
+    places: list[tuple[Path, Version | None, str]] = [(v.folder, v, v.reference) for v in list_versions()]
+    places += [(folder, None, "") for folder in _job_models()]
+    places += [(starter_folder(name), None, name) for name in starter_names()]
+    for folder, version, reference in places:
+        try:
+            yield _row(load_model(folder), version, reference)
+        except ModelError as error:
+            yield error.as_dict()
 
 
 def _job_models() -> list[Path]:
@@ -64,23 +80,29 @@ def _job_models() -> list[Path]:
     return [folder / "model" for folder in known_folders() if (folder / "model" / CARD).is_file()]
 
 
-def _row(model: Model) -> dict[str, Any]:
-    from ..models import starters
-
+def _row(model: Model, version: Version | None, reference: str) -> dict[str, Any]:
     card = model.card
-    starter = model.folder.parent == starters.FOLDER
-    score = card.metrics.get("validation", card.metrics)
     return {
-        "name": model.folder.name if starter else card.name,
-        "starter": starter,
-        "version": card.version,
+        "name": card.name if version is None and not reference else reference.split("/")[0],
+        "reference": reference or card.name,
+        "starter": version is None and bool(reference),
+        "version": card.version if version is None else version.number,
+        "active": version is not None and version.active,
+        "archived": version is not None and version.state.archived,
+        "tags": [] if version is None else list(version.state.tags),
         "task": card.task,
         "dims": card.dims,
-        "score": score.get("score") if isinstance(score, dict) else None,
+        "score": _score(card),
         "seconds": card.seconds,
         "created": card.created.isoformat(),
+        "made": card.created.astimezone().strftime("%Y-%m-%d %H:%M"),
         "folder": str(model.folder),
     }
+
+
+def _score(card: ModelCard) -> float | None:
+    score = card.metrics.get("validation", card.metrics)
+    return score.get("score") if isinstance(score, dict) else None
 
 
 @app.command()
@@ -108,11 +130,7 @@ def add(
     """Copy a model into the store, as the next version of its name."""
     from ..models import find_model, import_model
 
-    output = Output(as_json)
-    stored = import_model(find_model(model).folder, name)
-    if not as_json:
-        output.say(f"Stored as {stored.folder.parent.name}/{stored.folder.name} in {stored.folder}")
-    output.result({"folder": str(stored.folder), "name": f"{stored.folder.parent.name}/{stored.folder.name}"})
+    _tell_stored(Output(as_json), import_model(find_model(model).folder, name))
 
 
 @app.command("import")
@@ -127,11 +145,15 @@ def import_(
     """Make a model of weights that Cellpose has written; it is predicted with and trained like any other."""
     from ..models import find_model, import_model
 
-    output = Output(as_json)
     stored = import_model(find_model(file).folder, name, None if dims is None else (2 if dims == 2 else 3))
-    if not as_json:
-        output.say(f"Stored as {stored.folder.parent.name}/{stored.folder.name} in {stored.folder}")
-    output.result({"folder": str(stored.folder), "name": f"{stored.folder.parent.name}/{stored.folder.name}"})
+    _tell_stored(Output(as_json), stored)
+
+
+def _tell_stored(output: Output, stored: Model) -> None:
+    reference = f"{stored.folder.parent.name}/{stored.folder.name}"
+    if not output.as_json:
+        output.say(f"Stored as {reference} in {stored.folder}")
+    output.result({"folder": str(stored.folder), "name": reference})
 
 
 @app.command()
@@ -149,21 +171,3 @@ def export(
         output.say(f"Written: {file}")
         output.say(f"In Cellpose: CellposeModel(pretrained_model={str(file)!r}), or Models > Add custom torch model")
     output.result({"file": str(file)})
-
-
-@app.command()
-def remove(
-    model: Annotated[str, typer.Argument(help="NAME/vN, or NAME for all its versions; only models of the store.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: options.Json = False,
-) -> None:
-    """Delete a model from the store. A job's model goes with its job."""
-    from ..models import remove_model
-
-    output = Output(as_json)
-    if not yes:
-        typer.confirm(f"Delete {model} from the model store?", abort=True, err=True)
-    folder = remove_model(model)
-    if not as_json:
-        output.say(f"Deleted {folder}")
-    output.result({"removed": str(folder)})

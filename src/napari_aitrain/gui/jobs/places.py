@@ -11,7 +11,7 @@ from pathlib import Path
 from ...errors import JobError
 from ...home import home
 from ...jobs import Event, JobFolder, State, known_folders
-from ...models.store import safe_name
+from ...models.versions import safe_name
 from ..settings import preferences
 
 _STAMP = "%Y%m%d-%H%M%S"
