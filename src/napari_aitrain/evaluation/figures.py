@@ -16,15 +16,13 @@ from ..tasks.confusion import Confusion
 from ..tasks.protocol import BoolArray, FloatArray
 from ..tasks.voi import THRESHOLDS
 from .bootstrap import Interval, intervals
-from .box_results import BoxResult, ModelEvaluation
+from .box_results import BoxResult, EvaluatedModel, ModelEvaluation
 from .calibration import error_of_bins
 from .curve import ThresholdCurve
 from .neurons import AgreementCurve
 
-HEADLINES = {"objects": "f1_50", "classes": "iou", "neurons": "voi"}
-_OBJECTS = ("f1_50", "precision", "recall", "ap50", "ap75", "pq", "dice", "iou")
 _SHOWN = {
-    "objects": _OBJECTS,
+    "objects": ("f1_50", "precision", "recall", "ap50", "ap75", "pq", "dice", "iou"),
     "classes": ("iou", "dice", "f1_50", "precision", "recall"),
     "neurons": ("voi", "voi_split", "voi_merge", "arand", "v_rand", "v_info"),
 }
@@ -49,21 +47,21 @@ class Figure:
     interval: Interval | None = None
 
 
-def kind_of(evaluation: ModelEvaluation) -> str:
-    """Return what the figures are of: objects, classes or neurons."""
-    if evaluation.model.agglomerates:
+def kind_of(model: EvaluatedModel) -> str:
+    """Return what the figures of a model are of: objects, classes or neurons."""
+    if model.agglomerates:
         return "neurons"
-    return "objects" if evaluation.model.instances else "classes"
+    return "objects" if model.instances else "classes"
 
 
-def headline(evaluation: ModelEvaluation) -> str:
+def headline(model: EvaluatedModel) -> str:
     """Return the name of the one figure that says most: F1, IoU, or the variation of information (0 is best)."""
-    return HEADLINES[kind_of(evaluation)]
+    return _SHOWN[kind_of(model)][0]
 
 
-def shown_figures(evaluation: ModelEvaluation) -> tuple[str, ...]:
+def shown_figures(model: EvaluatedModel) -> tuple[str, ...]:
     """Return the names of the figures that tables show, the one that says most first."""
-    return (*_SHOWN[kind_of(evaluation)], *_COUNTS)
+    return (*_SHOWN[kind_of(model)], *_COUNTS)
 
 
 def figures(boxes: Sequence[BoxResult], *, with_intervals: bool = True) -> dict[str, Figure]:

@@ -1,5 +1,6 @@
 """Jobs: the folder, its events, the worker that runs it, and the queue. Torch is imported by the worker alone."""
 
+from .evaluate_config import EvaluateConfig
 from .events import ACTIVE, ENDED, Event, State, last, told_state
 from .folder import JobFolder
 from .follow import Follower
@@ -16,6 +17,7 @@ __all__ = [
     "PAUSE",
     "RESUME",
     "STOP",
+    "EvaluateConfig",
     "Event",
     "Follower",
     "JobFolder",

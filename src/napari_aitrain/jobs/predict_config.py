@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -15,6 +15,7 @@ from ..location import LocationField
 from ..models import locate_model
 
 KIND: Literal["prediction"] = "prediction"
+T = TypeVar("T", bound=BaseModel)
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _SEE = "see the page on the job folder for an example"
 
@@ -85,15 +86,26 @@ def parse_predict_config(data: object, where: str = "the config") -> PredictConf
     ConfigError
         If a key is unknown, or missing, or has a value that is not allowed.
     """
+    return checked(PredictConfig, data, where)
+
+
+def checked(kind: type[T], data: object, where: str) -> T:
+    """Check plain data against the config of a job.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown, or missing, or has a value that is not allowed.
+    """
     try:
-        return PredictConfig.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "it"
-        known = PredictConfig.model_fields.get(key)
+        known = kind.model_fields.get(key)
         raise ConfigError(
             f"{where}: {key}: {first['msg']}",
-            (known.description if known else None) or "one of " + ", ".join(PredictConfig.model_fields),
+            (known.description if known else None) or "one of " + ", ".join(kind.model_fields),
             _SEE,
         ) from error
 

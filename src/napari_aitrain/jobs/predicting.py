@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 
 from ..geometry import Region
@@ -17,18 +16,17 @@ from ..inference.store import LABELS, MAPS, RAW
 from ..models import load_model
 from ..nets.device import choose_device, choose_precision, describe_device
 from ..volumes.atomic import storage_errors
-from .events import last
 from .folder import JobFolder
 from .inbox import Message
 from .predict_config import PredictConfig
+from .steering import Steering
 
-ARRAYS = {"network": MAPS, "objects": RAW, "fragments": RAW, "stitching": LABELS, "classes": LABELS}
+ARRAYS = {"network": MAPS, "answers": RAW, "objects": RAW, "fragments": RAW, "stitching": LABELS, "classes": LABELS}
 _SHARES = {
     "network": 0.7, "objects": 0.2, "faces": 0.03, "merging": 0.01, "stitching": 0.06, "classes": 0.3,
-    "fragments": 0.15, "contacts": 0.07, "agglomeration": 0.02,
+    "answers": 0.9, "fragments": 0.15, "contacts": 0.07, "agglomeration": 0.02,
 }  # fmt: skip
 """Which part of the whole a stage is; those of one task add up to 1."""
-_PAUSED = 0.05
 
 
 def run_prediction(
@@ -101,17 +99,15 @@ class _Running:
     """What a running prediction tells, and what it hears."""
 
     def __init__(self, job: JobFolder, emit: Callable[..., None], control: Callable[[], list[Message]]) -> None:
-        self._emit, self._control = emit, control
-        before = last(job.events(), "progress")
-        said = None if before is None else before.data.get("seconds")
-        self._before = float(said) if isinstance(said, (int, float)) else 0.0
-        self._began = time.monotonic()
+        self._emit = emit
+        self._steering = Steering(emit, control, job.events())
+        self.cancelled = self._steering.cancelled
         self._parts: dict[str, float] = {}
 
     @property
     def seconds(self) -> float:
         """Seconds of prediction so far, over all runs of the job; pauses do not count."""
-        return self._before + time.monotonic() - self._began
+        return self._steering.seconds
 
     def progress(self, done: int, total: int, stage: str) -> None:
         """Tell how far it has come."""
@@ -127,22 +123,3 @@ class _Running:
     def failure(self, block: FailedBlock) -> None:
         """Tell of a block that could not be predicted."""
         self._emit("failed-block", stage=block.stage, start=block.start, stop=block.stop, error=block.error)
-
-    def cancelled(self) -> bool:
-        """Hear messages; wait while paused; return whether to stop."""
-        paused_at: float | None = None
-        while True:
-            for message in self._control():
-                kind = message.get("kind")
-                if kind == "stop":
-                    return True
-                if kind == "pause" and paused_at is None:
-                    paused_at = time.monotonic()
-                    self._emit("state", state="paused")
-                elif kind == "resume" and paused_at is not None:
-                    self._began += time.monotonic() - paused_at
-                    paused_at = None
-                    self._emit("state", state="running")
-            if paused_at is None:
-                return False
-            time.sleep(_PAUSED)

@@ -20,11 +20,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AitrainError, StorageError
+from ..tasks.code import allow_code
 from ..training.config import TrainConfig, config_to_yaml
 from ..training.distributed_place import place_here
 from ..volumes.atomic import atomic_write_text
 from .bell import Bell
 from .environment import output_to, set_threads, threads
+from .evaluate_config import EvaluateConfig
 from .events import ENDED, EventLog, told_state
 from .failure import describe
 from .folder import CONFIG, CONTROL, RESERVE, JobFolder
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (options.folder is None) != options.warm:
         parser.error("give a job folder, or --warm")
     set_threads(os.environ, beside_window=options.beside_window)
+    allow_code()
     place = place_here()
     if place is not None and not place.leads:
         return follow_job(options.folder, place)
@@ -124,7 +127,7 @@ def run_job(
     Parameters
     ----------
     job : JobFolder
-        A training or a prediction.
+        A training, a prediction or an evaluation.
     inbox : Inbox
         Messages for it.
     wait : bool
@@ -189,6 +192,11 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog, meeting: Meeting | None) -
                 from .predicting import run_prediction
 
                 run_prediction(job, config, emit, control)
+            elif isinstance(config, EvaluateConfig):
+                refuse_processes(meeting)
+                from .evaluating import run_evaluation
+
+                run_evaluation(job, config, emit, control)
             else:
                 from ..training.loop import run_training
 
