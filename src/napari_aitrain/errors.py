@@ -57,6 +57,26 @@ class ConfigError(AitrainError, ValueError):
     """A setting is unknown or has a value that it cannot have."""
 
 
+class ScriptNotTrustedError(ConfigError):
+    """A script that provides a task is code that nobody has agreed to on this computer.
+
+    Parameters
+    ----------
+    what, expected, remedy : str
+        See `AitrainError`.
+    path : path-like, optional
+        Where the script lies, if that is known.
+    """
+
+    def __init__(self, what: str, expected: str = "", remedy: str = "", path: object = None) -> None:
+        super().__init__(what, expected, remedy)
+        self.path = path
+
+
+class TaskScriptError(AitrainError, RuntimeError):
+    """Code of other people that provides a task raises, does not end, or is not to be run here."""
+
+
 class NotReadyError(AitrainError, ValueError):
     """A job has errors that block its start."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .. import errors
 from ..errors import AitrainError
+from ..tasks.code import blame
 from ..volumes.atomic import storage_error
 
 
@@ -20,8 +21,9 @@ def describe(error: BaseException, log: Path | None = None) -> dict[str, str]:
     log : Path, optional
         Where its traceback is.
     """
-    if isinstance(error, AitrainError):
-        return error.as_dict()
+    told = error if isinstance(error, AitrainError) else blame(error)
+    if told is not None:
+        return told.as_dict()
     if isinstance(error, OSError) and error.filename is not None:
         return storage_error(Path(str(error.filename)), error).as_dict()
     name = type(error).__name__

@@ -38,9 +38,12 @@ CONFIG = "job.yaml"
 CONTROL = "control.jsonl"
 LOG = "worker.log"
 RESERVE = ".reserve"
+SCRIPT_COPY = "task.py"
+TURN = "turn.txt"
+"""Says when a job in the queue has its turn, where a person has moved it."""
 BOX_PREDICTION = "box.prediction"
 """Of a box that is too large for memory, while it is evaluated."""
-_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE, EVALUATION)
+_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE, TURN, SCRIPT_COPY, EVALUATION)
 PREDICTION = "prediction"
 _OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION, BOXES, BOX_PREDICTION)
 Kind = Literal["training", "prediction", "evaluation"]

@@ -1,24 +1,27 @@
-"""The queue: jobs of one machine take turns, in the order in which their workers took them up.
+"""The queue: jobs of one machine take turns, in the order in which their workers took them up, or as a person chose.
 
 There is no server. Every waiting worker looks at the locks of the jobs before it; a worker that dies is passed over.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from ..errors import JobError
+from ..volumes.atomic import atomic_write_text
 from .events import told_state
-from .folder import JobFolder
+from .folder import TURN, JobFolder
 from .inbox import Inbox, Message
 from .lock import Owner, living_owner
 from .registry import known_folders
 
 WhenBusy = Literal["wait", "refuse", "run"]
 _LOOK_EVERY = 0.5
+_BEFORE = 1.0
 
 
 def running_jobs(but: Path | None = None) -> Iterator[tuple[JobFolder, Owner]]:
@@ -49,12 +52,60 @@ def refuse_if_busy() -> None:
 
 def jobs_ahead(job: JobFolder, owner: Owner) -> list[JobFolder]:
     """Return the jobs that a waiting worker lets go first."""
-    ahead = []
+    ahead, mine = [], _rank(job, owner)
     for other, its in running_jobs(but=job.path):
-        waits = told_state(other.events()) == "queued"
-        if not waits or (its.acquired, str(other.path)) < (owner.acquired, str(job.path)):
+        if not _waits(other) or _rank(other, its) < mine:
             ahead.append(other)
     return ahead
+
+
+def waiting_jobs() -> list[JobFolder]:
+    """Return the jobs of this machine that wait for their turn, the next one first."""
+    waiting = [(_rank(job, owner), job) for job, owner in running_jobs() if _waits(job)]
+    return [job for _, job in sorted(waiting, key=lambda pair: pair[0])]
+
+
+def move(job: JobFolder, places: int) -> list[JobFolder]:
+    """Move a waiting job in the queue, and return the queue as it is then.
+
+    Parameters
+    ----------
+    job : JobFolder
+        One that waits.
+    places : int
+        Backward; below 0 forward. Beyond the ends is the end.
+
+    Raises
+    ------
+    JobError
+        If it does not wait.
+    StorageError
+        If its folder cannot be written.
+    """
+    queue = waiting_jobs()
+    if job not in queue:
+        raise JobError(f"{job.name} does not wait for its turn", "a job in the queue", "see `napari-aitrain jobs list`")
+    at = queue.index(job)
+    to = min(max(0, at + places), len(queue) - 1)
+    if to == at:
+        return queue
+    rest = [other for other in queue if other != job]
+    turns = [_turn(other) for other in rest]
+    before = turns[to - 1] if to > 0 else turns[0] - 2 * _BEFORE
+    after = turns[to] if to < len(rest) else turns[-1] + 2 * _BEFORE
+    set_turn(job, (before + after) / 2)
+    return [*rest[:to], job, *rest[to:]]
+
+
+def set_turn(job: JobFolder, turn: float) -> None:
+    """Have a job wait as if its worker had taken it up at this time, in seconds since 1970.
+
+    Raises
+    ------
+    StorageError
+        If its folder cannot be written.
+    """
+    atomic_write_text(job.path / TURN, repr(turn))
 
 
 def wait_for_turn(job: JobFolder, owner: Owner, inbox: Inbox) -> Iterator[list[JobFolder] | Message]:
@@ -66,3 +117,23 @@ def wait_for_turn(job: JobFolder, owner: Owner, inbox: Inbox) -> Iterator[list[J
             yield ahead
         yield from inbox.messages()
         time.sleep(_LOOK_EVERY)
+    # Resumed later, it waits behind those that wait by then.
+    with contextlib.suppress(OSError):
+        (job.path / TURN).unlink(missing_ok=True)
+
+
+def _waits(job: JobFolder) -> bool:
+    return told_state(job.events()) == "queued"
+
+
+def _rank(job: JobFolder, owner: Owner) -> tuple[float, str]:
+    return _turn(job, owner), str(job.path)
+
+
+def _turn(job: JobFolder, owner: Owner | None = None) -> float:
+    """Return when a job's worker took it up, or the time that a move has put in its place."""
+    try:
+        return float((job.path / TURN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        owner = owner or living_owner(job.path)
+        return owner.acquired if owner is not None else time.time()

@@ -1,7 +1,8 @@
 """Tasks: one file per kind of segmentation, found by name.
 
 Built-in tasks are imported when they are asked for; others are found by the entry point group
-``napari_aitrain.tasks``. Listing tasks and reading their settings does not import torch.
+``napari_aitrain.tasks``, or are a Python file. Listing tasks and reading their settings does not import torch, and
+other people's code is run by workers and on the command line alone: elsewhere its task is known by its description.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _BUILT_IN = {
     "em-instances": "EmInstancesTask",
     "cellpose": "CellposeTask",
 }
+_NOT_TRAINED = {"remote-objects": "RemoteObjectsTask"}
+"""Tasks of models that run elsewhere; no list offers them."""
+
 
 __all__ = [
     "Objects",
@@ -34,8 +38,10 @@ __all__ = [
     "TaskSettings",
     "apply_threshold",
     "get_task",
+    "is_foreign",
     "make_task",
     "scaled_settings",
+    "settled_name",
     "task_names",
 ]
 
@@ -52,14 +58,22 @@ def get_task(name: str) -> type[Task]:
     Raises
     ------
     ConfigError
-        If no task has this name (a near one is named), or its package cannot be imported.
+        If no task has this name (a near one is named).
+    ScriptNotTrustedError
+        If it is a script that nobody has agreed to.
+    TaskScriptError
+        If other people's code does not do what it should.
     """
-    if name in _BUILT_IN:
-        task: type[Task] = getattr(import_module("." + name.replace("-", "_"), __package__), _BUILT_IN[name])
+    if known := (_BUILT_IN | _NOT_TRAINED).get(name):
+        task: type[Task] = getattr(import_module("." + name.replace("-", "_"), __package__), known)
         return task
+    from .script_store import is_script
+
+    if is_script(name):
+        return _of_script(name)
     for point in _third_party():
         if point.name == name:
-            return _load(point)
+            return _of_package(point)
     names = task_names()
     nearest = difflib.get_close_matches(name, names, n=1)
     known = "choose instances for objects, semantic for classes, neurons for dense neuropil, cellpose for its network"
@@ -110,20 +124,53 @@ def _third_party() -> list[EntryPoint]:
     return list(entry_points(group=ENTRY_POINT_GROUP))
 
 
-def _load(point: EntryPoint) -> type[Task]:
-    try:
-        task: type[Task] = point.load()
-    except (ImportError, AttributeError) as error:
-        package = point.dist.name if point.dist is not None else point.value
-        raise ConfigError(
-            f"task {point.name!r} cannot be loaded from {package}: {error}",
-            f"a class at {point.value}",
-            f"update or remove {package}",
-        ) from error
-    return task
+def is_foreign(name: str) -> bool:
+    """Whether a task is other people's code: a script, or of another package."""
+    from .script_store import is_script
+
+    return name not in _BUILT_IN and (is_script(name) or name in {point.name for point in _third_party()})
+
+
+def settled_name(name: str) -> str:
+    """Return the name that stands for a task wherever it is used: of a script, its content instead of its place.
+
+    Raises
+    ------
+    ScriptNotTrustedError, ConfigError
+        If it is a script that nobody has agreed to, or that cannot be read.
+    """
+    from .script_store import find_script, is_script
+
+    return find_script(name).name if is_script(name) else name
+
+
+def _of_script(name: str) -> type[Task]:
+    from .code import load_code, may_run_code
+    from .script_store import content_of, find_script
+
+    script = find_script(name)
+    if may_run_code():
+        return load_code(str(script.path), script.description.file, content_of(script))
+    from .described import described_task
+
+    return described_task(script.name, script.description)
+
+
+def _of_package(point: EntryPoint) -> type[Task]:
+    from .code import load_code, may_run_code
+
+    if may_run_code():
+        return load_code(point.value)
+    from .described import described_task
+    from .script_store import describe_entry
+
+    return described_task(point.name, describe_entry(point))
 
 
 def _explain(error: ValidationError, name: str, settings: type[TaskSettings]) -> ConfigError:
+    from .script_store import shown_name
+
+    name = shown_name(name)
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     known = list(settings.model_fields)
