@@ -12,7 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import AitrainError, JobError, TrainingDivergedError
-from . import autosegment, check, demo, evaluate, export, jobs, models, predict, train, weights
+from . import autosegment, check, demo, evaluate, export, jobs, models, predict, suggest, train, weights
 from .output import Output
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
@@ -52,6 +52,7 @@ app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("autosegment")(autosegment.autosegment)
 app.command("export")(export.export)
+app.command("suggest")(suggest.suggest)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(weights.app, name="weights")

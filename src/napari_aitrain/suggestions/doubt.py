@@ -14,9 +14,9 @@ _LEAST = 1e-7
 def disagreement(answers: Sequence[FloatArray]) -> FloatArray:
     """Return the Jensen–Shannon distance of several probabilities per class.
 
-    Its square is the mutual information between the class and the answer that is looked at, divided by the most that it
-    can be. It is 0 where all answers are the same, however unsure they are: what is left is what the model does not know
-    rather than what the image does not show (Houlsby et al. 2011, Gal et al. 2017).
+    Its square is the mutual information between the class and the answer that is looked at, divided by the most that
+    it can be. It is 0 where all answers are the same, however unsure they are: what is left is what the model does not
+    know rather than what the image does not show (Houlsby et al. 2011, Gal et al. 2017).
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def disagreement(answers: Sequence[FloatArray]) -> FloatArray:
     ndarray of float32, shape (z, y, x)
         0 … 1.
     """
-    mean = np.mean(answers, axis=0, dtype=np.float32)
+    mean: FloatArray = np.mean(np.stack(answers), axis=0, dtype=np.float32)
     gain = _entropy(mean) - np.mean([_entropy(answer) for answer in answers], axis=0, dtype=np.float32)
     most = float(np.log(min(len(answers), len(mean))))
     distance: FloatArray = np.sqrt(np.clip(gain / most, 0, 1)).astype(np.float32)

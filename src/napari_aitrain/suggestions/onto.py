@@ -38,9 +38,7 @@ class Onto:
     def region(self) -> Region:
         """What of the image is predicted; voxels of the image that are covered in part are left out."""
         start = [math.ceil(a * f - 1e-6) for a, f in zip(self.start, self.factors, strict=True)]
-        stop = [
-            math.floor((a + n) * f + 1e-6) for a, n, f in zip(self.start, self.shape, self.factors, strict=True)
-        ]
+        stop = [math.floor((a + n) * f + 1e-6) for a, n, f in zip(self.start, self.shape, self.factors, strict=True)]
         return Region(triple(start), triple([max(a, b) for a, b in zip(start, stop, strict=True)]))
 
     def seen(self, region: Region) -> Region:
@@ -53,7 +51,7 @@ class Onto:
         return Region(triple([a for a, _ in both]), triple([max(a + 1, b) for a, b in both]))
 
     def on_image(self, labels: LabelArray, seen: Region, region: Region) -> LabelArray:
-        """Return labels of `seen` on the voxels of a region of the image: each takes the voxel that its middle is in."""
+        """Return labels of `seen` on the voxels of a region of the image; each takes that which its middle is in."""
         places = [
             np.clip(np.floor((np.arange(a, b) + 0.5) / f).astype(np.int64) - s - first, 0, n - 1)
             for a, b, f, s, first, n in zip(

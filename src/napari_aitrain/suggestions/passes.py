@@ -61,17 +61,17 @@ class Pass:
         return task.class_probability(np.flip(maps, self.flip) if self.flip else maps)
 
 
-def mirrored(stored: StoredPrediction, model: Model, image: Volume, device: str = "auto") -> list[Pass]:
+def mirrored(
+    stored: StoredPrediction, model: Model, image: Volume, device: str = "auto", precision: str = "auto"
+) -> list[Pass]:
     """Return the answers of a model on the mirrored image (test-time augmentation)."""
     model = model.of_scale(stored.info.scale)
     prepared = prepare_image(model, image, stored.info.resampled is not None)
-    network = functools.cache(lambda: make_network(model, device))
+    network = functools.cache(lambda: make_network(model, device, precision))
     return [Pass(model, prepared, network, flip) for flip in FLIPS]
 
 
-def other_models(
-    stored: StoredPrediction, models: Sequence[Model], image: Volume, device: str = "auto"
-) -> list[Pass]:
+def other_models(stored: StoredPrediction, models: Sequence[Model], image: Volume, device: str = "auto") -> list[Pass]:
     """Return the answers of other models on the same image.
 
     Raises
