@@ -10,8 +10,9 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..geometry import FINEST, Region, Triple, format_magnification, parse_magnification, triple
-from ..models import Model
+from ..models import Model, ModelCard
 from ..nets import read_network
+from ..nets.remote_config import RAW, remote_network
 from ..tasks import get_task
 from ..tasks.protocol import FloatArray
 from ..volumes import Normalisation, Volume, check_chunks, sample_voxels
@@ -165,7 +166,8 @@ def _nm(size: Sequence[float]) -> str:
 
 def _select_channels(model: Model, volume: Volume, notes: list[str]) -> Volume:
     wanted, names = int(model.card.network["in_channels"]), model.card.channels
-    if read_network(model.card.network).takes_channels(len(volume.channels)):
+    network = remote_network(model.card.network) or read_network(model.card.network)
+    if network.takes_channels(len(volume.channels)):
         return volume
     named = all(not name.isdigit() and volume.channels.count(name) == 1 for name in names)
     if len(names) == wanted and named:
@@ -214,6 +216,11 @@ def _choose_magnification(model: Model, volume: Volume, notes: list[str], warnin
     return magnification
 
 
+def clip_of(card: ModelCard) -> tuple[float, float]:
+    """Return between what the images of a model are clipped when they are normalised."""
+    return (-RAW, RAW) if remote_network(card.network) else get_task(card.task).scaling.clip
+
+
 def _nearest_factor(ratio: float) -> int:
     return min(_FACTORS, key=lambda factor: abs(math.log(factor / ratio)))
 
@@ -222,6 +229,8 @@ def _normalisation(model: Model, volume: Volume, warnings: list[str]) -> Normali
     sample = sample_voxels(volume, [volume.region])
     if not np.isfinite(sample).all():
         warnings.append(f"{volume.name} has NaN or infinite voxels: do not trust the labels there and close by.")
+    if (elsewhere := remote_network(model.card.network)) is not None:
+        return elsewhere.normalisation(sample)
     here = Normalisation.estimate(sample, get_task(model.card.task).scaling)
     if not any(here.constant) or not model.card.normalisation:
         return here

@@ -16,6 +16,7 @@ from ..tasks.protocol import Task
 from ..volumes import Volume
 from ..volumes.resample import Factors, inside_resampled
 from .blocks import decode_block, network_block
+from .elsewhere import Blocks, Elsewhere
 from .halo import measure_halo, sample_piece
 from .image import PreparedImage
 from .info import OnImage, PredictionInfo
@@ -31,6 +32,10 @@ DECODE_VOXELS = 3 * 2**22
 
 def make_network(model: Model, device: str = "auto", precision: str = "auto") -> Network:
     """Return the model's network, ready to predict images as they are, in whatever size it sees them."""
+    if model.remote:
+        from .remote.network import open_network
+
+        return at_scale(open_network(model), model.card.scale, model.card.dims)
     where = choose_device(device)
     module = cast("UNet", model.network())
     network = InferenceNetwork(module, where, choose_precision(where, precision))
@@ -81,21 +86,9 @@ def plan_prediction(
     card, shape = model.card, where.shape
     dims = card.dims
     multiple = network.multiple if dims == 3 else (1, *network.multiple[1:])
-    field = network.receptive_field if dims == 3 else (0, *network.receptive_field[1:])
-    overlap, trouble = (0, 0, 0), ""
-    if task.instances:
-        overlap, trouble = decode_overlap(shape, dims, task.max_distance, prepared.decode_size, DECODE_VOXELS)
-    if block_shape is None:
-        most = tile_voxels(network)
-        halo: Triple = field
-        whole = network_block(shape, field, multiple, dims, most)
-        if any(w < n for w, n in zip(whole[3 - dims :], shape[3 - dims :], strict=True)):
-            halo = measure_halo(network, task.activate, sample_piece(prepared, field, multiple, dims), dims)
-        maps_block = network_block(shape, halo, multiple, dims, most)
-        objects_block = decode_block(shape, overlap, DECODE_VOXELS)
-    else:
-        halo, objects_block = field, triple(block_shape)
-        maps_block = triple([-(-n // m) * m for n, m in zip(objects_block, multiple, strict=True)])
+    blocks = network.blocks(shape) if isinstance(network, Elsewhere) else None
+    if blocks is None:
+        blocks = _choose_blocks(task, network, prepared, shape, multiple, dims, block_shape)
     return PredictionInfo(
         model_name=card.name,
         model_fingerprint=model_fingerprint(model),
@@ -119,16 +112,41 @@ def plan_prediction(
         low=prepared.normalisation.low,
         high=prepared.normalisation.high,
         multiple=multiple,
-        halo=halo,
-        overlap=overlap,
-        network_block=maps_block,
-        decode_block=objects_block,
+        halo=blocks.halo,
+        overlap=blocks.overlap,
+        network_block=blocks.network,
+        decode_block=blocks.decode,
         threshold=card.threshold,
         notes=(*prepared.notes, *_scaled(card)),
-        warnings=(*prepared.warnings, *([trouble] if trouble else [])),
+        warnings=(*prepared.warnings, *([blocks.warning] if blocks.warning else [])),
         decode_size=prepared.decode_size,
         place=prepared.volume.place.part(where),
     )
+
+
+def _choose_blocks(
+    task: Task,
+    network: Network,
+    prepared: PreparedImage,
+    shape: Triple,
+    multiple: Triple,
+    dims: int,
+    block_shape: Sequence[int] | None,
+) -> Blocks:
+    field = network.receptive_field if dims == 3 else (0, *network.receptive_field[1:])
+    overlap, trouble = (0, 0, 0), ""
+    if task.instances:
+        overlap, trouble = decode_overlap(shape, dims, task.max_distance, prepared.decode_size, DECODE_VOXELS)
+    if block_shape is not None:
+        maps_block = triple([-(-n // m) * m for n, m in zip(triple(block_shape), multiple, strict=True)])
+        return Blocks(field, overlap, maps_block, triple(block_shape), trouble)
+    most = tile_voxels(network)
+    halo: Triple = field
+    whole = network_block(shape, field, multiple, dims, most)
+    if any(w < n for w, n in zip(whole[3 - dims :], shape[3 - dims :], strict=True)):
+        halo = measure_halo(network, task.activate, sample_piece(prepared, field, multiple, dims), dims)
+    maps_block = network_block(shape, halo, multiple, dims, most)
+    return Blocks(halo, overlap, maps_block, decode_block(shape, overlap, DECODE_VOXELS), trouble)
 
 
 def _scaled(card: ModelCard) -> Iterator[str]:

@@ -16,6 +16,7 @@ from ..geometry import Triple
 from ..nets import InferenceNetwork
 from ..nets.scaled import ScaledNetwork
 from ..tasks.protocol import FloatArray
+from .elsewhere import Elsewhere
 from .tiles import AxisTiling, padded_shape, tile_by_shape, tile_to_fit
 
 Activate = Callable[[torch.Tensor], torch.Tensor]
@@ -132,6 +133,8 @@ def tile_voxels(network: Network) -> int:
     most = CPU_TILE_BYTES if network.device.type == "cpu" else GPU_TILE_BYTES
     if isinstance(network, ScaledNetwork):
         return max(_LEAST_VOXELS, int(tile_voxels(network.inner) / math.prod(network.scales)))
+    if isinstance(network, Elsewhere):
+        return network.most_voxels
     if not isinstance(network, InferenceNetwork):
         return most // 80
     fitting = max(_LEAST_VOXELS, int(most / (network.config.held * network.precision.itemsize)))

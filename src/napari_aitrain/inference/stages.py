@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
@@ -15,9 +15,10 @@ import zarr
 from ..evaluation.calibration import Calibration
 from ..geometry import Region, triple
 from ..nets.scaled import for_voxels
-from ..tasks.protocol import FloatArray, LabelArray, Task
+from ..tasks.protocol import FloatArray, LabelArray, Objects, Task
 from ..volumes.damage import DamagedChunk
 from .blocks import chunk_shape
+from .elsewhere import Elsewhere
 from .faces import drop_faces, match_upper, save_faces
 from .grid import Grid
 from .image import PreparedImage
@@ -29,6 +30,9 @@ from .store import LABELS, MAPS, RAW, PredictionInfo, VoxelSize, create_array, f
 from .tiles import round_up
 
 FACES = "faces"
+READING = ("network", "answers")
+"""Stages that read the image."""
+
 JOINING = ("merging", "agglomeration")
 """Stages that look at all blocks at once."""
 
@@ -75,6 +79,7 @@ class Stages:
         self.network, self.image = network, image
         self._told = 0
         self._ahead: Block | None = None
+        self._elsewhere: Elsewhere | None = None
         gates: list[AbstractContextManager[Any]] = [Lock() if alone else nullcontext() for _ in range(3)]
         self._reading, self._computing, self._decoding = gates
         halo = triple([round_up(h, m) for h, m in zip(info.halo, info.multiple, strict=True)])
@@ -102,7 +107,7 @@ class Stages:
         given, matched = bytearray(len(grid)), bytearray(len(grid))
         decoding = self.decoding if self.task.instances else "classes"
         for index in map(int, grid.order(near)):
-            for need in self.network_grid.covering(grid[index].outer):
+            for need in self._needs(index):
                 if not maps[need]:
                     maps[need] = True
                     yield Block("network", need)
@@ -115,6 +120,10 @@ class Stages:
                     matched[candidate] = True
                     yield Block(FACES, candidate)
 
+    def _needs(self, index: int) -> Iterable[int]:
+        """Return the blocks of maps that a decoded block needs."""
+        return self.network_grid.covering(self.decode_grid[index].outer)
+
     def _around(self, index: int, side: int) -> list[int]:
         found = (self.decode_grid.neighbour(index, axis, side) for axis in range(3))
         return [block for block in found if block is not None]
@@ -126,8 +135,7 @@ class Stages:
     def requires(self, block: Block) -> list[Block]:
         """Return what must be there before a block of the same phase can be done."""
         if block.stage in (self.decoding, "classes"):
-            needs = self.network_grid.covering(self.decode_grid[block.index].outer)
-            return [Block("network", need) for need in needs]
+            return [Block("network", need) for need in self._needs(block.index)]
         if block.stage == FACES:
             return [Block(self.decoding, need) for need in self._touched(block.index)]
         return []
@@ -144,7 +152,8 @@ class Stages:
         """Make the arrays and folders that blocks write to; before the first block, by one process."""
         info = self.info
         chunk = chunk_shape(info.shape, [info.network_block])
-        create_array(self.store / MAPS, (info.heads, *info.shape), (info.heads, *chunk), np.uint8)
+        if info.heads:
+            create_array(self.store / MAPS, (info.heads, *info.shape), (info.heads, *chunk), np.uint8)
         chunk = chunk_shape(info.shape, [info.decode_block])
         create_array(self.store / LABELS, info.shape, chunk, ID_TYPE)
         if self.task.instances:
@@ -155,7 +164,7 @@ class Stages:
     def do(self, block: Block) -> tuple[DamagedChunk, ...]:
         """Do the work of one block; return the damaged chunks of the image that were filled since the last one."""
         getattr(self, f"_do_{block.stage}")(block.index)
-        if block.stage != "network" or self.image is None:
+        if block.stage not in READING or self.image is None:
             return ()
         filled = self.image.volume.filled
         before, self._told = self._told, len(filled)
@@ -185,9 +194,18 @@ class Stages:
         with self._computing:
             activate, halo = self.task.activate, self.info.halo
             network = for_voxels(self.network(), self._decode_size)
-            values = predict_array(network, activate, seen, self.info.dims, overlap=halo, dtype=np.uint8)
+            if isinstance(network, Elsewhere):
+                self._elsewhere = network
+                values = network.maps(seen, halo)
+            else:
+                values = predict_array(network, activate, seen, self.info.dims, overlap=halo, dtype=np.uint8)
         z, y, x = tile.core.slices
         self._array(MAPS)[:, z, y, x] = values[(slice(None), *tile.core_in_outer.slices)]
+
+    def abandon(self) -> None:
+        """Give up requests that are under way to a server."""
+        if self._elsewhere is not None:
+            self._elsewhere.close()
 
     def _seen_by(self, index: int) -> Region:
         return self.network_grid[index].outer.shift(self.info.start)
@@ -202,9 +220,15 @@ class Stages:
     def _do_objects(self, index: int) -> None:
         """Decode a block with its overlap; its core is written, its faces are kept for its neighbours."""
         tile = self.decode_grid[index]
+        self._keep_objects(index, self._decoded(tile.outer))
+
+    def _decoded(self, region: Region) -> Objects:
         with self._decoding:
-            maps = self._map_bytes(tile.outer) if self.task.takes_bytes else self._maps(tile.outer)
-            objects = self.task.decode(maps, self._decode_size, self.info.dims)
+            maps = self._map_bytes(region) if self.task.takes_bytes else self._maps(region)
+            return self.task.decode(maps, self._decode_size, self.info.dims)
+
+    def _keep_objects(self, index: int, objects: Objects) -> None:
+        tile = self.decode_grid[index]
         labels, count = objects.labels, len(objects.scores) - 1
         core = labels[tile.core_in_outer.slices]
         self._write_raw(index, core)

@@ -177,7 +177,12 @@ def make_stages(
     """Return the stages of a prediction by a model; see `Stages`."""
     calibration = Calibration.model_validate(model.card.calibration) if model.card.calibration else None
     kind: type[Stages] = AgglomeratingStages if task.agglomerates else Stages
-    return kind(store, info, task, calibration, network, image, alone)
+    if task.architecture == "remote":
+        from .remote.stages import RemoteStages
+
+        kind = RemoteStages
+    # While one request is computed elsewhere, the next can be on its way.
+    return kind(store, info, task, calibration, network, image, alone and not model.remote)
 
 
 def _crew(

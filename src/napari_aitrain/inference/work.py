@@ -79,7 +79,8 @@ class Threads:
         return future
 
     def abandon(self, futures: list[Future[Filled]]) -> None:
-        """Give up blocks that would never end: all of these do."""
+        """Give up what waits for a server; all else ends."""
+        self.stages.abandon()
 
     def __enter__(self) -> Threads:
         return self

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from ..errors import ConfigError, VolumeError
 from ..models import load_model
-from ..tasks import get_task
 from ..volumes import Normalisation, Volume
 from ..volumes.damage import DamagedChunk
-from .image import PreparedImage, choose_view
+from .image import PreparedImage, choose_view, clip_of
 from .info import read_info
 from .manifest import Block
 from .planning import make_network, model_fingerprint
@@ -101,7 +100,7 @@ def _make(assignment: Assignment) -> Stages:
             "check that all workers see the same disk, then go on with --resume",
         )
     size = view.volume.voxel_size or model.card.voxel_size
-    normalisation = Normalisation(low=info.low, high=info.high, clip=get_task(info.task).scaling.clip)
+    normalisation = Normalisation(low=info.low, high=info.high, clip=clip_of(model.card))
     prepared = PreparedImage(view.volume, normalisation, view.magnification, (), (), view.resampled, size)
     network: list[Network] = []
     making = threading.Lock()

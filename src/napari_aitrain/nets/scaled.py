@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..geometry import Triple, triple
-from .runner import InferenceNetwork
 
 TOLERANCE = 0.04
 """An axis may be scaled by so much more or less than asked for, so that tiles begin on voxels of the network."""
@@ -163,6 +162,5 @@ N = TypeVar("N")
 
 def for_voxels(network: N, voxel_size: Sequence[float] | None) -> N:
     """Return a network for images of a voxel size, z, y, x; most are the same for all."""
-    if isinstance(network, (InferenceNetwork, ScaledNetwork)):
-        return cast(N, network.for_voxels(voxel_size))
-    return network
+    others = getattr(network, "for_voxels", None)
+    return network if others is None else cast(N, others(voxel_size))

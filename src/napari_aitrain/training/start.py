@@ -123,11 +123,20 @@ def _choose(config: TrainConfig, dims: int, channels: int, voxel_size: VoxelSize
     if config.start_from == SCRATCH:
         return None
     if config.start_from != AUTO:
-        return find_model(config.start_from)
+        return _with_weights(find_model(config.start_from))
     if get_task(config.task).architecture == "cellpose":
         return find_model(KNOWN[0].name)
     fitting = fitting_starter(config.task, dims, channels, voxel_size)
     return None if fitting is None else find_model(fitting)
+
+
+def _with_weights(model: Model) -> Model:
+    if model.remote:
+        raise ModelError(
+            f"the weights of {model.card.name} are on a server", "a model with weights on this computer",
+            "start from another model, or ask who runs the server for the model folder",
+        )  # fmt: skip
+    return model
 
 
 def _labels(crops: Sequence[PlannedCrop], dims: int) -> Iterator[tuple[LabelArray, VoxelSize | None]]:
