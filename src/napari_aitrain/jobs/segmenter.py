@@ -1,36 +1,22 @@
-"""Asks a worker process to segment, so that a window neither waits nor imports what a network needs."""
+"""Asks a worker process to segment."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import tempfile
-import threading
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from ..autosegment.asked import Asked
 from ..autosegment.settings import AutosegmentSettings
 from ..autosegment.starter import Scored
-from ..errors import JobError
-from ..home import home
 from ..location import Location
 from ..tasks.protocol import FloatArray, VoxelSize
-from ..volumes.atomic import storage_errors
-from .failure import as_error
-from .launch import Worker
-from .lines import plain
-from .segmenting import ANSWER, CANCEL, IMAGE, LABELS, PROGRESS, REQUEST, SCORES
+from .asker import Asker, Cancelled, Progress
+from .segmenting import IMAGE, LABELS, SCORES
 
-_POLL = 0.05
-
-T = TypeVar("T")
-Cancelled = Callable[[], bool]
-Progress = Callable[[int, int, str], None]
+__all__ = ["Cancelled", "Progress", "SegmentedFile", "SegmentedFolder", "Segmenter"]
 
 
 @dataclass(frozen=True)
@@ -62,22 +48,8 @@ class SegmentedFolder:
     cancelled: bool
 
 
-class Segmenter:
-    """A worker process of its own, started with the first question; answers one question after the other.
-
-    Its methods wait: they are for threads, any of them.
-
-    Parameters
-    ----------
-    make : callable
-        Makes a `Worker`.
-    """
-
-    def __init__(self, make: Callable[..., Worker] = Worker) -> None:
-        self._make = make
-        self._asking, self._owning = threading.Lock(), threading.Lock()
-        self._worker: Worker | None = None
-        self._closed = False
+class Segmenter(Asker):
+    """A worker process that segments, by any preset or by a starter model."""
 
     def image(
         self,
@@ -103,7 +75,7 @@ class Segmenter:
             labels, scores = np.load(place / LABELS), np.load(place / SCORES)
             return Scored(labels, scores, told["diameter"], told["threshold"])
 
-        return self._ask(request, write, read, cancelled, progress, wait=False)
+        return self.ask("image", request, write, read, cancelled, progress, wait=False)
 
     def folder(
         self, images: Location, out: Path, asked: Asked, cancelled: Cancelled, progress: Progress
@@ -122,71 +94,4 @@ class Segmenter:
             files = tuple(SegmentedFile(**{key: one[key] for key in keys}) for one in told["images"])
             return SegmentedFolder(files, bool(told["cancelled"]))
 
-        return self._ask(request, lambda _place: None, read, cancelled, progress, wait=True)
-
-    def close(self) -> None:
-        """End the process; what is being asked comes to nothing, files that are written stay."""
-        with self._owning:
-            self._closed = True
-            worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.discard()
-
-    def _ask(
-        self,
-        request: dict[str, Any],
-        write: Callable[[Path], None],
-        read: Callable[[Path, dict[str, Any]], T],
-        cancelled: Cancelled,
-        progress: Progress | None,
-        wait: bool,
-    ) -> T | None:
-        with self._asking, tempfile.TemporaryDirectory(prefix="aitrain-", ignore_cleanup_errors=True) as name:
-            place = Path(name)
-            worker = None if cancelled() else self._at_work()
-            if worker is None:
-                return None
-            with storage_errors(place):
-                write(place)
-            (place / REQUEST).write_text(json.dumps(plain(request)), encoding="utf-8")
-            worker.send({"autosegment": str(place)})
-            while not (place / ANSWER).exists():
-                if not worker.alive:
-                    self._gone()
-                    return None
-                if cancelled():
-                    (place / CANCEL).touch()
-                    if not wait:
-                        return None
-                if progress is not None:
-                    _tell(place / PROGRESS, progress)
-                worker.wait_news(_POLL)
-            told = json.loads((place / ANSWER).read_text(encoding="utf-8"))
-            if "error" in told:
-                raise as_error(told)
-            return None if told.get("cancelled") and "images" not in told else read(place, told)
-
-    def _at_work(self) -> Worker | None:
-        with self._owning:
-            if self._closed:
-                return None
-            if self._worker is None or not self._worker.alive:
-                if self._worker is not None:
-                    self._worker.close()
-                self._worker = self._make(beside_window=True, notify=True)
-            return self._worker
-
-    def _gone(self) -> None:
-        if not self._closed:
-            raise JobError(
-                "the process that was segmenting has gone",
-                "a process that runs; perhaps there was too little memory",
-                f"try it again, or a smaller part; {home() / 'worker.log'} may say more",
-            )
-
-
-def _tell(path: Path, progress: Progress) -> None:
-    # Not there yet, or on Windows just being replaced.
-    with contextlib.suppress(OSError, ValueError):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        progress(told["done"], told["total"], told["name"])
+        return self.ask("folder", request, lambda _place: None, read, cancelled, progress, wait=True)

@@ -104,10 +104,10 @@ def _serve(inbox: Inbox, bell: Bell | None = None) -> int:
             answer(Path(message["measure"]), Path(message["to"]), lambda: inbox.waiting)
             if bell is not None:
                 bell.ring()
-        if message is not None and "autosegment" in message:
-            from .segmenting import answer as segment
+        if message is not None and "question" in message:
+            from .answering import answer as say
 
-            segment(Path(message["autosegment"]), inbox.closed.is_set, lambda: None if bell is None else bell.ring())
+            say(Path(message["question"]), inbox.closed.is_set, lambda: None if bell is None else bell.ring())
         if message is None or "run" not in message:
             continue
         # After a failure memory and device may be in any state: a new process is safer.
