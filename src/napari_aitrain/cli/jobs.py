@@ -1,4 +1,4 @@
-"""The commands `jobs list|show|follow|stop|resume|remove`."""
+"""The commands `jobs list|show|follow|stop|resume|move|remove`."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ def list_(as_json: options.Json = False) -> None:
     """List jobs, the newest first."""
     from rich.table import Table
 
+    from ..jobs.queue import waiting_jobs
+
     output = Output(as_json)
-    rows = [_row(job) for job in _known()]
+    places = {str(job.path): number for number, job in enumerate(waiting_jobs(), start=1)}
+    rows = [{**_row(job), "place": places.get(str(job.path))} for job in _known()]
     table = Table("job", "state", "task", "score", "time", "begun", "folder", box=None)
     for row in rows:
         score = "" if row["best"] is None else f"{row['best']:.3f}"
         seconds = "" if row["seconds"] is None else spoken_time(row["seconds"])
         begun = datetime.fromtimestamp(row["begun"]).strftime("%Y-%m-%d %H:%M") if row["begun"] else ""
-        table.add_row(row["name"], row["state"], row["task"], score, seconds, begun, row["job"])
+        state = row["state"] if row["place"] is None else f"{row['state']}, {row['place']} in line"
+        table.add_row(row["name"], state, row["task"], score, seconds, begun, row["job"])
     if not as_json:
         output.console.print(table) if rows else output.say("There are no jobs yet: `napari-aitrain train --help`.")
     output.result({"jobs": rows})
@@ -59,11 +63,12 @@ def _begun(job: JobFolder) -> float | None:
 
 
 def _row(job: JobFolder) -> dict[str, Any]:
-    from ..jobs import PredictConfig, summarise
+    from ..jobs import summarise
+    from ..training.config import TrainConfig
 
     try:
         settings = job.settings()
-        task = settings.kind if isinstance(settings, PredictConfig) else settings.task
+        task = settings.task if isinstance(settings, TrainConfig) else settings.kind
     except ConfigError:
         task = "?"
     return {"name": job.name, "task": task, "begun": _begun(job), **summarise(job)}
@@ -166,8 +171,9 @@ def run_again(folder: Path, output: Output, *, at_once: bool, processes: int = 1
     JobError
         If it is none, or it has ended as planned.
     """
-    from ..jobs import RESUME, JobFolder, PredictConfig
+    from ..jobs import RESUME, JobFolder
     from ..jobs.lock import living_owner
+    from ..training.config import TrainConfig
     from ..training.distributed_place import place_here
     from . import running
     from .progress import show_events
@@ -182,18 +188,40 @@ def run_again(folder: Path, output: Output, *, at_once: bool, processes: int = 1
         return
     settings = job.settings()
     if job.state() == "done":
-        more = f"train on from its model: napari-aitrain train {job.path / 'job.yaml'} --start-from {job.model}"
+        again = f"napari-aitrain train {job.path / 'job.yaml'} --start-from {job.model}"
+        more = {
+            "training": f"train on from its model: {again}",
+            "prediction": f"its result is in {job.prediction}",
+            "evaluation": f"its result is in {job.evaluation}",
+        }
         raise JobError(
             f"{job.name} has ended as planned",
             "a job with something left to do",
-            f"its result is in {job.prediction}" if isinstance(settings, PredictConfig) else more,
+            more[job.kind],
         )
-    if processes > 1 and isinstance(settings, PredictConfig):
+    if processes > 1 and not isinstance(settings, TrainConfig):
         raise ConfigError(
-            f"{job.name} is a prediction", "--processes for trainings alone", "give predict a --scheduler instead"
+            f"{job.name} is no training", "--processes for trainings alone", "give predict a --scheduler instead"
         )
     job.enqueue()
     running.run(job, output, at_once=at_once, processes=processes)
+
+
+@app.command()
+def move(
+    job: Reference,
+    places: Annotated[int, typer.Argument(help="How many places backward; below 0 forward. -99 makes it the next.")],
+    as_json: options.Json = False,
+) -> None:
+    """Move a job that waits for its turn in the queue."""
+    from ..jobs.queue import move as move_in_queue
+
+    output = Output(as_json)
+    queue = [one.name for one in move_in_queue(find_job(job), places)]
+    if not as_json:
+        for number, name in enumerate(queue, start=1):
+            output.say(f"{number}  {name}")
+    output.result({"queue": queue})
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -68,17 +68,30 @@ def run(job: JobFolder, output: Output, *, at_once: bool, processes: int = 1) ->
     JobError
         If the worker does not even start.
     """
-    from ..jobs import Worker
+    interrupted = follow_to_end(job, output, at_once=at_once, processes=processes)
+    finish(job, output, interrupted=interrupted)
+
+
+def follow_to_end(job: JobFolder, output: Output, *, at_once: bool, processes: int = 1) -> bool:
+    """Run a job in a worker process, follow it until it has ended, and return whether it was interrupted."""
+    from ..jobs import ENDED, Worker, summarise
+    from ..jobs.following import use_of
 
     since = max((event.seq for event in job.events()), default=0)
     worker = Worker(job, at_once=at_once, processes=processes)
     interrupted = _follow(job, output, since, worker)
+    use = use_of(job)
+    if use is not None and use.state() not in ENDED:
+        _say_end(job, job.state(), summarise(job), output)
+        output.say(f"Now it is used: {use.name}.")
+        interrupted = _follow(use, output, 0, worker)
     worker.process.wait()
-    finish(job, output, interrupted=interrupted)
+    return interrupted
 
 
 def _follow(job: JobFolder, output: Output, since: int, worker: Any) -> bool:
     from ..jobs import STOP
+    from ..jobs.following import use_of
 
     shown = Shown()
     stopping = threading.Event()
@@ -96,8 +109,9 @@ def _follow(job: JobFolder, output: Output, since: int, worker: Any) -> bool:
             worker.stop(GRACE)
     except KeyboardInterrupt:
         worker.kill()
-    with contextlib.suppress(JobError):
-        worker.send(STOP)
+    if use_of(job) is None:
+        with contextlib.suppress(JobError):
+            worker.send(STOP)
     return True
 
 
@@ -120,9 +134,11 @@ def _terminate_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def finish(job: JobFolder, output: Output, *, interrupted: bool = False) -> None:
-    """Tell how a job ended, and leave with the exit code that says so."""
+def finish(job: JobFolder, output: Output, *, interrupted: bool = False, more: Mapping[str, Any] | None = None) -> None:
+    """Tell how a job ended, with `more` for machines, and leave with the exit code that says so."""
     from ..jobs import summarise
+    from ..jobs.following import use_of
+    from .evaluate_model import tell_evaluation
 
     if not job.path.is_dir():
         raise JobError(
@@ -135,12 +151,30 @@ def finish(job: JobFolder, output: Output, *, interrupted: bool = False) -> None
         if not output.as_json:
             output.progress_console.print(f"The log is {job.log}", markup=False, soft_wrap=True)
         raise typer.Exit(exit_code(failed))
-    _say_end(job, state, summary, output)
-    output.result(summary)
+    use = use_of(job)
+    if use is None or use.state() == "queued":
+        _say_end(job, state, summary, output)
+    else:
+        summary["then"], state = _finish_use(use, output), use.state()
+    if "evaluation" in summary:
+        summary |= tell_evaluation(job, output)
+    output.result({**summary, **(more or {})})
     if interrupted:
         raise typer.Exit(130)
     if state not in ("done", "stopped"):
         raise typer.Exit(1)
+
+
+def _finish_use(use: JobFolder, output: Output) -> dict[str, Any]:
+    """Tell how the prediction ended that followed a training, and return its summary."""
+    from ..jobs import summarise
+
+    summary = summarise(use)
+    if use.state() == "failed" and (failed := summary.get("failed")) is not None:
+        output.error({**failed, "job": str(use.path), "log": str(use.log)})
+        raise typer.Exit(exit_code(failed))
+    _say_end(use, use.state(), summary, output)
+    return summary
 
 
 def exit_code(failed: dict[str, Any]) -> int:
@@ -166,6 +200,8 @@ def _say_end(job: JobFolder, state: State, summary: dict[str, Any], output: Outp
         output.say(f"Prediction: {summary['prediction']}")
         if summary["out"] is not None:
             output.say(f"Labels: {summary['out']}")
+    elif "evaluation" in summary:
+        output.say(f"Evaluation: {job.path}")
     elif summary["model"] is not None:
         output.say(f"Model: {summary['model']}")
         output.say(f"Use it: napari-aitrain predict {_quoted(job.model)} IMAGE --out OUT.tif")

@@ -14,12 +14,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def curve_svg(curve: ThresholdCurve) -> str:
-    """Return precision, recall and F1 over the threshold, with the best threshold marked."""
+def curve_svg(curve: ThresholdCurve, locked: float | None = None, best: float | None = None) -> str:
+    """Return precision, recall and F1 over the threshold.
+
+    Parameters
+    ----------
+    curve : ThresholdCurve
+        Of any boxes.
+    locked : float, optional
+        The model's own threshold, to be marked.
+    best : float, optional
+        One that is offered; that of the curve if neither is given.
+    """
+    best = curve.best if best is None and locked is None else best
     figure, axes = _unit_axes("threshold", "share")
     for name, values in (("precision", curve.precision), ("recall", curve.recall), ("F1", curve.f1)):
         axes.plot(curve.thresholds, values, label=name, linewidth=2 if name == "F1" else 1.2)
-    axes.axvline(curve.best, color="0.4", linestyle=":", label=f"best: {curve.best:.2f}")
+    if locked is not None:
+        axes.axvline(locked, color="0.4", linewidth=1, label=f"locked: {locked:.2f}")
+    if best is not None:
+        axes.axvline(best, color="0.4", linestyle=":", label=f"best: {best:.2f}")
     axes.legend(fontsize=8, loc="lower left")
     return _svg(figure)
 

@@ -9,7 +9,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from ..errors import ModelError
 from ..evaluation.box_judge import judge_box
 from ..evaluation.box_records import BoxArrays, BoxRecord, as_bytes, as_small, read_record, write_box
 from ..evaluation.box_results import EVALUATION, BoxResult, Caution, ModelEvaluation, write_evaluation
@@ -239,9 +241,17 @@ def _relatives(model: Model) -> Iterator[tuple[str, Sequence[Look]]]:
             if other != folder:
                 yield f"{folder.parent.name}/{other.name}", looks_at(other)
     if model.card.parent:
-        parent = locate_model(model.card.parent)
+        parent = _located(model.card.parent)
         if parent is not None and parent != folder:
             yield model.card.parent, looks_at(parent if (parent / "model.json").is_file() else parent / "model")
+
+
+def _located(reference: str) -> Path | None:
+    try:
+        return locate_model(reference)
+    except ModelError:
+        # All of its versions may be archived or deleted.
+        return None
 
 
 def _note_look(job: JobFolder, model: Model, evaluation: ModelEvaluation) -> None:
