@@ -11,6 +11,7 @@ from ..errors import NotReadyError
 from ..words import spoken_time
 from . import options
 from .output import Output
+from .scripts import confirm_script
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +49,7 @@ def check(
     Takes what `train` takes. Exit code 2 if there are errors.
     """
     from ..jobs.folder import CONFIG, check_settings
+    from ..tasks import is_foreign
     from ..training import readiness as rules
     from ..training.config import read_config
 
@@ -65,6 +67,7 @@ def check(
             of_task={"max_distance": max_distance},
             settings=settings,
         )
+    confirm_script(config.task, as_json)
     check_settings(config)
     check_device(config)
     readiness = rules.check(config)
@@ -72,7 +75,7 @@ def check(
     if not as_json:
         say_findings(readiness.findings, output.console)
         _say_roles(readiness, output)
-    if estimate and readiness.ready:
+    if estimate and readiness.ready and not is_foreign(config.task):
         from ..training.estimate import estimate as take_steps
         from ..training.measure import measure_steps
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -12,7 +13,8 @@ import typer
 
 from .. import __version__
 from ..errors import AitrainError, JobError, TrainingDivergedError
-from . import autosegment, check, demo, evaluate, export, jobs, models, predict, suggest, train, weights
+from ..tasks.code import code_allowed
+from . import autosegment, check, demo, evaluate, export, jobs, models, predict, scripts, suggest, train, weights
 from .output import Output
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
@@ -56,6 +58,7 @@ app.command("suggest")(suggest.suggest)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(weights.app, name="weights")
+app.add_typer(scripts.app, name="scripts")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +73,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     output = Output(as_json="--json" in given)
     command: Any = typer.main.get_command(app)
     try:
-        command.main(args=given, prog_name="napari-aitrain", standalone_mode=True)
+        # Nothing of a window lives in this process, and trainings run in a worker's.
+        with contextlib.nullcontext() if given[:1] in (["train"], ["check"]) else code_allowed():
+            command.main(args=given, prog_name="napari-aitrain", standalone_mode=True)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED
     except AitrainError as error:

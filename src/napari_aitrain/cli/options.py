@@ -49,7 +49,7 @@ Sparse = Annotated[
 Task = Annotated[
     str | None,
     typer.Option(
-        help="instances: one label per object; semantic: one per class; neurons; em-instances; cellpose.",
+        help="instances: one label per object; semantic: one per class; neurons; em-instances; cellpose; or MY.py.",
         rich_help_panel=_HOW,
     ),
 ]
@@ -90,6 +90,21 @@ Minutes = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option(help="Train this many steps.", rich_help_panel=_LONG)]
 Name = Annotated[str | None, typer.Option("--name", "-n", help="Name of the model.", rich_help_panel=_LONG)]
+ThenPredict = Annotated[
+    str | None,
+    typer.Option(
+        "--then-predict",
+        metavar="IMAGE",
+        help="Image or folder of images to predict as soon as the training has ended.",
+        rich_help_panel=_LONG,
+    ),
+]
+ThenOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--then-out", help="Where to: OUT.tif, OUT.ome.zarr, or a folder for a folder.", rich_help_panel=_LONG
+    ),
+]
 Processes = Annotated[
     int,
     typer.Option(
@@ -176,10 +191,14 @@ def training_options(
     minutes: float | None,
     steps: int | None,
     name: str | None = None,
+    then_predict: str | None = None,
+    then_out: Path | None = None,
 ) -> dict[str, Any]:
     """Return the options of the training, by the names of their settings."""
+    from ..location import absolute
+
     return {
-        "task": task,
+        "task": str(Path(task).absolute()) if task is not None and task.endswith(".py") else task,
         "dims": dims,
         "start_from": None if start_from is None else _absolute(start_from),
         "device": device,
@@ -187,6 +206,8 @@ def training_options(
         "minutes": minutes,
         "steps": steps,
         "name": name,
+        "then_predict": None if then_predict is None else str(absolute(then_predict)),
+        "then_out": None if then_out is None else str(then_out.absolute()),
     }
 
 

@@ -10,6 +10,7 @@ import typer
 from ..errors import ConfigError
 from . import options
 from .output import Output
+from .scripts import confirm_script
 
 if TYPE_CHECKING:
     from ..jobs import JobFolder
@@ -54,6 +55,8 @@ def train(
     minutes: options.Minutes = None,
     steps: options.Steps = None,
     name: options.Name = None,
+    then_predict: options.ThenPredict = None,
+    then_out: options.ThenOut = None,
     out: Out = None,
     when_busy: Busy = "wait",
     processes: options.Processes = 1,
@@ -90,15 +93,18 @@ def train(
             device,
             seed,
         )
-        given_too = (*given, settings, minutes, steps, name, out, write_only or None)
+        given_too = (*given, settings, minutes, steps, name, then_predict, then_out, out, write_only or None)
         _run_folder(job, given_too, output, at_once, processes)
         return
     config = options.make_config(
         job, image, labels, boxes, settings=settings,
         of_source=options.source_options(magnification, voxel_size, channels, axes, sparse),
-        of_training=options.training_options(task, dims, start_from, device, seed, minutes, steps, name),
+        of_training=options.training_options(
+            task, dims, start_from, device, seed, minutes, steps, name, then_predict, then_out
+        ),
         of_task={"max_distance": max_distance},
     )  # fmt: skip
+    confirm_script(config.task, as_json)
     written = create_job(config, out, output)
     if write_only:
         output.result({"job": str(written.path), "state": written.state()})

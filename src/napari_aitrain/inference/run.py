@@ -105,6 +105,7 @@ def predict(
     save: Sequence[str] = (),
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
+    on_image: Callable[[int, int, Location], None] = lambda _number, _count, _image: None,
 ) -> list[PredictedImage]:
     """Predict an image, or each image of a folder, and write labels and scores.
 
@@ -138,6 +139,8 @@ def predict(
         See `export`.
     progress, cancelled : callable, optional
         See `predict_volume`.
+    on_image : callable, optional
+        Called with the number of an image, from 0, how many there are, and the image, before it is predicted.
 
     Returns
     -------
@@ -167,7 +170,11 @@ def predict(
     def source(path: Location) -> Callable[[], Volume]:
         return functools.partial(open_for, path, taken, channels, axes, voxel_size, None, on_damage)
 
-    return [_predict_one(model, image, source(image), target, how, network) for image, target in jobs]
+    found = []
+    for number, (image, target) in enumerate(jobs):
+        on_image(number, len(jobs), image)
+        found.append(_predict_one(model, image, source(image), target, how, network))
+    return found
 
 
 def open_for(

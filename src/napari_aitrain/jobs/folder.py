@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +14,15 @@ from ..errors import ConfigError, JobError, OutputExistsError
 from ..evaluation.box_records import BOXES
 from ..evaluation.box_results import EVALUATION
 from ..models import find_model, load_model
-from ..tasks import make_task
+from ..tasks import make_task, settled_name
+from ..tasks.script_store import SCRIPT_COPY, content_of, find_script, is_script
 from ..training.config import AUTO, SCRATCH, TrainConfig, config_to_yaml, read_config
 from ..training.crops import freeze_plan
 from ..training.plan import Plan, plan_crops
+from ..training.using import check_use
 from ..volumes import open_volume
-from ..volumes.atomic import atomic_folder, atomic_write_text, storage_errors
+from ..volumes.atomic import atomic_folder, atomic_write_bytes, atomic_write_text, storage_errors
+from ..volumes.outputs import holds_images, pair_outputs
 from . import registry
 from .evaluate_config import (
     EVALUATION_KIND,
@@ -38,14 +41,15 @@ CONFIG = "job.yaml"
 CONTROL = "control.jsonl"
 LOG = "worker.log"
 RESERVE = ".reserve"
-SCRIPT_COPY = "task.py"
 TURN = "turn.txt"
 """Says when a job in the queue has its turn, where a person has moved it."""
 BOX_PREDICTION = "box.prediction"
 """Of a box that is too large for memory, while it is evaluated."""
 _OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE, TURN, SCRIPT_COPY, EVALUATION)
 PREDICTION = "prediction"
-_OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION, BOXES, BOX_PREDICTION)
+OUTPUTS = "labels"
+"""Of the images of a folder, where nobody says where else to."""
+_OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION, OUTPUTS, BOXES, BOX_PREDICTION)
 Kind = Literal["training", "prediction", "evaluation"]
 
 
@@ -119,12 +123,23 @@ class JobFolder:
         check_settings(config)
         plan = plan_crops(config) if plan is None else plan
         plan.raise_errors()
-        config = config.model_copy(update={"policy": alone(plan.policy)})
-        return cls._write(folder, config_to_yaml(config), lambda place: freeze_plan(plan, place))
+        check_use(config)
+        task = settled_name(config.task)
+        config = config.model_copy(update={"policy": alone(plan.policy), "task": task})
+        plan = replace(plan, task=task)
+
+        def fill(place: Path) -> None:
+            freeze_plan(plan, place)
+            if is_script(task):
+                atomic_write_bytes(place / SCRIPT_COPY, content_of(find_script(task)))
+
+        return cls._write(folder, config_to_yaml(config), fill)
 
     @classmethod
     def create_prediction(cls, config: PredictConfig, folder: Path) -> JobFolder:
-        """Write a job that predicts an image: the result is the stored prediction in ``prediction``.
+        """Write a job that predicts an image, or all images of a folder.
+
+        The result is the stored prediction in ``prediction``; of a folder, the labels in `out`, by default ``labels``.
 
         Parameters
         ----------
@@ -147,9 +162,13 @@ class JobFolder:
         _check_device(config.device)
         config = absolute(config)
         load_model(config.model)
-        open_volume(
-            config.image, channels=config.channels, axes=config.axes, voxel_size=config.voxel_size, at=config.at
-        )
+        if holds_images(config.image):
+            config = config.model_copy(update={"out": config.out or folder / OUTPUTS})
+            list(pair_outputs(config.image, config.out or folder))
+        else:
+            open_volume(
+                config.image, channels=config.channels, axes=config.axes, voxel_size=config.voxel_size, at=config.at
+            )
         return cls._write(folder, predict_config_to_yaml(config))
 
     @classmethod

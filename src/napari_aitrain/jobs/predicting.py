@@ -16,9 +16,11 @@ from ..inference.store import LABELS, MAPS, RAW
 from ..models import load_model
 from ..nets.device import choose_device, choose_precision, describe_device
 from ..volumes.atomic import storage_errors
+from ..volumes.outputs import holds_images
 from .folder import JobFolder
 from .inbox import Message
 from .predict_config import PredictConfig
+from .predicting_folder import run_folder
 from .steering import Steering
 
 ARRAYS = {"network": MAPS, "answers": RAW, "objects": RAW, "fragments": RAW, "stitching": LABELS, "classes": LABELS}
@@ -37,7 +39,7 @@ def run_prediction(
     Parameters
     ----------
     job : JobFolder
-        The result is its stored prediction.
+        The result is its stored prediction; of a folder of images, the folder of outputs.
     config : PredictConfig
         The job's settings.
     emit, control : callable
@@ -50,6 +52,9 @@ def run_prediction(
     AitrainError
         If it cannot be run.
     """
+    if holds_images(config.image):
+        run_folder(job, config, emit, control)
+        return
     running = _Running(job, emit, control)
     model = load_model(config.model)
     source = functools.partial(

@@ -30,6 +30,7 @@ from .evaluate_config import EvaluateConfig
 from .events import ENDED, EventLog, told_state
 from .failure import describe
 from .folder import CONFIG, CONTROL, RESERVE, JobFolder
+from .following import follow_with_use, use_of
 from .inbox import STOP, Inbox, Message
 from .lock import Lock
 from .measuring import answer
@@ -68,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         job = JobFolder.open(options.folder)
         with meeting_here() as meeting:
-            return run_job(job, inbox, wait=not options.at_once, bell=bell, meeting=meeting)
+            code = run_job(job, inbox, wait=not options.at_once, bell=bell, meeting=meeting)
+        return code or run_use(job, inbox, bell)
     except AitrainError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -111,7 +113,8 @@ def _serve(inbox: Inbox, bell: Bell | None = None) -> int:
         if message is None or "run" not in message:
             continue
         # After a failure memory and device may be in any state: a new process is safer.
-        if run_job(JobFolder.open(Path(message["run"])), inbox, wait=not message.get("at_once", False), bell=bell):
+        job = JobFolder.open(Path(message["run"]))
+        if run_job(job, inbox, wait=not message.get("at_once", False), bell=bell) or run_use(job, inbox, bell):
             return 1
         gc.collect()
         if torch.cuda.is_available():
@@ -165,6 +168,12 @@ def run_job(
         ring()
 
 
+def run_use(job: JobFolder, inbox: Inbox, bell: Bell | None = None) -> int:
+    """Run the prediction that follows a job, if there is one that waits; return as `run_job`."""
+    use = use_of(job)
+    return run_job(use, inbox, bell=bell) if use is not None and use.state() == "queued" else 0
+
+
 def _run(job: JobFolder, inbox: Inbox, log: EventLog, meeting: Meeting | None) -> int:
     stopping = False
 
@@ -177,6 +186,8 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog, meeting: Meeting | None) -
         return messages
 
     def emit(kind: str, **data: Any) -> None:
+        if kind == "done" and isinstance(config, TrainConfig):
+            data["then"] = _use(job, config, stopping, log)
         # A job told to resume and to stop at once is stopping.
         if not (stopping and kind == "state"):
             log.emit(kind, **data)
@@ -184,6 +195,7 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog, meeting: Meeting | None) -
     def keep_config(changed: TrainConfig) -> None:
         atomic_write_text(job.path / CONFIG, config_to_yaml(changed))
 
+    config: TrainConfig | PredictConfig | EvaluateConfig | None = None
     try:
         config = job.settings()
         with threads(config.threads):
@@ -211,6 +223,16 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog, meeting: Meeting | None) -
             traceback.print_exc(file=file)
         return 1
     return 0
+
+
+def _use(job: JobFolder, config: TrainConfig, stopped: bool, log: EventLog) -> str | None:
+    """Write the prediction that is to follow a training, and return its folder."""
+    try:
+        use = follow_with_use(job, config, stopped=stopped)
+    except AitrainError as error:
+        log.emit("warning", message=f"{config.then_predict} is not predicted: {error.what}.")
+        return None
+    return None if use is None else str(use.path)
 
 
 def _wait(job: JobFolder, lock: Lock, inbox: Inbox, log: EventLog) -> bool:

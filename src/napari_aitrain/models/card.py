@@ -50,6 +50,13 @@ class DataCard(_Part):
     warnings: Annotated[tuple[str, ...], Field(description="What was warned of before the training.")] = ()
 
 
+class ScriptCard(_Part):
+    """The script that provides a model's task; a copy lies beside the card, and nobody runs it unasked."""
+
+    title: str
+    sha256: str
+
+
 class ModelCard(_Part):
     """Everything about a model except its weights; ``model.json``."""
 
@@ -59,6 +66,9 @@ class ModelCard(_Part):
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
     task: str
     task_settings: dict[str, Any] = {}
+    script: Annotated[
+        ScriptCard | None, Field(description="Of a task that is a script; ``task.py`` beside the card is its copy.")
+    ] = None
     classes: Annotated[tuple[int, ...], Field(description="Ids of the classes, in the order of channels.")] = (0, 1)
     class_names: dict[int, str] = {}
     dims: Literal[2, 3]

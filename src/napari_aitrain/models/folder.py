@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
@@ -30,6 +31,7 @@ def save_model(
     *,
     replace: bool = False,
     precision: Literal["float32", "float16"] = "float32",
+    files: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Model:
     """Save a model; a kill at any moment leaves the old model, the new one or none, never half of one.
 
@@ -45,6 +47,8 @@ def save_model(
         Whether a model that is there already, from the same training, may go.
     precision : {'float32', 'float16'}
         What weights are stored in; those that float16 cannot hold stay as they are.
+    files : mapping of str to bytes
+        What else belongs to the model, by name.
 
     Raises
     ------
@@ -69,7 +73,8 @@ def save_model(
     with storage_errors(folder):
         try:
             temporary.mkdir(parents=True)
-            atomic_write_bytes(temporary / WEIGHTS, weights)
+            for name, content in {**files, WEIGHTS: weights}.items():
+                atomic_write_bytes(temporary / name, content)
             atomic_write_text(temporary / CARD, card.model_dump_json(indent=2))
             _replace(folder, temporary)
         finally:

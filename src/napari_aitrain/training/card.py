@@ -7,6 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from ..models import DataCard, ModelCard
+from ..models.card import ScriptCard
+from ..tasks.script_store import find_script, is_script
 from .config import TrainConfig
 from .setup import Setup
 from .used import source_cards
@@ -22,6 +24,7 @@ def make_card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCar
         name=config.name,
         task=config.task,
         task_settings=task.settings.model_dump(mode="json"),
+        script=_script(config.task),
         classes=task.classes,
         class_names=names,
         dims=setup.network.dims,
@@ -41,6 +44,13 @@ def make_card(setup: Setup, metrics: dict[str, Any], seconds: float) -> ModelCar
         parent=None if setup.parent is None else crops.start_from or config.start_from,
         comments=config.comments,
     )
+
+
+def _script(task: str) -> ScriptCard | None:
+    if not is_script(task):
+        return None
+    script = find_script(task)
+    return ScriptCard(title=script.title, sha256=script.sha256)
 
 
 def _data(config: TrainConfig, setup: Setup) -> DataCard:

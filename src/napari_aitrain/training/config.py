@@ -76,7 +76,10 @@ class TrainConfig(_Strict):
     name: Annotated[str, Field(min_length=1, description="Name of the model.")] = "model"
     comments: Annotated[str, Field(description="Notes that stay with the model.")] = ""
     task: Annotated[
-        str, Field(description="What to segment: instances, semantic, neurons, em-instances or cellpose.")
+        str,
+        Field(
+            description="What to segment: instances, semantic, neurons, em-instances or cellpose; or a script, MY.py."
+        ),
     ] = "instances"
     task_settings: Annotated[
         dict[str, Any], Field(description="The task's own settings, if other than its defaults.")
@@ -117,6 +120,14 @@ class TrainConfig(_Strict):
     ] = None
     minutes: Annotated[float | None, Field(gt=0, description="Stop after this many minutes of training.")] = None
     steps: Annotated[int | None, Field(ge=1, description="Stop after this many steps.")] = None
+    then_predict: Annotated[
+        LocationField | None,
+        Field(description="Image, or folder of images, that the model predicts as soon as the training has ended."),
+    ] = None
+    then_out: Annotated[
+        Path | None,
+        Field(description="Labels file for that, OUT.tif or OUT.ome.zarr; a folder for a folder. None: in its job."),
+    ] = None
     seed: Annotated[int, Field(ge=0, description="Seed of every random choice.")] = 0
     device: Annotated[str, Field(description="auto, cpu, cuda, cuda:N or mps.")] = "auto"
     precision: Annotated[
@@ -231,6 +242,12 @@ def read_config(path: Path) -> TrainConfig:
     update: dict[str, Any] = {"sources": tuple(sources)}
     if config.start_from not in (AUTO, SCRATCH) and (base / config.start_from).exists():
         update["start_from"] = str(base / config.start_from)
+    if config.task.endswith(".py"):
+        update["task"] = str(base / config.task)
+    if config.then_predict is not None:
+        update["then_predict"] = absolute(config.then_predict, base)
+    if config.then_out is not None:
+        update["then_out"] = base / config.then_out
     return config.model_copy(update=update)
 
 

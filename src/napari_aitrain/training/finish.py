@@ -18,6 +18,7 @@ from ..models import save_model
 from ..nets import build_network
 from ..tasks import make_task
 from ..tasks.protocol import Example, FloatArray, Task
+from ..tasks.script_store import SCRIPT_COPY, content_of, find_script, is_script
 from ..tasks.threshold import apply_threshold
 from .card import make_card
 from .crops import Crop
@@ -92,7 +93,9 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
             "calibration": calibration.model_dump(mode="json") if calibration is not None else None,
         }
     )
-    model = save_model(folder / "model", card, weights, replace=True)
+    script = find_script(card.task) if is_script(card.task) else None
+    files = {} if script is None else {SCRIPT_COPY: content_of(script)}
+    model = save_model(folder / "model", card, weights, replace=True, files=files)
     return {"model": str(model.folder), "metrics": metrics, "threshold": threshold}
 
 

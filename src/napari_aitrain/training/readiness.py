@@ -17,6 +17,7 @@ from ..volumes.units import VoxelSize
 from .config import TrainConfig
 from .plan import Plan, PlannedCrop, plan_crops
 from .sources import SourceImage
+from .using import check_use
 
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
 SAMPLE = 32_000_000
@@ -143,7 +144,7 @@ def check(config: TrainConfig, receptive_field: Triple | None = None) -> Readine
         return Readiness((error(type(problem).__name__, problem.what, problem.remedy),))
     if not plan.crops:
         return Readiness(plan.findings)
-    findings = plan.policy.graded([*plan.findings, *_check_images(plan.crops)])
+    findings = plan.policy.graded([*plan.findings, *_check_images(plan.crops), *_check_use(config)])
     sizes = {crop.image.voxel_size for crop in plan.crops}
     return Readiness(
         findings=tuple(findings),
@@ -168,6 +169,13 @@ def _check_images(crops: Sequence[PlannedCrop]) -> Iterator[Finding]:
             yield from check_image_values(image.open_image(), parts, SAMPLE // len(regions))
         except AitrainError as problem:
             yield error(type(problem).__name__, problem.what, problem.remedy, image.name)
+
+
+def _check_use(config: TrainConfig) -> Iterator[Finding]:
+    try:
+        check_use(config)
+    except AitrainError as problem:
+        yield error(type(problem).__name__, problem.what, problem.remedy, "then_predict")
 
 
 def _count(crops: Sequence[PlannedCrop], instances: bool) -> RoleCounts:

@@ -11,6 +11,11 @@ from ..location import Location, Url
 from .opening import is_volume_path
 
 
+def holds_images(place: Location) -> bool:
+    """Whether a place is a folder of images, and no image itself."""
+    return not isinstance(place, Url) and place.is_dir() and not is_volume_path(place)
+
+
 def pair_outputs(image: Location, out: Path) -> Iterator[tuple[Location, Path]]:
     """Yield each image with its output.
 
@@ -28,7 +33,7 @@ def pair_outputs(image: Location, out: Path) -> Iterator[tuple[Location, Path]]:
     ConfigError
         If the outputs of a folder would be one file.
     """
-    if isinstance(image, Url) or not image.is_dir() or is_volume_path(image):
+    if isinstance(image, Url) or not holds_images(image):
         yield image, out
         return
     images = sorted(p for p in image.iterdir() if not p.name.startswith(".") and is_volume_path(p))
