@@ -56,8 +56,8 @@ class Recipe:
 
 
 RECIPES = {
-    "nuclei-2d": Recipe("instances", "2", 30, pairs.nuclei_2d, "Nuclei in fluorescence, 2-D"),
-    "nuclei-3d": Recipe("instances", "3", 12, pairs.nuclei_3d, "Nuclei in fluorescence, 3-D", (290.0, 260.0, 260.0)),
+    "nuclei-2d": Recipe("instances", "2", 40, pairs.nuclei_2d, "Nuclei in fluorescence, 2-D"),
+    "nuclei-3d": Recipe("instances", "3", 20, pairs.nuclei_3d, "Nuclei in fluorescence, 3-D", (290.0, 260.0, 260.0)),
     "em-neurons": Recipe(
         "neurons", "3", 20, pairs.em_neurons, "Neurons in electron micrographs, 3-D", (10.0, 10.0, 10.0)
     ),
