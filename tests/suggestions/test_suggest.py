@@ -19,11 +19,12 @@ from napari_aitrain.inference import predict_volume
 from napari_aitrain.models import ModelCard, save_model
 from napari_aitrain.suggestions.maps import StoredMap, StoredMargin
 from napari_aitrain.suggestions.onto import Onto, labels_at
-from napari_aitrain.suggestions.passes import earlier_versions, mirrored, other_models, write_disagreement
+from napari_aitrain.suggestions.passes import mirrored, other_models, write_disagreement
 from napari_aitrain.suggestions.queue import SuggestionQueue
 from napari_aitrain.suggestions.run import Asked, suggest
 from napari_aitrain.suggestions.settings import SuggestSettings
 from napari_aitrain.suggestions.size import useful_size
+from napari_aitrain.suggestions.versions import earlier_versions
 from napari_aitrain.volumes import Volume
 
 

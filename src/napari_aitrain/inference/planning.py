@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -17,6 +16,7 @@ from ..volumes import Volume
 from ..volumes.resample import Factors, inside_resampled
 from .blocks import decode_block, network_block
 from .elsewhere import Blocks, Elsewhere
+from .fingerprint import model_fingerprint
 from .halo import measure_halo, sample_piece
 from .image import PreparedImage
 from .info import OnImage, PredictionInfo
@@ -40,14 +40,6 @@ def make_network(model: Model, device: str = "auto", precision: str = "auto") ->
     module = cast("UNet", model.network())
     network = InferenceNetwork(module, where, choose_precision(where, precision))
     return at_scale(network, model.card.scale, model.card.dims)
-
-
-def model_fingerprint(model: Model) -> str:
-    """Return a short text that changes with whatever shapes the maps and objects: weights, task, calibration."""
-    card = model.card
-    parts = (card.weights_sha256, card.task, card.task_settings, card.classes, card.network, card.calibration)
-    scaled = () if card.scale == 1 else (card.scale,)
-    return hashlib.sha256(repr((*parts, *scaled)).encode()).hexdigest()[:32]
 
 
 def aligned(region: Region | None, image: Volume, prepared: PreparedImage) -> Region:

@@ -21,9 +21,10 @@ from ..models.model import bounded_scale
 from ..nets.scaled import at_scale
 from ..tasks.diameters import median_diameter
 from ..volumes import Volume
+from .fingerprint import model_fingerprint
 from .image import PreparedImage, choose_view, prepare_image
 from .info import PredictionInfo
-from .planning import make_network, model_fingerprint
+from .planning import make_network
 from .predictor import Network, predict_array
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)

@@ -20,10 +20,11 @@ from .blocks import Cancelled, OnBlock, Progress
 from .cluster import crew_of
 from .estimating import bytes_needed
 from .filled import read_filled
+from .fingerprint import model_fingerprint
 from .image import PreparedImage, prepare_image
 from .info import INFO, FailedBlock, PredictionInfo, read_info, write_info
 from .manifest import Manifest
-from .planning import aligned, make_network, model_fingerprint, on_image, plan_prediction
+from .planning import aligned, make_network, on_image, plan_prediction
 from .predictor import Network
 from .stages import Stages
 from .store import StoredPrediction

@@ -12,10 +12,11 @@ from ..errors import ConfigError, VolumeError
 from ..models import load_model
 from ..volumes import Normalisation, Volume
 from ..volumes.damage import DamagedChunk
+from .fingerprint import model_fingerprint
 from .image import PreparedImage, choose_view, clip_of
 from .info import read_info
 from .manifest import Block
-from .planning import make_network, model_fingerprint
+from .planning import make_network
 from .predictor import Network
 from .stages import Stages
 

@@ -26,9 +26,10 @@ from ..evaluation.figures import figures, headline
 from ..evaluation.model_facts import evaluated_model, training_use
 from ..geometry import Region, Triple, align_inwards, to_finest
 from ..inference import PredictionCancelledError
+from ..inference.fingerprint import model_fingerprint
 from ..inference.image import PreparedImage, prepare_image
 from ..inference.in_box import BoxPredictor
-from ..inference.planning import make_network, model_fingerprint
+from ..inference.planning import make_network
 from ..inference.predictor import Network
 from ..models import Model, ModelCard, load_model, locate_model
 from ..models.seen_test import Look, looks_at, note_look

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
+from ..geometry import Region
+from ..inference.store import PredictionInfo
 from ..tasks.protocol import FloatArray
+from ..volumes import Normalisation, Volume
 
 _LEVELS = (10, 50, 90)
 
@@ -29,3 +34,13 @@ def _of(values: FloatArray) -> npt.NDArray[np.float64]:
     coarse = values[:, ::4, ::4]
     far = [np.abs(np.diff(coarse, axis=axis)).mean() for axis in (1, 2) if coarse.shape[axis] > 1]
     return np.array([*np.percentile(values, _LEVELS), values.std(), *rough, *far], float)
+
+
+def image_of(info: PredictionInfo, volume: Volume) -> Callable[[Region], FloatArray] | None:
+    """Return what reads the normalised image of a region of a prediction; None where the image was resampled."""
+    if info.resampled is not None:
+        return None
+    seen = volume if len(volume.channels) == len(info.low) else volume.select(info.channels)
+    seen = seen.at(info.magnification)
+    normalisation = Normalisation(low=info.low, high=info.high)
+    return lambda region: normalisation.apply(seen.read(region.shift(info.start)))

@@ -62,6 +62,7 @@ class QueueState(_Strict):
 
     version: int = VERSION
     settings: SuggestSettings = SuggestSettings()
+    model: Annotated[str, Field(description="Folder of the model that was asked last.")] = ""
     policy: RetrainPolicy = RetrainPolicy()
     trained_with: Annotated[int, Field(description="Annotations that there were when a training last began.")] = 0
     suggestions: tuple[Suggestion, ...] = ()

@@ -22,6 +22,7 @@ from ..models import Model, find_model
 from ..volumes import Volume, open_volume
 from ..volumes.labels import read_labels
 from .find import Searched, find_places
+from .looks import image_of
 from .maps import UncertaintyMap, map_of
 from .queue import Suggestion, SuggestionQueue
 from .settings import SuggestSettings
@@ -165,12 +166,13 @@ def suggest(
             Searched(
                 one.name, stored, uncertainty, one.volume.shape, boxes=[box.region for box in one.asked.boxes],
                 skipped=[*queue.skipped(one.name), *queue.labelled(one.name)], labelled=one.painted,
+                read=image_of(stored.info, one.volume) if settings.spread == "features" else None,
             )
         )  # fmt: skip
     given = sum(one.state != "open" for one in queue.all)
     found = find_places(searched, model.card, settings, before=given, size=size, progress=progress, cancelled=cancelled)
     queue.replace_open(found.suggestions, found.labels)
-    queue.set(settings=settings)
+    queue.set(settings=settings, model=str(model.folder))
     boxes = {one.name: _write_boxes(queue, one.name) for one in opened}
     notes = (f"{found.places:,} places of one box were compared.",) if found.places else (
         "There is no place left for a box that touches nothing labelled.",
@@ -179,7 +181,7 @@ def suggest(
 
 
 def _members(model: Model, others: Sequence[Path | str]) -> list[Model]:
-    from .passes import earlier_versions
+    from .versions import earlier_versions
 
     members = [find_model(one) for one in others] or earlier_versions(model, find_model)
     if not members:
