@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import ConfigError
 from ..evaluation.calibration import Calibration, rescore
-from ..inference.image import PreparedImage, prepare_image
+from ..inference.image import prepare_image
+from ..inference.on_image import laid_back
 from ..models import Model, ModelCard, fitting_starter, load_model, read_card, starter_folder, starter_names
 from ..models.folder import holds_model
 from ..tasks import get_task
 from ..tasks.protocol import FloatArray, LabelArray, VoxelSize
 from ..volumes import Volume
-from ..volumes.resample import nearest_voxels
 from .finding import Found, as_bright
 from .settings import AutosegmentSettings
 
@@ -223,17 +222,6 @@ class Starter:
         times = min(learned[3 - dims :]) / min(voxel_size[3 - dims :])
         z, y, x = (v * times for v in voxel_size)
         return z, y, x
-
-
-def laid_back(labels: LabelArray, prepared: PreparedImage, shape: tuple[int, ...]) -> LabelArray:
-    """Return labels of what a network saw on the voxels of the image, each with the value its middle lies in."""
-    factors: tuple[float, ...] = prepared.resampled or prepared.magnification
-    if labels.shape == shape and all(factor == 1 for factor in factors):
-        return labels
-    at: list[npt.NDArray[np.int64]] = [
-        nearest_voxels(0, n, factor, extent) for n, factor, extent in zip(shape, factors, labels.shape, strict=True)
-    ]
-    return labels[np.ix_(*at)]
 
 
 def _finds_objects(card: ModelCard) -> bool:

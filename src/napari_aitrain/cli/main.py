@@ -14,7 +14,22 @@ import typer
 from .. import __version__
 from ..errors import AitrainError, JobError, TrainingDivergedError
 from ..tasks.code import code_allowed
-from . import autosegment, check, demo, evaluate, export, jobs, models, predict, scripts, suggest, train, weights
+from . import (
+    autosegment,
+    check,
+    demo,
+    evaluate,
+    export,
+    jobs,
+    models,
+    predict,
+    remote,
+    scripts,
+    serve,
+    suggest,
+    train,
+    weights,
+)
 from .output import Output
 
 OK, FAILED, BAD_INPUT = 0, 1, 2
@@ -54,10 +69,12 @@ app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("autosegment")(autosegment.autosegment)
 app.command("export")(export.export)
+app.command("serve")(serve.serve)
 app.command("suggest")(suggest.suggest)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(weights.app, name="weights")
+app.add_typer(remote.app, name="remote")
 app.add_typer(scripts.app, name="scripts")
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import Region, Triple, triple
+from ..tasks.protocol import LabelArray
 from ..volumes.resample import nearest_voxels
+from .image import PreparedImage
 from .info import PredictionInfo, VoxelSize
 
 
@@ -50,3 +52,14 @@ def read_output(info: PredictionInfo, read: Callable[[Region], npt.NDArray[Any]]
     z, y, x = (v - at for v, at in zip(voxels, low, strict=True))
     part: npt.NDArray[Any] = read(Region(low, high))[..., z[:, None, None], y[:, None], x]
     return part
+
+
+def laid_back(labels: LabelArray, prepared: PreparedImage, shape: tuple[int, ...]) -> LabelArray:
+    """Return labels of what a network saw on the voxels of the image, each with the value its middle lies in."""
+    factors: tuple[float, ...] = prepared.resampled or prepared.magnification
+    if labels.shape == shape and all(factor == 1 for factor in factors):
+        return labels
+    at: list[npt.NDArray[np.int64]] = [
+        nearest_voxels(0, n, factor, extent) for n, factor, extent in zip(shape, factors, labels.shape, strict=True)
+    ]
+    return labels[np.ix_(*at)]
