@@ -42,6 +42,8 @@ class Session:
         The worker, and the jobs that are followed.
     predictions : review.Predictions
         Prediction layers, the threshold, and what the worker is asked to predict next.
+    suggestions : suggest.Suggestions
+        What to label next, and when to train again.
     training_set : train.SourcesModel
         What the Train dock trains on.
     training_settings : dict
@@ -60,6 +62,7 @@ class Session:
         from .annotate.truths import GroundTruths
         from .jobs.center import JobCenter
         from .review.predictions import Predictions
+        from .suggest.suggestions import Suggestions
         from .train.sources_model import SourcesModel
         from .weights.downloads import Downloads
 
@@ -73,6 +76,7 @@ class Session:
         self.scene = BoxScene(self)
         self.jobs = JobCenter()
         self.predictions = Predictions(self)
+        self.suggestions = Suggestions(self)
         self.elsewhere = Elsewhere(self)
         self.training_set = SourcesModel(self)
         self.weights = Downloads()
@@ -92,6 +96,7 @@ class Session:
         self._closed = True
         _sessions.pop(self.viewer, None)
         self._application.aboutToQuit.disconnect(self.close)
+        self.suggestions.close()
         self.elsewhere.close()
         self.saver.close()
         self.predictions.close()

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from .thresholded import ShownArray, Slices, Thresholded
+
+
+class Shown(Protocol):
+    """What a layer shows of a level."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all axes of the layer."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        ...
+
+    @property
+    def late(self) -> bool:
+        """Whether parts are better looked up when they are needed."""
+        ...
+
+    def __getitem__(self, index: Any, /) -> npt.NDArray[Any]: ...
 
 
 class Through:
@@ -26,6 +47,16 @@ class Through:
         self.data, self.labels, self.certainty = data, labels, certainty
         self.shape = data.layer_shape(labels.shape)
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of what is drawn."""
+        return self.data.dtype
+
+    @property
+    def late(self) -> bool:
+        """Whether it is read tile by tile."""
+        return bool(self.data.tiles)
+
     def __getitem__(self, index: Any) -> ShownArray:
         return self.data.through(index, self.labels, self.certainty)
 
@@ -35,18 +66,18 @@ class Held:
 
     Parameters
     ----------
-    source : Through
+    source : Shown
         What is shown at first.
     """
 
-    def __init__(self, source: Through) -> None:
+    def __init__(self, source: Shown) -> None:
         self.source = source
-        self.shape, self.dtype = source.shape, source.data.dtype
+        self.shape, self.dtype = source.shape, source.dtype
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
         self.nbytes = self.size * self.dtype.itemsize
 
-    def __getitem__(self, index: Any) -> ShownArray | Part:
-        if self.source.data.tiles and isinstance(index, tuple) and all(isinstance(part, slice) for part in index):
+    def __getitem__(self, index: Any) -> npt.NDArray[Any] | Part:
+        if self.source.late and isinstance(index, tuple) and all(isinstance(part, slice) for part in index):
             return Part(self, index)
         return self.source[index]
 
@@ -74,7 +105,7 @@ class Part:
         self.shape, self.dtype = tuple(map(len, self._spans)), held.dtype
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
 
-    def __getitem__(self, index: Any) -> ShownArray | Part:
+    def __getitem__(self, index: Any) -> npt.NDArray[Any] | Part:
         parts = index if isinstance(index, tuple) else (index,)
         parts = (*parts, *[slice(None)] * (self.ndim - len(parts)))
         inner = [span[part] for span, part in zip(self._spans, parts, strict=True)]

@@ -1,0 +1,1 @@
+"""The Next dock: what to label next, and whether asking the model pays."""

@@ -1,0 +1,57 @@
+"""What the Next dock says of suggestions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...suggestions.queue import Suggestion
+
+_STATES = {"open": "", "done": "done", "skipped": "skipped"}
+
+
+@dataclass(frozen=True)
+class PlaceRow:
+    """A row of the list of places.
+
+    Parameters
+    ----------
+    key : str
+        Of the suggestion.
+    number : int
+        From 1.
+    place : str
+        Where it is.
+    by : str
+        Who has chosen it.
+    state : str
+        What became of it.
+    """
+
+    key: str
+    number: int
+    place: str
+    by: str
+    state: str
+
+
+def row_of(one: Suggestion, number: int, current: bool) -> PlaceRow:
+    """Return what is said of a suggestion."""
+    z, y, x = ((a + b) // 2 for a, b in zip(one.start, one.stop, strict=True))
+    flat = one.stop[0] - one.start[0] == 1 and one.start[0] == 0
+    place = f"x {x}, y {y}" + ("" if flat else f", z {z}")
+    by = f"unsure {one.score:.2f}" if one.kind == "uncertain" else "chance"
+    state = "here" if current else _STATES[one.state]
+    if one.state == "done" and one.error is not None:
+        state = f"done, {100 * one.error:.0f} % was wrong"
+    return PlaceRow(one.id, number, place, by, state)
+
+
+def told(one: Suggestion | None, number: int, left: int) -> str:
+    """Return what a person is to do now."""
+    if one is None:
+        return "" if not left else f"{left} places wait. Press Next place."
+    if one.kind == "random":
+        why = "Chance has chosen it, to compare suggestions with"
+    else:
+        why = f"The model is unsure here ({one.score:.2f} of 1)"
+    return f"Place {number}: {why}. Paint what is in the box, then press Done."
