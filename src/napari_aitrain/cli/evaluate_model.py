@@ -62,7 +62,7 @@ def config_of(
     elif ways:
         chosen = make_config(None, images, labels, boxes, of_source=of_source, of_training={}).sources
     else:
-        chosen = own_sources(found)
+        chosen = own_sources(found.card)
     given = {key: value for key, value in settings.items() if value is not None}
     return EvaluateConfig(model=found.folder, name=found.card.name, sources=chosen, **given)
 

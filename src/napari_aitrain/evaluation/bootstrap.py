@@ -75,5 +75,4 @@ def _column(values: Sequence[Any], times: Float64Array) -> Sequence[Any]:
         return list(_drawn(values, times))
     if isinstance(values[0], tuple):
         return [values[0]] * len(times)
-    sums: Sequence[Any] = np.tensordot(times, np.stack(values), 1)
-    return sums
+    return list(np.tensordot(times, np.stack(values), 1))

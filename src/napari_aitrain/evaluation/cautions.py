@@ -14,6 +14,7 @@ from .box_results import BoxResult, Caution
 from .calibration import Calibration
 
 FEW_BOXES = 5
+BEST_MARGIN = 0.01
 _NAMED = 4
 
 
@@ -130,7 +131,11 @@ def place_key(box: BoxResult) -> str:
 
 
 def cautions_of_choices(
-    card: ModelCard, test: Sequence[BoxResult], looks: Sequence[Look], others: Mapping[str, Sequence[Look]]
+    card: ModelCard,
+    test: Sequence[BoxResult],
+    looks: Sequence[Look],
+    others: Mapping[str, Sequence[Look]],
+    best: float | None = None,
 ) -> Iterator[Caution]:
     """Yield why test boxes are none any more: something was chosen after a look at their figures.
 
@@ -144,10 +149,13 @@ def cautions_of_choices(
         Earlier looks at figures of this model.
     others : mapping of str to sequence of Look
         Of other versions of the model and of its parent, by their names.
+    best : float, optional
+        The threshold that serves validation best: test boxes did not choose it.
     """
     keys = {place_key(box) for box in test}
     before = [look for look in looks if keys & set(look.boxes)]
-    if before and before[-1].threshold != card.threshold:
+    by_validation = best is not None and abs(card.threshold - best) < BEST_MARGIN
+    if before and before[-1].threshold != card.threshold and not by_validation:
         yield Caution(
             code="threshold-chosen-on-test",
             message=f"The threshold was changed from {before[-1].threshold:.3f} to {card.threshold:.3f} after figures "

@@ -11,7 +11,7 @@ import fastremap
 import numpy as np
 import numpy.typing as npt
 
-from ..geometry import Region, triple
+from ..geometry import Region, Triple, triple
 from ..tasks.matching import IntArray, Overlap
 from ..tasks.protocol import BoolArray, FloatArray, LabelArray
 from .box_results import ErrorKind
@@ -84,12 +84,14 @@ class Outcomes:
     @cached_property
     def _truth_in_prediction(self) -> BoolArray:
         rows, _, counts = self._pairs
-        return counts > self.part * self.overlap.truth_sizes[rows]
+        inside: BoolArray = counts > self.part * self.overlap.truth_sizes[rows]
+        return inside
 
     @cached_property
     def _prediction_in_truth(self) -> BoolArray:
         _, columns, counts = self._pairs
-        return counts > self.part * self.overlap.prediction_sizes[columns]
+        inside: BoolArray = counts > self.part * self.overlap.prediction_sizes[columns]
+        return inside
 
     @cached_property
     def pieces(self) -> IntArray:
@@ -120,14 +122,16 @@ class Outcomes:
         inside = self._truth_in_prediction & self.merged[columns]
         explained = np.isin(np.arange(len(self.split)), rows[inside]) | self.split
         found = np.isin(self.overlap.truth_ids, self.overlap.match()[0])
-        return (self.overlap.truth_ids != 0) & ~found & ~explained
+        missed: BoolArray = (self.overlap.truth_ids != 0) & ~found & ~explained
+        return missed
 
     @cached_property
     def false(self) -> BoolArray:
         """Which predicted objects are false."""
         explained = self.part_of_split | self.merged
         right = np.isin(self.overlap.prediction_ids, self.overlap.match()[1])
-        return (self.overlap.prediction_ids != 0) & ~right & ~explained
+        false: BoolArray = (self.overlap.prediction_ids != 0) & ~right & ~explained
+        return false
 
     @cached_property
     def part_of_split(self) -> BoolArray:
@@ -187,7 +191,7 @@ class Found:
         The box around it.
     """
 
-    voxel: tuple[int, int, int]
+    voxel: Triple
     region: Region
 
 
@@ -205,14 +209,14 @@ def find_objects(labels: LabelArray, ids: Sequence[int]) -> dict[int, Found]:
         return {}
     compact, names = fastremap.renumber(np.maximum(labels, 0), preserve_zero=True, in_place=False)
     boxes = np.asarray(cc3d.statistics(compact.astype(np.uint32), no_slice_conversion=True)["bounding_boxes"], np.int64)
-    return {one: _find(compact, int(names[one]), boxes[names[one]]) for one in ids if one in names}
+    return {one: _find(compact, int(names[one]), boxes[int(names[one])]) for one in ids if one in names}
 
 
 def _find(compact: npt.NDArray[np.integer], number: int, box: IntArray) -> Found:
-    region = Region(triple(box[0::2]), triple(box[1::2] + 1))
+    region = Region(triple(box[0::2].tolist()), triple((box[1::2] + 1).tolist()))
     where = np.argwhere(compact[region.slices] == number)
     voxel = where[((where - where.mean(axis=0)) ** 2).sum(axis=1).argmin()] + region.start
-    return Found(triple(voxel), region)
+    return Found(triple(voxel.tolist()), region)
 
 
 def _largest(places: IntArray, values: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:

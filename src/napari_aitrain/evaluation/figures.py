@@ -9,7 +9,6 @@ from operator import add
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from ..annotation.boxes import Role
 from ..tasks.confusion import Confusion
@@ -195,10 +194,11 @@ def auroc(scores: FloatArray, right: BoolArray) -> float | None:
     >>> auroc(np.array([0.9, 0.8, 0.3], np.float32), np.array([True, False, False]))
     1.0
     """
-    n, wrong = int(np.count_nonzero(right)), int(np.count_nonzero(~right))
-    if not n or not wrong:
+    wrong = np.sort(scores[~right])
+    if not len(wrong) or not right.any():
         return None
-    return float((rankdata(scores)[right].sum() - n * (n + 1) / 2) / (n * wrong))
+    lower, not_higher = (np.searchsorted(wrong, scores[right], side=side) for side in ("left", "right"))
+    return float((lower + not_higher).mean() / (2 * len(wrong)))
 
 
 def common_boxes(evaluations: Sequence[ModelEvaluation], role: Role | None = None) -> list[list[BoxResult]]:

@@ -103,8 +103,9 @@ def spoken(figure: Figure | None, name: str = "") -> tuple[str, str]:
     """Return a figure and its interval as people read them; an empty interval where there is none."""
     if figure is None:
         return "–", ""
-    digits = 0 if name.startswith("n_") or name == "voxels" else 3
-    low, high = figure.interval or (None, None)
+    counted = name.startswith("n_") or name == "voxels"
+    digits = 0 if counted else 3
+    low, high = (None, None) if counted or figure.interval is None else figure.interval
     between = "" if low is None or high is None else f"{low:.{digits}f} – {high:.{digits}f}"
     return f"{figure.value:,.{digits}f}", between
 
@@ -135,7 +136,8 @@ def _plots(evaluation: ModelEvaluation) -> Iterator[dict[str, Any]]:
 
     locked, best = evaluation.model.threshold, best_threshold(evaluation)
     for role in evaluation.roles:
-        curve, agreement, found = (make(evaluation, role) for make in (threshold_curve, agreement_curve, trust))
+        curve, agreement = threshold_curve(evaluation, role), agreement_curve(evaluation, role)
+        found = trust(evaluation, role)
         offered = best if role == "validation" else None
         yield {
             "role": role,
@@ -192,7 +194,10 @@ def _pictures(evaluation: ModelEvaluation, watch: Watch | None) -> tuple[list[Pi
 
 def _chosen_errors(evaluation: ModelEvaluation) -> Sequence[ObjectError]:
     """Return the worst errors, of test boxes if there are any."""
-    role = next((role for role in ("test", "validation", "train") if role in evaluation.roles), "test")
+    roles = evaluation.roles
+    if not roles:
+        return []
+    role = roles[-1]
     chosen: list[ObjectError] = []
     for error in evaluation.errors_of(role):
         if sum(one.box == error.box for one in chosen) < _PER_BOX or len(evaluation.of_role(role)) == 1:

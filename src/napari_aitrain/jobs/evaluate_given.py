@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ..errors import ConfigError, ModelError
-from ..models import Model
+from ..models import ModelCard
 from ..training.config import Source
 from ..training.cropset import CropSet
 from ..training.used import source_cards, used_sources
 from .folder import JobFolder
 
 
-def own_sources(model: Model) -> tuple[Source, ...]:
+def own_sources(card: ModelCard) -> tuple[Source, ...]:
     """Return images, ground truth and boxes that the training of a model used, test boxes included.
 
     Raises
@@ -18,10 +18,10 @@ def own_sources(model: Model) -> tuple[Source, ...]:
     ModelError
         If its card does not say them.
     """
-    found = used_sources(model.card.data.sources)
+    found = used_sources(card.data.sources)
     if not found:
         raise ModelError(
-            f"the model {model.card.name} does not say which boxes it was trained with",
+            f"the model {card.name} does not say which boxes it was trained with",
             "a model trained by this version, or boxes to evaluate it on",
             "name images with ground truth: --image and --labels, --sources FILE.yaml, or --job of its training",
         )

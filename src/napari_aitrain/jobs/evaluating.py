@@ -22,7 +22,7 @@ from ..evaluation.cautions import (
     place_key,
     used_boxes,
 )
-from ..evaluation.figures import figures, headline
+from ..evaluation.figures import best_threshold, figures, headline
 from ..evaluation.model_facts import evaluated_model, training_use
 from ..geometry import Region, Triple, align_inwards, to_finest
 from ..inference import PredictionCancelledError
@@ -203,22 +203,21 @@ def _assemble(
     errors = sorted((error for record in records for error in record.errors), key=lambda error: -error.wrong)
     unknown = sorted({number for record in records for number in record.unknown})
     warned = dict.fromkeys(text for record in records for text in record.warnings)
-    test = [box for box in boxes if box.role == "test"]
-    asks_for_test = "test" in config.roles
-    cautions = [
-        *left_out,
-        *(cautions_of_boxes(boxes, used_boxes(model.card), reach_of(model.card)) if asks_for_test else ()),
-        *cautions_of_choices(model.card, test, _looks_before(job, model), dict(_relatives(model))),
-        *cautions_of_model(model.card, config.class_names, unknown),
-        *(Caution(code="image", message=text) for text in warned),
-    ]
-    return ModelEvaluation(
+    evaluation = ModelEvaluation(
         model=evaluated_model(model),
         training=training_use(model.card),
         boxes=tuple(boxes),
         errors=tuple(errors[:MOST_ERRORS]),
-        warnings=tuple(cautions),
     )
+    before, others = _looks_before(job, model), dict(_relatives(model))
+    cautions = [
+        *left_out,
+        *(cautions_of_boxes(boxes, used_boxes(model.card), reach_of(model.card)) if "test" in config.roles else ()),
+        *cautions_of_choices(model.card, evaluation.of_role("test"), before, others, best_threshold(evaluation)),
+        *cautions_of_model(model.card, config.class_names, unknown),
+        *(Caution(code="image", message=text) for text in warned),
+    ]
+    return evaluation.model_copy(update={"warnings": tuple(cautions)})
 
 
 def reach_of(card: ModelCard) -> Triple:

@@ -13,6 +13,7 @@ from ...annotation.world import WorldBox
 from ...errors import BoxError, VolumeError
 from ...geometry import FINEST, Region, Triple, align_inwards, to_finest, triple
 from ..frames import LayerFrame
+from ..looking import look_at
 from ..review.viewing import camera_of
 from .image_of import image_layer
 
@@ -223,19 +224,8 @@ class BoxActions:
 
     def go_to(self, box: WorldBox) -> None:
         """Bring a box into view: its middle slice, and its middle on screen."""
-        layer, dims = image_layer(self._viewer, box.image), self._viewer.dims
-        matrix = layer._transforms[1:].simplified
-        first = dims.ndim - layer.ndim
-        for axis, index in enumerate(box.frame):
-            if axis != LayerFrame.of(layer).channel:
-                dims.set_point(first + axis, float(matrix.translate[axis] + matrix.scale[axis] * index))
         middle = [(a + b) / 2 for a, b in zip(box.start, box.stop, strict=True)]
-        for axis in range(max(0, 3 - dims.ndim), 3):
-            dims.set_point(dims.ndim - 3 + axis, middle[axis])
-        center = list(camera_of(self._viewer).center)
-        for place, axis in zip(range(-len(dims.displayed), 0), dims.displayed, strict=True):
-            center[place] = middle[axis - dims.ndim + 3] if axis >= dims.ndim - 3 else center[place]
-        camera_of(self._viewer).center = tuple(center)
+        look_at(self._viewer, image_layer(self._viewer, box.image), middle, box.frame)
         self._session.boxes.select(box.id)
 
     def hidden_axes(self) -> list[int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...jobs import ACTIVE, Event, JobFolder, State
+from ...jobs.folder import Kind
 from .digest import Digest
 from .follower import FollowThread
 
@@ -32,8 +33,8 @@ class KnownJob:
         Whether its folder is still being written.
     cancelled : bool
         Whether it was stopped while it was prepared.
-    predicts : bool
-        Whether it runs a model instead of training one.
+    kind : {'training', 'prediction', 'evaluation'}
+        What it does.
     """
 
     job: JobFolder
@@ -44,7 +45,7 @@ class KnownJob:
     thread: FollowThread | None = None
     preparing: bool = False
     cancelled: bool = False
-    predicts: bool = False
+    kind: Kind = "training"
 
 
 class JobList:
@@ -68,9 +69,13 @@ class JobList:
         return known is not None and known.preparing
 
     def predicts(self, job: JobFolder) -> bool:
-        """Whether a job runs a model instead of training one."""
+        """Whether a job predicts an image with a model."""
+        return self.kind(job) == "prediction"
+
+    def kind(self, job: JobFolder) -> Kind | None:
+        """Return what a job does; None of one that is not known."""
         known = self._known.get(job.path)
-        return known is not None and known.predicts
+        return None if known is None else known.kind
 
     def begun(self, job: JobFolder) -> float:
         """Return when a job was begun, in seconds since 1970; 0 when that is not known."""
@@ -95,5 +100,5 @@ class JobList:
 
     def newest_running(self) -> JobFolder | None:
         """Return the training that was begun last among those that run."""
-        running = (job for job in self.all() if self.state(job) in ACTIVE and not self._known[job.path].predicts)
+        running = (job for job in self.all() if self.state(job) in ACTIVE and self.kind(job) == "training")
         return next(running, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...jobs import JobFolder
+from ...jobs import EvaluateConfig, JobFolder
 from ...jobs.predict_config import PredictConfig
 from ...training.config import TrainConfig
 
@@ -38,12 +38,18 @@ def train_again(session: Session, job: JobFolder) -> None:
 def use_model(session: Session, job: JobFolder) -> None:
     """Have the Review dock show what the model of a job makes of the images, or what was predicted before.
 
+    What an evaluation found is shown by the Evaluate dock.
+
     Raises
     ------
     AitrainError
         If the job cannot be read.
     """
     settings = job.settings()
+    if isinstance(settings, EvaluateConfig):
+        open_dock(session, "Evaluate")
+        session.evaluations.open(job)
+        return
     folder = settings.model if isinstance(settings, PredictConfig) else job.model
     open_dock(session, "Review")
     session.predictions.set_model(folder)
