@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from ...errors import AitrainError
-from ...jobs import PAUSE, RESUME, Event, JobFolder, PredictConfig, Worker, stop_job
+from ...jobs import PAUSE, RESUME, EvaluateConfig, Event, JobFolder, PredictConfig, Worker, stop_job
+from ...jobs.folder import Kind
 from ...jobs.inbox import Message
 from ...jobs.lock import living_owner
 from ...jobs.predict_config import predict_config_to_yaml
@@ -120,19 +121,14 @@ class JobCenter(JobList):
         return self._start(config.name, lambda place: JobFolder.create(config, place), folder, at_once)
 
     def start_prediction(self, config: PredictConfig, folder: Path | None = None, at_once: bool = False) -> JobFolder:
-        """Write a job that runs a model on an image, and run it; returns at once.
-
-        Parameters
-        ----------
-        config : PredictConfig
-            Model, image and region.
-        folder, at_once
-            As for `start`.
-        """
+        """Write a job that runs a model on an image, and run it; as `start`."""
         name = f"{config.image.stem} prediction"
-        return self._start(
-            name, lambda place: JobFolder.create_prediction(config, place), folder, at_once, predicts=True
-        )
+        return self._start(name, lambda to: JobFolder.create_prediction(config, to), folder, at_once, "prediction")
+
+    def start_evaluation(self, config: EvaluateConfig, folder: Path | None = None, at_once: bool = False) -> JobFolder:
+        """Write a job that says how good a model is, and run it; as `start`."""
+        name = f"{config.name} evaluation"
+        return self._start(name, lambda to: JobFolder.create_evaluation(config, to), folder, at_once, "evaluation")
 
     def stop(self, job: JobFolder) -> None:
         """Stop a job: its model and a checkpoint are kept. A worker that does not answer is killed."""
@@ -203,10 +199,10 @@ class JobCenter(JobList):
         create: Callable[[Path], Any],
         folder: Path | None,
         at_once: bool = False,
-        predicts: bool = False,
+        kind: Kind = "training",
     ) -> JobFolder:
         job = JobFolder(new_folder(name, self._known) if folder is None else Path(folder).absolute())
-        known = self._known[job.path] = KnownJob(job, begun=time.time(), preparing=True, predicts=predicts)
+        known = self._known[job.path] = KnownJob(job, begun=time.time(), preparing=True, kind=kind)
 
         def begin() -> Worker | None:
             create(job.path)
@@ -255,7 +251,7 @@ class JobCenter(JobList):
             self.removed.emit(known.job.path)
         trouble = what_is_wrong(known.job, news)
         # A prediction that was cancelled in a long block ends without a word, and nothing is lost by it.
-        if trouble is not None and not (known.predicts and known.cancelled):
+        if trouble is not None and not (known.kind != "training" and known.cancelled):
             report(trouble)
             self.failed.emit(known.job.name, trouble)
         if news.over and not self._closed:
@@ -275,7 +271,7 @@ class JobCenter(JobList):
     def _find(self) -> None:
         for job, state, events in earlier_jobs():
             begun = events[0].time if events else 0.0
-            known = KnownJob(job, state, begun, digest=Digest(events), predicts=job.predicts)
+            known = KnownJob(job, state, begun, digest=Digest(events), kind=job.kind)
             self._main.post(partial(self._found, known))
 
     def _found(self, known: KnownJob) -> None:
