@@ -44,6 +44,8 @@ class Session:
         Prediction layers, the threshold, and what the worker is asked to predict next.
     suggestions : suggest.Suggestions
         What to label next, and when to train again.
+    evaluations : evaluate.Evaluations
+        What evaluations of models found, and which box of one is shown.
     training_set : train.SourcesModel
         What the Train dock trains on.
     training_settings : dict
@@ -60,6 +62,7 @@ class Session:
         from .annotate.saver import Saver
         from .annotate.scene import BoxScene
         from .annotate.truths import GroundTruths
+        from .evaluate.evaluations import Evaluations
         from .jobs.center import JobCenter
         from .review.predictions import Predictions
         from .suggest.suggestions import Suggestions
@@ -76,6 +79,7 @@ class Session:
         self.scene = BoxScene(self)
         self.jobs = JobCenter()
         self.predictions = Predictions(self)
+        self.evaluations = Evaluations(self)
         self.suggestions = Suggestions(self)
         self.elsewhere = Elsewhere(self)
         self.training_set = SourcesModel(self)
@@ -100,6 +104,7 @@ class Session:
         self.elsewhere.close()
         self.saver.close()
         self.predictions.close()
+        self.evaluations.close()
         self.training_set.close()
         self.weights.close()
         self.jobs.close()
