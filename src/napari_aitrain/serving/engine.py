@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from .. import __version__
 from ..errors import ConfigError, ModelError
 from ..evaluation.calibration import Calibration, rescore
 from ..geometry import Triple
@@ -66,7 +66,7 @@ class Engine:
         return {
             "program": PROGRAM,
             "format": FORMAT,
-            "version": __version__,
+            "version": version("napari-aitrain"),
             "fingerprint": self.fingerprint,
             "receptive_field": self.network.receptive_field,
             "multiple": self.network.multiple,
