@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from ...errors import AitrainError
 from ...jobs import JobFolder
@@ -15,6 +17,7 @@ from ...suggestions.retraining import RetrainPolicy, hint
 from ..aside import Aside
 from ..notify import inform, report
 from ..review.again import can_train_again, train_again
+from ..review.prediction import model_key
 from .truth_files import labelled_boxes
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ class Retraining:
     def __init__(self, session: Session, suggestions: Suggestions) -> None:
         self._session, self._suggestions = session, suggestions
         self._counting: Aside[dict[int, int]] = Aside()
-        self._busy = False
+        self._busy = self._again = self._closed = False
+        self._began = 0.0
         self._told = -1
         self.counts: Mapping[int, int] | None = None
         """Annotations per class of the current ground truth; None while that is not known."""
@@ -115,37 +119,48 @@ class Retraining:
             report("There is no model to train on from. Choose one above, and press Find places.")
             return None
         try:
-            # The folder of its job is what its settings are taken from.
-            job = train_again(self._session, model.parent if (model.parent / "job.yaml").is_file() else model)
+            # Its job has its settings.
+            return train_again(self._session, model_key(model))
         except AitrainError as error:
             report(error)
             return None
-        return job
 
     def count(self) -> None:
-        """Count anew, in a thread."""
+        """Count anew, in a thread, which takes at most a tenth of the time."""
         truth = self._session.truths.current
-        if self._busy or truth is None:
+        self._again = self._busy
+        if self._busy or self._closed or truth is None:
             return
         try:
             boxes = labelled_boxes(self._session, truth)
         except AitrainError:
             return
-        self._busy = True
+        self._busy, self._began = True, time.monotonic()
         self._counting.run(lambda: _sum(file.count(regions) for file, regions in boxes), self._take, self._failed)
 
     def close(self) -> None:
         """Let go of the session."""
+        self._closed = True
         self._session.saver.saved.disconnect(self.count)
         self._session.jobs.added.disconnect(self._on_job)
         self._counting.close()
 
     def _take(self, counts: dict[int, int]) -> None:
-        self._busy, self.counts = False, counts
+        self.counts = counts
+        self._rest()
         self._look()
 
     def _failed(self, _error: AitrainError) -> None:
+        # Of a file that cannot be read the saver tells.
+        self._rest()
+
+    def _rest(self) -> None:
+        QTimer.singleShot(round(9000 * (time.monotonic() - self._began)), self._go_on)
+
+    def _go_on(self) -> None:
         self._busy = False
+        if self._again:
+            self.count()
 
     def _look(self) -> None:
         """Ask or train, once for each time that it is due."""

@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from ...errors import AitrainError, ConfigError
 from ...inference.blocks import PredictionCancelledError
-from ...jobs import ENDED, JobFolder
+from ...jobs import JobFolder
 from ...jobs.doubter import Doubter
 from ...jobs.predict_config import PredictConfig
 from ...models import read_card
@@ -82,14 +82,14 @@ class Suggestions:
         self.map = UncertaintyLayer(session)
         self.retraining = Retraining(session, self)
         session.jobs.changed.connect(self._on_job)
-        session.predictions.runs.changed.connect(self._on_runs)
+        session.predictions.runs.changed.connect(self._look)
         session.boxes.changed.connect(self._on_boxes)
 
     def close(self) -> None:
         """Let go of threads; the queue is on disk."""
         self._asked += 1
         self._session.jobs.changed.disconnect(self._on_job)
-        self._session.predictions.runs.changed.disconnect(self._on_runs)
+        self._session.predictions.runs.changed.disconnect(self._look)
         self._session.boxes.changed.disconnect(self._on_boxes)
         for aside in (self._preparing, self._searching, self._reading):
             aside.close()
@@ -190,42 +190,38 @@ class Suggestions:
         self._say("The image is predicted first…")
         try:
             image = image_layer(self._session.viewer, question.image)
-            if not self._under_way(config):
+            if not self._under_way(question):
                 self._session.predictions.runs.start(question.model, image, "volume")
         except AitrainError as error:
             self._failed(asked, error)
 
-    def _under_way(self, config: PredictConfig) -> bool:
-        runs = self._session.predictions.runs.all()
+    def _under_way(self, question: Question) -> bool:
+        model = model_key(question.model)
         return any(
-            not run.finished and run.where == "volume" and run.model == model_key(config.model)
-            and run.image.name == (self._waiting[0].image if self._waiting else "")
-            for run in runs
-        )  # fmt: skip
+            (run.finished, run.where, run.model, run.image.name) == (False, "volume", model, question.image)
+            for run in self._session.predictions.runs.all()
+        )
 
-    def _on_job(self, job: JobFolder) -> None:
-        """Go on with a search when its prediction is there."""
-        if self._waiting is None or self._session.jobs.state(job) not in ENDED:
-            return
-        question, config = self._waiting
-        done = same_prediction(self._session, config)
-        if done is not None:
-            self._waiting = None
-            self._search(self._asked, question, config, done.prediction)
+    def _on_job(self, _job: JobFolder) -> None:
+        if self._waiting is not None:
+            self._look()
 
-    def _on_runs(self) -> None:
-        """Follow the prediction that a search waits for."""
+    def _look(self) -> None:
+        """Follow the prediction that a search waits for, and go on when it is there."""
         if self._waiting is None:
             return
         runs = self._session.predictions.runs
-        if runs.trouble:
-            self._waiting = None
-            self._say("", runs.trouble)
-            return
         running = runs.running()
-        if running is not None:
-            self.progress = (round(1000 * running.fraction), 1000)
-        self.changed.emit()
+        if running is not None or runs.preparing or runs.asked is not None:
+            self.progress = (0, 0) if running is None else (round(1000 * running.fraction), 1000)
+            self.changed.emit()
+            return
+        (question, config), self._waiting = self._waiting, None
+        done = same_prediction(self._session, config)
+        if done is not None:
+            self._search(self._asked, question, config, done.prediction)
+        else:
+            self._say("", runs.trouble or "The image was not predicted to the end, so nothing was searched.")
 
     def _search(self, asked: int, question: Question, config: PredictConfig, store: Path) -> None:
         self._say("Places are compared…")
