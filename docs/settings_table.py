@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel
 
 from napari_aitrain.annotation.boxes import Box
+from napari_aitrain.annotation.policy import Policy
 from napari_aitrain.tasks import get_task, task_names
 from napari_aitrain.training.config import Source, TrainConfig
 
@@ -67,6 +68,7 @@ def tables() -> str:
     source = example["sources"][0]
     parts = [
         ("Settings of a training", table(TrainConfig, example)),
+        ("Rules, under `policy` and in policy files", table(Policy, example["policy"])),
         ("Settings of a source, under `sources`", table(Source, source)),
         ("Settings of a box, under `boxes`", table(Box, source["boxes"][0])),
     ]

@@ -188,7 +188,7 @@ def test_classes_of_the_ground_truth_can_be_chosen(viewer: Any, session: Any, wa
     form = dock.view.form
     wait_for(lambda: dock.view.status.value().counts and not dock.view.status.value().checking, 120)
     assert form.value()["task"] == "semantic"
-    ticks = form._classes.native
+    ticks = form._settings.classes.native
     assert [ticks.item(n).text() for n in range(ticks.count())] == ["class 1", "mito"]
     ticks.item(0).setCheckState(Qt.CheckState.Unchecked)
     config = dock.controller.config()

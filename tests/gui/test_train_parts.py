@@ -22,9 +22,10 @@ from napari_aitrain.gui.train.checker import Checked, Checker
 from napari_aitrain.gui.train.classes import classes_of
 from napari_aitrain.gui.train.fields import make_field
 from napari_aitrain.gui.train.files_dialog import FilesDialog
-from napari_aitrain.gui.train.form import ELSEWHERE, TrainForm
+from napari_aitrain.gui.train.form import TrainForm
 from napari_aitrain.gui.train.magnifications import choices, choices_of_files
 from napari_aitrain.gui.train.rows import row_of_source, sources_of_folder
+from napari_aitrain.gui.train.settings_fields import ELSEWHERE
 from napari_aitrain.gui.train.status import Problem, Status, StatusPanel
 from napari_aitrain.gui.train.telling import status_of, status_of_error
 from napari_aitrain.training.config import Source, TrainConfig, config_to_yaml, parse_config
@@ -84,7 +85,7 @@ def test_classes_are_ticked_by_name_where_labels_are_classes(qtbot: Any) -> None
     qtbot.addWidget(form)
     form.show()
     form.set_classes(*classes_of([GroundTruth("l", "i", "classes", classes=CLASSES, background_id=1)], {0, 5, 7}))
-    ticks = form._classes.native
+    ticks = form._settings.classes.native
     assert not ticks.isVisible()
     form.task.widget.value = "semantic"
     assert ticks.isVisible()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from psygnal import Signal
 
+from ..annotation.choosing import day_of, now
 from ..annotation.world import WorldBox
 
 _HISTORY = 200
@@ -126,7 +128,24 @@ class BoxList:
             self._undo.append(self._boxes)
             self._set(self._redo.pop())
 
+    def touch(self, box_ids: Collection[str], when: datetime) -> None:
+        """Note that what is painted in boxes was changed: no step of undo, and nothing where the day is the same."""
+        day = day_of(when)
+        old = {box.id for box in self._boxes if box.id in box_ids and day_of(box.changed) != day}
+        if old:
+            later = {"changed": when}
+            self._set(tuple(box.model_copy(update=later) if box.id in old else box for box in self._boxes))
+
     def _commit(self, boxes: tuple[WorldBox, ...]) -> None:
+        before = {box.id: box for box in self._boxes}
+        later = {"changed": now()}
+        # One that comes with a date, such as of a file, and is new here keeps it.
+        boxes = tuple(
+            box
+            if box == before.get(box.id) or (box.id not in before and box.changed is not None)
+            else box.model_copy(update=later)
+            for box in boxes
+        )
         self._undo = [*self._undo[1 - _HISTORY :], self._boxes]
         self._redo = []
         self.committed.emit()

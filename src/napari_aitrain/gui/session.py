@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import napari
 
     from .canvas_tool import CanvasTool
+    from .train.steps import Step
 
 
 class Session:
@@ -42,14 +43,16 @@ class Session:
         The worker, and the jobs that are followed.
     predictions : review.Predictions
         Prediction layers, the threshold, and what the worker is asked to predict next.
-    suggestions : suggest.Suggestions
-        What to label next, and when to train again.
     evaluations : evaluate.Evaluations
         What evaluations of models found, and which box of one is shown.
+    suggestions : suggest.Suggestions
+        What to label next, and when to train again.
     training_set : train.SourcesModel
         What the Train dock trains on.
     training_settings : dict
         What its form shows, if it was opened; it is shown again when the dock is.
+    training_step : str or None
+        The step of the Train dock that is shown; None is one page with everything.
     weights : weights.Downloads
         Weights of other people's networks, and what is being fetched.
     tool : CanvasTool or None
@@ -85,6 +88,7 @@ class Session:
         self.training_set = SourcesModel(self)
         self.weights = Downloads()
         self.training_settings: dict[str, Any] = {}
+        self.training_step: Step | None = None
         # Whether or not a dock shows it.
         self.saver.failed.connect(_tell_unsaved)
         # The last window is only destroyed when Python ends, which is too late to save anything.

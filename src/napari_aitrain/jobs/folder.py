@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..annotation.policy import alone
-from ..errors import ConfigError, JobError, OutputExistsError
+from ..errors import AitrainError, ConfigError, JobError, OutputExistsError
 from ..evaluation.box_records import BOXES
 from ..evaluation.box_results import EVALUATION
 from ..models import find_model, load_model
-from ..tasks import make_task, settled_name
+from ..models.folder import read_card
+from ..tasks import is_foreign, make_task, settled_name
 from ..tasks.script_store import SCRIPT_COPY, content_of, find_script, is_script
 from ..training.config import AUTO, SCRATCH, TrainConfig, config_to_yaml, read_config
 from ..training.crops import freeze_plan
@@ -269,6 +270,16 @@ class JobFolder:
     def evaluation(self) -> Path:
         """Where the result of an evaluation is, once it is finished."""
         return self.path / EVALUATION
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether its task is other people's code; of a job that cannot be read, no."""
+        try:
+            settings = self.settings()
+            task = settings.task if isinstance(settings, TrainConfig) else read_card(settings.model).task
+        except AitrainError:
+            return False
+        return is_foreign(task)
 
     @property
     def prediction(self) -> Path:

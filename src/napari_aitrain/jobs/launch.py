@@ -20,6 +20,7 @@ from .bell import Ear
 from .environment import set_threads
 from .events import ENDED, EventLog, EventTail, State, told_state
 from .folder import JobFolder
+from .following import use_of
 from .inbox import STOP, Message
 from .lock import Lock, living_owner
 
@@ -49,7 +50,7 @@ class Worker:
         How many processes train together on this machine; torchrun starts several.
     """
 
-    _given_at = 0
+    _given_at, _used = 0, False
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Worker:
     @property
     def idle(self) -> bool:
         """Whether the worker can take a job."""
-        return self.alive and (self.job is None or not self.working())
+        return self.alive and (self.job is None or not (self.working() or self._uses()))
 
     def working(self) -> bool:
         """Whether the worker has not yet ended its job; also true before it has taken it up."""
@@ -101,6 +102,16 @@ class Worker:
         # What became of the job before it was given to this worker, or with another one later, does not matter.
         since = (event for event in self.job.events() if event.seq > self._given_at)
         return not any(told_state([event]) in ENDED for event in since)
+
+    def _uses(self) -> bool:
+        """Whether it goes on with the prediction that follows its job."""
+        use = None if self.job is None or self._used else use_of(self.job)
+        owner = None if use is None else living_owner(use.path)
+        uses = use is not None and (
+            told_state(use.events()) == "queued" if owner is None else owner.pid == self.process.pid
+        )
+        self._used = not uses
+        return uses
 
     def run(self, job: JobFolder, *, at_once: bool = False) -> None:
         """Give a job to a warm worker.
@@ -116,7 +127,7 @@ class Worker:
         self.send({"run": str(job.path), "at_once": at_once})
 
     def _given(self, job: JobFolder | None) -> None:
-        self.job = job
+        self.job, self._used = job, False
         events = [] if job is None else job.events()
         self._given_at = events[-1].seq if events else 0
 

@@ -89,9 +89,9 @@ def described_task(name: str, description: Description) -> type[Task]:
 
 
 def _field(part: SettingDescription) -> tuple[Any, Any]:
-    kind = Literal[part.choices] if part.kind == "choice" else _TYPES[part.kind]  # type: ignore[valid-type]
+    kind: Any = Literal[part.choices] if part.kind == "choice" else _TYPES[part.kind]
     limits = {key: getattr(part, key) for key in ("ge", "gt", "le", "lt") if getattr(part, key) is not None}
-    extra = {"basic": part.basic, "hidden": part.kind == "other"}
+    extra: Any = {"basic": part.basic, "hidden": part.kind == "other"}
     told = Field(
         default=part.default, title=part.title, description=part.description, json_schema_extra=extra, **limits
     )

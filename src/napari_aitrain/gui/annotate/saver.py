@@ -20,6 +20,7 @@ from .kept import kept_state
 from .open_projects import base_folder, let_go, take
 from .restore import restore
 from .sources import sources_of
+from .touching import touch_boxes
 from .window_writer import fits, writer_of
 from .writing import TruthWriter, Work, write_all
 
@@ -95,6 +96,8 @@ class Saver:
         try:
             # Not in the thread: none can be used any more when Python ends.
             write_all(work)
+            touch_boxes(self._session, work)
+            work.project.save_state(kept_state(self._session, work.project))
         except AitrainError as error:
             self._on_failed(error, work)
             return False
@@ -210,6 +213,7 @@ class Saver:
     def _done(self, future: Future[None], work: Work) -> None:
         error = future.exception()
         if error is None:
+            touch_boxes(self._session, work)
             self._on_saved(work.wrote)
         elif isinstance(error, AitrainError):
             self._on_failed(error, work)

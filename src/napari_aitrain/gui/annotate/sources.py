@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .truths import GroundTruth
 
 
-__all__ = ["frame_volume", "on_disk", "shown_frame", "sources_of"]
+__all__ = ["frame_volume", "labels_frame", "on_disk", "shown_frame", "sources_of"]
 
 
 def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]:
@@ -48,7 +48,7 @@ def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]
     path: Location
     opened = session.saver.files.get(image, frame, wait)
     for at in frames:
-        labels = writer.store(project, _labels_frame(at, frame))
+        labels = writer.store(project, labels_frame(at, frame))
         if opened is None:
             volume = frame_volume(image, frame, at)
             path, channels = session.saver.copies.get(volume, project.folder / "images", wait), None
@@ -79,7 +79,8 @@ def _painted(labels: Stored, truth: GroundTruth) -> tuple[Box, ...]:
         raise GroundTruthError(f"nothing is painted in {truth.layer} yet", error.expected, error.remedy) from error
 
 
-def _labels_frame(at: tuple[int, ...], frame: LayerFrame) -> tuple[int, ...]:
+def labels_frame(at: tuple[int, ...], frame: LayerFrame) -> tuple[int, ...]:
+    """Return the frame of ground truth that belongs to one of its image: channels share theirs."""
     return tuple(0 if axis == frame.channel else index for axis, index in enumerate(at))
 
 

@@ -135,6 +135,10 @@ class Work:
         What is known to have changed.
     sweep : int
         Voxels per ground truth that are compared with what is saved.
+    wrote : bool
+        Whether anything was written.
+    written : list of (TruthWriter, list of Tile)
+        What of ground truth was.
     """
 
     project: Project
@@ -142,6 +146,7 @@ class Work:
     tiles: list[tuple[TruthWriter, list[Tile]]]
     sweep: int
     wrote: bool = field(default=False)
+    written: list[tuple[TruthWriter, list[Tile]]] = field(default_factory=list)
 
 
 def write_all(work: Work) -> None:
@@ -158,8 +163,10 @@ def write_all(work: Work) -> None:
     work.wrote |= work.state != work.project.state
     work.project.save_state(work.state)
     for writer, tiles in work.tiles:
-        for tile in [*tiles, *writer.changes.next_suspects(work.sweep)]:
-            work.wrote |= writer.write(work.project, tile)
+        suspects = [*tiles, *writer.changes.next_suspects(work.sweep)]
+        written = [tile for tile in suspects if writer.write(work.project, tile)]
+        work.wrote |= bool(written)
+        work.written.append((writer, written))
         writer.finish(work.project)
 
 

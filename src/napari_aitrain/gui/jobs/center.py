@@ -16,7 +16,7 @@ from ...jobs import PAUSE, RESUME, EvaluateConfig, Event, JobFolder, PredictConf
 from ...jobs.folder import Kind
 from ...jobs.inbox import Message
 from ...jobs.lock import living_owner
-from ...jobs.predict_config import predict_config_to_yaml
+from ...jobs.queue import move as move_in_queue
 from ...training.config import TrainConfig
 from ..notify import report, reported
 from .digest import Digest
@@ -92,19 +92,8 @@ class JobCenter(JobList):
         return self._workers.estimate(config, lambda: self._closed or cancelled())
 
     def estimate_prediction(self, config: PredictConfig, cancelled: Callable[[], bool]) -> dict[str, Any] | None:
-        """Have the warm worker measure what a prediction will take; as `estimate`.
-
-        Returns
-        -------
-        dict or None
-            ``seconds`` and ``bytes_needed``, among others.
-
-        Raises
-        ------
-        AitrainError
-            If the prediction cannot start.
-        """
-        return self._workers.measure(predict_config_to_yaml(config), lambda: self._closed or cancelled())
+        """Have the warm worker say ``seconds``, ``bytes_needed`` and more of a prediction; otherwise as `estimate`."""
+        return self._workers.estimate_prediction(config, lambda: self._closed or cancelled())
 
     def start(self, config: TrainConfig, folder: Path | None = None, at_once: bool = False) -> JobFolder:
         """Write a job and run it; returns at once, and `failed` tells if it cannot be started.
@@ -153,6 +142,13 @@ class JobCenter(JobList):
         """Send a control message to whoever runs the job."""
         with reported():
             self._workers.send(job, message)
+
+    def move(self, job: JobFolder, places: int) -> None:
+        """Move a job that waits for its turn; below 0 forward."""
+        with reported():
+            for one in move_in_queue(job, places):
+                if one.path in self._known:
+                    self.changed.emit(one)
 
     def remove(self, job: JobFolder) -> None:
         """Stop a job if it runs, and delete what it wrote, its model too."""
@@ -245,6 +241,8 @@ class JobCenter(JobList):
             del self._known[known.job.path]
         for event in news.events:
             self.event.emit(known.job, event)
+            if event.kind == "done" and isinstance(event.data.get("then"), str):
+                self._take_up(JobFolder(Path(event.data["then"])))
         if news.state != before or news.over or news.digest is not None:
             self.changed.emit(known.job)
         if news.error is not None and known.job.path not in self._known:
@@ -256,6 +254,13 @@ class JobCenter(JobList):
             self.failed.emit(known.job.name, trouble)
         if news.over and not self._closed:
             self.prewarm()
+
+    def _take_up(self, use: JobFolder) -> None:
+        """Follow the prediction with which the worker goes on after a training."""
+        if use.path not in self._known and not self._closed:
+            known = self._known[use.path] = KnownJob(use, begun=time.time(), kind="prediction")
+            self._follow(known, None)
+            self.added.emit(use)
 
     def _stop(self, job: JobFolder) -> None:
         def given_up() -> bool:

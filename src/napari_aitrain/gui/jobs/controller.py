@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from ...inference.info import INFO
 from ...jobs import ENDED, Event, JobFolder
+from ...jobs.queue import waiting_jobs
 from ...models.folder import CARD
 from ...volumes.atomic import atomic_write_text
 from ..notify import report, reported
@@ -41,6 +42,7 @@ class JobsController:
         self.session, self.view = session, view
         self._jobs: dict[str, JobFolder] = {}
         self._lines = 0
+        self._places: dict[str, int] = {}
         self._signals = (
             (session.jobs.added, self._on_added),
             (session.jobs.changed, self._on_changed),
@@ -69,14 +71,27 @@ class JobsController:
         jobs = self.session.jobs.all()
         selected = self.view.table.value()
         self._jobs = {str(job.path): job for job in jobs}
+        self._count_queue()
         self.view.set_empty(not jobs)
         self.view.table.set_rows([self._row(job) for job in jobs])
         if jobs and selected not in self._jobs:
             self.view.table.setValue(str(jobs[0].path))
 
+    def _count_queue(self) -> None:
+        waits = any(self.session.jobs.state(job) == "queued" for job in self.session.jobs.running())
+        queue = waiting_jobs() if waits else []
+        before, self._places = self._places, {str(job.path): number for number, job in enumerate(queue, start=1)}
+        for key in (before.keys() | self._places.keys()) & self._jobs.keys():
+            if before.get(key) != self._places.get(key):
+                self.view.table.set_row(self._row(self._jobs[key]))
+        if before != self._places and self.job is not None:
+            self.view.set_actions(self._actions(self.job))
+
     def _row(self, job: JobFolder) -> JobRow:
         digest, state = self.session.jobs.digest(job), self.session.jobs.state(job)
         told = _PREPARING if self.session.jobs.preparing(job) else state
+        if told == "queued" and (place := self._places.get(str(job.path))):
+            told = f"queued, {place}."
         return JobRow(
             key=str(job.path),
             name=shown_name(job.name),
@@ -97,11 +112,15 @@ class JobsController:
         self._show_all()
 
     def _on_changed(self, job: JobFolder) -> None:
+        self._count_queue()
         self.view.table.set_row(self._row(job))
         if job == self.job:
             self._show_job()
 
     def _on_event(self, job: JobFolder, event: Event) -> None:
+        # A job that waits says for whom whenever that changes.
+        if event.kind == "log" and self.session.jobs.state(job) == "queued":
+            self._count_queue()
         self.view.table.set_row(self._row(job))
         if job == self.job:
             digest = self.session.jobs.digest(job)
@@ -131,12 +150,15 @@ class JobsController:
     def _actions(self, job: JobFolder) -> frozenset[str]:
         state, runs = self.session.jobs.state(job), job in self.session.jobs.running()
         allowed = {"open", "remove", "again"}
-        if runs:
+        if runs and state == "queued" and not self.session.jobs.preparing(job):
+            place = self._places.get(str(job.path), 0)
+            allowed |= {"back"} | ({"up"} if place > 1 else set()) | ({"down"} if place < len(self._places) else set())
+        elif runs:
             allowed |= {"stop"} if state != "stopping" else set()
             allowed |= {"pause"} if state == "running" else {"resume"} if state == "paused" else set()
         elif state != "done":
             allowed.add("resume")
-        if (job.model / CARD).is_file() or (job.prediction / INFO).is_file():
+        if any(path.is_file() for path in (job.model / CARD, job.prediction / INFO, job.evaluation)):
             allowed.add("use")
         return frozenset(allowed)
 
@@ -148,6 +170,9 @@ class JobsController:
             "pause": self.session.jobs.pause,
             "resume": self.session.jobs.resume,
             "stop": self.session.jobs.stop,
+            "back": self.session.jobs.stop,
+            "up": lambda one: self.session.jobs.move(one, -1),
+            "down": lambda one: self.session.jobs.move(one, 1),
             "remove": self._remove,
             "open": _open_folder,
             "again": lambda one: train_again(self.session, one),
@@ -156,7 +181,9 @@ class JobsController:
         with reported():
             does[name](job)
         if self.job == job:
-            self.view.set_actions(self._actions(job) - {name} if name in ("pause", "stop") else self._actions(job))
+            self.view.set_actions(
+                self._actions(job) - {name} if name in ("pause", "stop", "back") else self._actions(job)
+            )
 
     def _remove(self, job: JobFolder) -> None:
         text = f"Delete {job.path} with its model and everything it learned?"

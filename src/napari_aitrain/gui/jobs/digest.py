@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from ...jobs import Event
@@ -100,6 +101,8 @@ class Digest:
             self._say(event, "info" if event.kind == "log" else "warning", str(data.get("message", "")))
         elif event.kind == "done":
             self._better(_number(data, "best"))
+            if isinstance(then := data.get("then"), str):
+                self._say(event, "info", f"The model is used now: {Path(then).name}.")
             self._say(event, "info", "Done." if self.best is None else f"Done, best score {self.best:.3f}.")
 
     def percent(self) -> int | None:

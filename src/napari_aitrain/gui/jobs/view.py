@@ -31,6 +31,9 @@ _BUTTONS = {
     "pause": ("&Pause", "Let the job wait, to have the machine for something else. Its memory stays taken."),
     "resume": ("&Resume", "Go on where the job is: after a pause, a stop, a crash or a restart."),
     "stop": ("S&top", "End the training now. The model and a checkpoint are kept; Resume goes on."),
+    "back": ("Take &back", "Take the job out of the queue; nothing of it has run yet. Resume queues it again."),
+    "up": ("Move &up", "Let the job run before the one that is ahead of it in the queue."),
+    "down": ("Move &down", "Let the next job in the queue run first."),
     "remove": ("Remo&ve…", "Delete the job's folder, its model too. It asks first."),
     "open": ("&Open folder", "Show the job's folder: settings, log, checkpoints, previews and the model."),
     "again": ("Train &again…", "Open the Train dock with this job's settings, to change some and train again."),
@@ -40,6 +43,7 @@ _BUTTONS = {
         "your corrections.",
     ),
 }
+_OF_QUEUE = ("back", "up", "down")
 
 
 class JobsView(QWidget):
@@ -50,7 +54,7 @@ class JobsView(QWidget):
     selected : str
         The key of the job that is looked at.
     pressed : str
-        The name of a button: pause, resume, stop, remove, open, again, use.
+        The name of a button: pause, resume, stop, back, up, down, remove, open, again, use.
     """
 
     selected = Signal(str)
@@ -96,6 +100,12 @@ class JobsView(QWidget):
         """Allow these buttons."""
         for name, button in self.buttons.items():
             button.setEnabled(name in allowed)
+        # A job that waits is not stopped, it is taken back.
+        waits = "back" in allowed
+        for name in _OF_QUEUE:
+            self.buttons[name].setVisible(waits)
+        self.buttons["stop"].setVisible(not waits)
+        self.buttons["pause"].setVisible(not waits)
 
     def set_trouble(self, text: str) -> None:
         """Say why the job failed and what to do; an empty text says nothing."""

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import JobError
-from ...jobs import JobFolder, Worker, measure
+from ...errors import JobError, TaskScriptError
+from ...jobs import JobFolder, PredictConfig, Worker, measure
 from ...jobs.failure import as_error
 from ...jobs.inbox import Message
+from ...jobs.predict_config import predict_config_to_yaml
+from ...models.folder import read_card
+from ...tasks import is_foreign
 from ...training.config import TrainConfig, config_to_yaml
 
 if TYPE_CHECKING:
@@ -71,7 +74,8 @@ class Workers:
             if self._closed:
                 raise JobError("the window is closing", "an open window", "start the job again")
             self._forget_dead()
-            if self._warm is not None and self._warm.idle:
+            # Other people's code is not let into a process that is used again.
+            if self._warm is not None and self._warm.idle and not job.runs_code:
                 with contextlib.suppress(JobError):
                     self._warm.run(job, at_once=at_once)
                     return self._warm
@@ -96,7 +100,9 @@ class Workers:
                     worker.job = None
 
     def estimate(self, config: TrainConfig, cancelled: Callable[[], bool]) -> Estimate | None:
-        """Have the warm worker take a few real steps; see `measure`."""
+        """Have the warm worker take a few real steps; see `measure`. Other people's code is not measured."""
+        if is_foreign(config.task):
+            raise TaskScriptError("the task is other people's code, which is first run when the training starts")
         told = self.measure(config_to_yaml(config), cancelled)
         if told is None:
             return None
@@ -104,6 +110,12 @@ class Workers:
         from ...training.estimate import Estimate
 
         return Estimate(**told)
+
+    def estimate_prediction(self, config: PredictConfig, cancelled: Callable[[], bool]) -> dict[str, Any] | None:
+        """Have the warm worker look at what is to be predicted; see `measure`."""
+        if is_foreign(read_card(config.model).task):
+            raise TaskScriptError("the model's task is other people's code, first run when the prediction starts")
+        return self.measure(predict_config_to_yaml(config), cancelled)
 
     def measure(self, config: str, cancelled: Callable[[], bool]) -> dict[str, Any] | None:
         """Have the warm worker measure a job; return None if it is busy or the answer is not wanted any more.

@@ -9,21 +9,22 @@ from qtpy.QtCore import QTimer
 
 from ...errors import AitrainError
 from ...jobs import ENDED, JobFolder
-from ...location import Location
 from ...tasks import get_task
 from ...training.config import TrainConfig, parse_config
-from ...volumes.units import VoxelSize
 from ..annotate.copies import StillCopying
 from ..notify import report, reported
 from ..settings import preferences
-from .adding import add_dropped, add_sources
 from .checker import Checked, Checker
-from .classes import classes_of
 from .models import known_models, newest_model
+from .offers import Offers
 from .painting import LivePainting
-from .showing import show_target
+from .policy_dialog import edit_policy
+from .rows_controller import RowsController
+from .script_dialog import agree_to
 from .status import Status
+from .steps import Step
 from .telling import NOTHING, automatic_start, message_of_job, status_of, status_of_error
+from .then import place_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -58,11 +59,13 @@ class TrainController:
         self._dirty, self._busy, self._chosen = True, False, False
         self._starting, self._again = False, False
         self._job: JobFolder | None = None
-        self._seen: set[int] = set()
+        self._offers = Offers(session, view.form)
         shown, chosen = session.training_settings, preferences()
         self._connect()
+        view.form.tasks.agree = lambda path: agree_to(path, view)
         self._on_models()
         view.form.setValue(shown or {"device": chosen.device, "preview_interval": chosen.preview_interval})
+        view.set_step(session.training_step)
         self._on_sources()
 
     def close(self) -> None:
@@ -89,14 +92,19 @@ class TrainController:
             self._busy = False
         if not sources:
             raise NOTHING
-        own = {"sources": [one.model_dump() for one in sources], "class_names": self.model.class_names()}
-        return parse_config(self.view.form.value() | own, "the form")
+        settings = self.view.form.value()
+        own = {
+            "sources": [one.model_dump() for one in sources],
+            "class_names": self.model.class_names(),
+            "then_predict": place_of(self.session, settings["then_predict"]),
+        }
+        return parse_config(settings | own, "the form")
 
     def fill(self, config: TrainConfig) -> None:
         """Show the settings of an earlier training."""
         self._chosen = True
         self.model.setValue(config.sources, config.class_names)
-        self.view.form.setValue(config.model_dump(exclude={"sources", "version", "class_names"}))
+        self.view.form.setValue(config.model_dump(exclude={"sources", "version", "class_names", "policy", "then_out"}))
         self._on_sources()
 
     def start(self, again: bool = False) -> None:
@@ -147,19 +155,17 @@ class TrainController:
             signal.connect(slot)
         view.form.valueChanged.connect(self._on_form)
         view.form.task.widget.changed.connect(self._on_task)
-        view.sources.add_requested.connect(self._on_add)
-        view.sources.dropped.connect(self._on_dropped)
-        view.sources.removed.connect(self._on_remove)
-        view.sources.magnification_chosen.connect(self._on_magnification)
-        view.status.show_requested.connect(self._on_show)
+        self._rows = RowsController(session, view, self._on_sources)
         view.start_pressed.connect(self.start)
+        view.rules_pressed.connect(self._on_rules)
+        view.steps.valueChanged.connect(self._on_step)
         view.live_toggled.connect(self._painting.set_on)
         view.shown.connect(self._on_shown)
 
     def _on_sources(self) -> None:
         rows = self.model.rows()
         self.view.sources.setValue(rows)
-        self._offer_classes()
+        self._offers.show()
         modes = {truth.mode for truth in self.session.truths.all()}
         classes = modes == {"classes"}
         # Of the tasks for objects a person may have taken another.
@@ -173,6 +179,7 @@ class TrainController:
 
     def _on_form(self) -> None:
         self.session.training_settings = self.view.form.value()
+        self._offers.tell_left()
         self._ask()
 
     def _on_saved(self) -> None:
@@ -229,14 +236,19 @@ class TrainController:
         elif not self._starting:
             self._ask()
 
-    def _offer_classes(self) -> None:
-        self.view.form.set_classes(*classes_of(self.model.truths(), self._seen))
+    def _on_step(self, step: Step | None) -> None:
+        self.session.training_step = step
+        self.view.set_step(step)
+
+    def _on_rules(self) -> None:
+        with reported():
+            if edit_policy(self.session.saver.project, self.view):
+                self._ask()
 
     def _on_checked(self, checked: Checked) -> None:
         found = checked.readiness
         if found.plan is not None and not found.plan.instances and not checked.config.classes:
-            self._seen = set(found.classes)
-            self._offer_classes()
+            self._offers.saw(set(found.classes))
         self.view.form.set_automatic(automatic_start(checked))
         self.view.set_status(status_of(checked, self.model.target_of))
         self._allow()
@@ -272,29 +284,3 @@ class TrainController:
     def _on_models(self) -> None:
         self.view.form.set_models(known_models(self.session.jobs))
         self._allow()
-
-    def _on_add(self, where: str) -> None:
-        with reported():
-            add_sources(self.session, self.view, where)
-        self._on_sources()
-
-    def _on_dropped(self, places: list[Location]) -> None:
-        with reported():
-            add_dropped(self.session, self.view, places)
-        self._on_sources()
-
-    def _on_remove(self, number: int) -> None:
-        self.model.remove(number)
-        self._on_sources()
-
-    def _on_magnification(self, number: int, magnification: str) -> None:
-        self.model.set_magnification(number, magnification)
-        self._on_sources()
-
-    def _on_voxel_size(self, number: int, size: VoxelSize) -> None:
-        with reported():
-            self.model.set_voxel_size(number, size)
-        self._on_sources()
-
-    def _on_show(self, target: str) -> None:
-        show_target(self.session, self.view, target, self._on_voxel_size)

@@ -7,46 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import TextEdit
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFormLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from ...errors import ConfigError
-from ...tasks import get_task, task_names
-from ...training.config import TrainConfig
 from ..annotate.truth import LabelClass
-from .classes import ClassChoice
-from .fields import FormField, choice_field, has_widget, make_field
-from .starting import StartChoice
+from .fields import FormField, has_widget, make_field
+from .settings_fields import BASIC, PARTS, Part, SettingsFields
+from .task_choice import SCRIPT, TaskChoice, described
 
-BASIC = ("name", "classes", "minutes", "start_from", "statuses", "tags", "validation_fraction", "comments")
-ELSEWHERE = frozenset({"version", "task", "task_settings", "sources", "class_names"})
-_LABELS = {
-    "minutes": "Time (min)",
-    "start_from": "Start from",
-    "classes": "Classes",
-    "statuses": "Boxes that are",
-    "tags": "Tags",
-    "validation_fraction": "Validation share",
-    "dims": "Dimensions",
-    "preview_interval": "Predict every (s)",
-    "checkpoint_interval": "Checkpoint every (s)",
-    "patch_shape": "Patch z, y, x (voxels)",
-    "batch_size": "Patches per step",
-    "threads": "Threads",
-    "steps": "Steps",
-}
-_NONE = {
-    "minutes": "until I stop",
-    "steps": "until I stop",
-    "tags": "all",
-    "learning_rate": "tested default",
-    "threads": "all cores but one",
-}
-_DEVICES = [("automatic", "auto"), ("processor", "cpu"), ("CUDA GPU", "cuda"), ("Apple GPU", "mps")]
+_AFTER_LEFT = "validation_fraction"
 _TASK_ROWS = 2
 """Rows of the basic settings before those of the task: what to find, and what that is."""
 
@@ -64,19 +35,26 @@ class TrainForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._fields = {name: self._make(name, info) for name, info in TrainConfig.model_fields.items()
-                        if name not in ELSEWHERE}  # fmt: skip
-        self.task = self._task_field()
+        self._settings = SettingsFields()
+        self._fields = self._settings.fields
+        self.tasks = TaskChoice()
+        self.task = self.tasks.field
         self.description = QLabel()
         self.description.setWordWrap(True)
         self._task_fields: dict[str, FormField] = {}
+        self._part: Part | None = None
+        self.left = QLabel()
+        self.left.setWordWrap(True)
+        self.left.setToolTip("How many boxes each of these filters leaves, from the first to the last.")
+        self.left.setAccessibleName("Boxes that are left")
+        self._info: dict[str, FieldInfo] = {}
         self._unseen: dict[str, Any] = {}
         self._given: set[str] = set()
         self.more = QCollapsible("Advanced settings")
         self.more.setToolTip("Settings that have a tested default.")
         self.more.setDuration(0)
         self._quiet = False
-        self._instances = True
+        self._instances, self._known = True, True
         self._target: QWidget = self
         self._scroller = QTimer(self)
         self._scroller.setSingleShot(True)
@@ -93,10 +71,10 @@ class TrainForm(QWidget):
         if self._instances:
             values["classes"] = ()
         own = {name: field.value for name, field in self._task_fields.items()}
-        defaults = {name: info.default for name, info in self._task_settings().items()}
+        defaults = {name: info.default for name, info in self._info.items()}
         return {
             **values,
-            "task": self.task.value,
+            "task": self.tasks.name,
             "task_settings": self._unseen
             | {name: value for name, value in own.items() if value != defaults[name] or name in self._given},
         }
@@ -115,25 +93,50 @@ class TrainForm(QWidget):
                 if name in self._task_fields:
                     self._task_fields[name].value = value
                     self._given.add(name)
-                elif name in self._task_settings():
+                elif name in self._info or not self._known:
                     self._unseen[name] = value
         finally:
             self._quiet = False
-        self._show_classes()
+        self._arrange()
         self.valueChanged.emit()
+
+    def show_part(self, part: Part | None) -> None:
+        """Show the settings of one step; None shows all."""
+        self._part = part
+        self._arrange()
+
+    def reload_task(self) -> None:
+        """Read anew what the task says of itself, as when a script was agreed to; what was set stays."""
+        values = self.value()
+        self._show_task(self.tasks.name)
+        self.setValue({"task_settings": values["task_settings"]})
+
+    def set_left(self, text: str) -> None:
+        """Say how many boxes the filters leave."""
+        self.left.setText(text)
+        self._arrange()
+
+    def set_tags(self, offered: Mapping[str, int]) -> None:
+        """Offer these tags, with the number of boxes that have each."""
+        self._settings.tags.set_options(offered)
+        self._arrange()
+
+    def set_images(self, layers: Sequence[str]) -> None:
+        """Offer these image layers to be predicted after the training."""
+        self._settings.then.set_images(layers)
 
     def set_models(self, models: list[tuple[str, Path]]) -> None:
         """Offer these models, as (name, folder), to start from, beside what there always is."""
-        self._starts.set_models(models)
+        self._settings.starts.set_models(models)
 
     def set_automatic(self, chosen: str | None) -> None:
         """Say what the automatic start would be: the name of a model, scratch, or None for not known."""
-        self._starts.set_automatic(chosen)
+        self._settings.starts.set_automatic(chosen)
 
     def set_classes(self, options: Sequence[LabelClass], background: Collection[int]) -> None:
         """Offer these classes to choose from, where labels are classes."""
-        self._classes.set_options(options, background)
-        self._show_classes()
+        self._settings.classes.set_options(options, background)
+        self._arrange()
 
     def focus(self, name: str) -> bool:
         """Bring a setting into view; return whether there is one of that name."""
@@ -156,49 +159,19 @@ class TrainForm(QWidget):
         if isinstance(area, QScrollArea):
             area.ensureWidgetVisible(self._target)
 
-    def _make(self, name: str, info: FieldInfo) -> FormField:
-        label = _LABELS.get(name, name.replace("_", " ").capitalize())
-        tip = info.description or ""
-        if name == "device":
-            return choice_field(name, _DEVICES, label, tip, info.default)
-        if name == "start_from":
-            self._starts = StartChoice(name, label, tip)
-            return self._starts.field
-        if name == "classes":
-            self._classes = ClassChoice(name, label, tip)
-            return FormField(name, self._classes)
-        if name == "comments":
-            field = FormField(name, TextEdit(name=name, label=label, tooltip=tip))
-            field.widget.native.setMaximumHeight(52)
-            field.widget.native.setTabChangesFocus(True)
-            return field
-        return make_field(name, info, label, _NONE.get(name, "automatic"))
-
-    def _task_field(self) -> FormField:
-        titles = []
-        for name in task_names():
-            try:
-                titles.append((get_task(name).title, name))
-            except ConfigError:
-                continue
-        info = TrainConfig.model_fields["task"]
-        return choice_field("task", titles, "Find", info.description or "", info.default)
-
-    def _task_settings(self) -> dict[str, FieldInfo]:
-        model: type[BaseModel] = get_task(self.task.value).Settings
-        return model.model_fields
-
     def _show_task(self, name: str) -> None:
-        task = get_task(name)
-        self.description.setText(task.description)
-        self._instances = task.instances
-        self._show_classes()
+        task, said = described(name)
+        self.tasks.note()
+        self.description.setText(said)
+        self._known = task is not None
+        self._instances = task is None or task.instances
+        self._info = {} if task is None else dict(task.Settings.model_fields)
         for old in self._task_fields.values():
             layout = self._basic if self._basic.indexOf(old.widget.native) >= 0 else self._advanced
             layout.removeRow(old.widget.native)
         self._task_fields, self._unseen, self._given = {}, {}, set()
         rows = {True: _TASK_ROWS, False: 0}
-        for key, info in self._task_settings().items():
+        for key, info in self._info.items():
             if not has_widget(info):
                 continue
             field = make_field(key, info, info.title or key.replace("_", " ").capitalize())
@@ -207,12 +180,30 @@ class TrainForm(QWidget):
             rows[basic] += 1
             field.widget.changed.connect(partial(self._on_own, key))
             self._task_fields[key] = field
+        self._arrange()
 
-    def _show_classes(self) -> None:
-        self._basic.setRowVisible(self._classes.native, not self._instances and not self._classes.empty)
+    def _arrange(self) -> None:
+        """Show the rows that belong to the step and have something to choose."""
+        for part, names in PARTS.items():
+            for name in names:
+                self._basic.setRowVisible(self._fields[name].widget.native, self._part in (None, part))
+        how = self._part in (None, "how")
+        own = [field.widget.native for field in self._task_fields.values()]
+        for widget in (self.task.widget.native, self.description, *own):
+            if self._basic.indexOf(widget) >= 0:
+                self._basic.setRowVisible(widget, how)
+        self.more.setVisible(how)
+        what = self._part in (None, "what")
+        for widget, there in (
+            (self._settings.classes.native, not self._instances and not self._settings.classes.empty),
+            (self._settings.tags.native, not self._settings.tags.empty),
+            (self.left, bool(self.left.text())),
+        ):
+            self._basic.setRowVisible(widget, what and there)
 
     def _on_task(self, name: str) -> None:
-        if not self._quiet:
+        # Of a script is asked first; then it is this choice that changes.
+        if not self._quiet and name != SCRIPT:
             self._show_task(name)
             self._on_change()
 
@@ -234,6 +225,8 @@ class TrainForm(QWidget):
         basic.addRow(_label(self.task), self.task.widget.native)
         basic.addRow(self.description)
         for name in BASIC:
+            if name == _AFTER_LEFT:
+                basic.addRow(self.left)
             basic.addRow(_label(self._fields[name]), self._fields[name].widget.native)
         for name, field in self._fields.items():
             if name not in BASIC:

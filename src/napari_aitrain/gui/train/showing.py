@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from ...volumes.units import VoxelSize
 from ..annotate.box_actions import BoxActions
 from ..notify import reported
 from ..weights.dialog import open_weights
+from .script_dialog import agree_to
 from .voxel_size import VoxelSizeDialog
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ def show_target(session: Session, view: TrainView, target: str, give: Callable[[
     view : TrainView
         Where rows and settings are.
     target : str
-        ``box:ID``, ``row:N``, ``voxel-size:N``, ``weights:NAME`` or ``field:NAME``.
+        ``script:``, ``box:ID``, ``row:N``, ``voxel-size:N``, ``weights:NAME`` or ``field:NAME``.
     give : callable
         Takes the number of a row and the voxel size of its image, in nm.
     """
@@ -39,6 +42,8 @@ def show_target(session: Session, view: TrainView, target: str, give: Callable[[
             BoxActions(session).go_to(session.boxes[name])
     elif kind == "row":
         view.sources.select(int(name))
+    elif kind == "script":
+        ask_script(view)
     elif kind == "weights":
         open_weights(session.viewer, name)
     elif kind == "voxel-size":
@@ -50,3 +55,18 @@ def show_target(session: Session, view: TrainView, target: str, give: Callable[[
         dialog.open()
     else:
         view.form.focus(name)
+
+
+def ask_script(view: TrainView) -> None:
+    """Ask about the script that is chosen as the task; of an earlier job's, its file is asked for."""
+    path = Path(view.form.tasks.name)
+    if path.suffix != ".py":
+        chosen, _ = QFileDialog.getOpenFileName(
+            view, "The script (task.py in the folder of its job)", "", "Python (*.py)"
+        )
+        if not chosen:
+            return
+        path = Path(chosen)
+    if agree_to(path, view):
+        view.form.setValue({"task": str(path)})
+        view.form.reload_task()

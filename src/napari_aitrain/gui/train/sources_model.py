@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from ...annotation.boxes import Box
 from ...annotation.image_copy import copies_of
+from ...annotation.world import WorldBox
 from ...location import Location, Url, located
 from ...training.config import Source
 from ...volumes.units import VoxelSize
@@ -82,6 +84,12 @@ class SourcesModel:
             sources = self._session.saver.sources(truth, wait=False)
             found += [one.model_copy(update={"magnification": chosen}) for one in sources] if chosen else sources
         return [*found, *self._files]
+
+    def boxes(self) -> list[WorldBox | Box]:
+        """Return the boxes of all rows, whether or not they are used."""
+        images = {truth.image for truth in self.truths()}
+        drawn = [box for box in self._session.boxes if box.image in images]
+        return [*drawn, *(box for source in self._files for box in source.boxes)]
 
     def class_names(self) -> dict[int, str]:
         """Return the names of classes: those of the ground truths, else those that came with files."""

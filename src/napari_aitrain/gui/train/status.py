@@ -17,7 +17,14 @@ _TIPS = (
     "Objects in them; none where labels are classes.",
 )
 
-_GET_TIP = "See where the weights come from and on what terms; nothing is downloaded before you agree."
+_SHOW = ("Show me", "Go to the box or the setting that is meant.")
+_BUTTONS = {
+    "weights": (
+        "Get them…",
+        "See where the weights come from and on what terms; nothing is downloaded before you agree.",
+    ),
+    "script": ("Look at it…", "See the script, and say whether it may run; nothing of it runs before."),
+}
 _ICONS = {
     "error": (QStyle.StandardPixmap.SP_MessageBoxCritical, "This blocks the start."),
     "warning": (QStyle.StandardPixmap.SP_MessageBoxWarning, "Good to know; it does not block the start."),
@@ -137,9 +144,10 @@ class StatusPanel(QWidget):
         layout.addWidget(text, 1)
         if problem.target:
             button = QToolButton()
-            get = problem.target.startswith("weights:")
-            button.setText("Get them…" if get else "Show me")
-            button.setToolTip(_GET_TIP if get else "Go to the box or the setting that is meant.")
+            kind = problem.target.partition(":")[0]
+            words, tip = _BUTTONS.get(kind, _SHOW)
+            button.setText(words)
+            button.setToolTip(tip)
             button.clicked.connect(lambda: self.show_requested.emit(problem.target))
             layout.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         return row

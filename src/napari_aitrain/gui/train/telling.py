@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from ...annotation.choosing import Choice, Chosen
 from ...annotation.findings import Finding
-from ...errors import AitrainError, ConfigError, MissingWeightsError
+from ...errors import AitrainError, ConfigError, MissingWeightsError, ScriptNotTrustedError
 from ...jobs import JobFolder, State
 from ...training.config import AUTO, TrainConfig, known_keys
 from ...words import sentence, spoken_size, spoken_time
@@ -82,11 +83,31 @@ def message_of_job(job: JobFolder, state: State) -> str:
     return f"{job.name} {words.get(state, f'is {state}')}. See the Jobs dock."
 
 
+def left_words(choice: Choice, boxes: Sequence[Chosen]) -> str:
+    """Return how many boxes each filter leaves, as a sentence; empty where there are no boxes."""
+    if not boxes:
+        return ""
+    left = choice.left(boxes)
+    if left[-1].boxes == len(boxes):
+        return f"All {len(boxes)} boxes are used." if len(boxes) > 1 else "The box is used."
+    words = {
+        "statuses": "have such a status",
+        "tags": "of these have such a tag",
+        "dates": "of these were changed then",
+    }
+    told = [f"{one.boxes} {words[one.name]}" for one in left]
+    undated = left[-1].undated
+    when = f" (of {undated} nobody knows when)" if undated else ""
+    return f"Of {len(boxes)} boxes {', '.join(told)}{when}."
+
+
 def _target(finding: Finding, target_of_place: Callable[[str], str]) -> str:
     if finding.where and (found := target_of_place(finding.where)):
         return found.replace("row:", "voxel-size:") if finding.code in _TO_VOXEL_SIZE else found
     if finding.code == MissingWeightsError.__name__ and (name := named_in(finding.message)):
         return f"weights:{name}"
+    if finding.code == ScriptNotTrustedError.__name__:
+        return "script:"
     if finding.code in _TO_SOURCES:
         return "row:0"
     named = [key for key in known_keys(TrainConfig) if re.search(rf"\b{key}\b", finding.where)]
@@ -101,12 +122,20 @@ def _dims(checked: Checked) -> str:
 
 def _classes(checked: Checked) -> str:
     found = checked.readiness
-    counts = found.roles["train"].class_voxels
+    train = found.roles["train"]
+    counts, boxes = train.class_voxels, train.class_boxes
     if not counts:
         return ""
     names = checked.config.class_names
-    each = (f"{names.get(number, number)} ({counts.get(number, 0):,} voxels)" for number in found.classes)
+    each = (
+        f"{names.get(number, number)} ({counts.get(number, 0):,} voxels in {_boxes(boxes.get(number, 0))})"
+        for number in found.classes
+    )
     return f"Classes: {', '.join(each)}."
+
+
+def _boxes(number: int) -> str:
+    return f"{number} {'box' if number == 1 else 'boxes'}"
 
 
 def _estimate(checked: Checked) -> str:

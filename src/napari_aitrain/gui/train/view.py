@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from ..buttons import push_button
 from .form import TrainForm
 from .status import Status, StatusPanel
+from .steps import Step, StepBar
 from .table import SourcesTable
 
 
@@ -29,6 +30,8 @@ class TrainView(QWidget):
     -------
     start_pressed : bool
         Start; whether it is to continue from the last model.
+    rules_pressed
+        A person wants to see or change the rules.
     live_toggled : bool
         Whether a running training is to learn from what is painted meanwhile.
     shown
@@ -36,6 +39,7 @@ class TrainView(QWidget):
     """
 
     start_pressed = Signal(bool)
+    rules_pressed = Signal()
     live_toggled = Signal(bool)
     shown = Signal()
 
@@ -58,6 +62,12 @@ class TrainView(QWidget):
             lambda: self.start_pressed.emit(True),
         )
         self.live = QCheckBox("&Keep learning from what I paint")
+        self.steps = StepBar()
+        self.rules = push_button(
+            "R&ules…",
+            "What is enough for a training, and which findings block the start: for you, or for this project.",
+            self.rules_pressed.emit,
+        )
         self.live.setToolTip(
             "While a training runs, new strokes and new boxes for training are taken in within seconds. Boxes for "
             "validation and test stay as they were."
@@ -69,6 +79,14 @@ class TrainView(QWidget):
         """Allow the two buttons."""
         self.start.setEnabled(start)
         self.again.setEnabled(again)
+
+    def set_step(self, step: Step | None) -> None:
+        """Show one step, or everything for None: the same widgets, so that nothing can be lost in between."""
+        self.steps.setValue(step)
+        self.form.show_part(step)
+        self.sources.setVisible(step in (None, "what"))
+        for widget in (self._status_area, self.live, self.start, self.again, self.rules):
+            widget.setVisible(step in (None, "check"))
 
     def set_status(self, status: Status) -> None:
         """Show what is known of the training."""
@@ -94,16 +112,20 @@ class TrainView(QWidget):
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(_scrolling(above))
-        splitter.addWidget(_scrolling(self.status))
+        self._status_area = _scrolling(self.status)
+        splitter.addWidget(self._status_area)
         splitter.setSizes([340, 200])
         splitter.setStretchFactor(0, 2)
         splitter.setStretchFactor(1, 1)
         row = QHBoxLayout()
         row.addWidget(self.start, 2)
         row.addWidget(self.again, 1)
+        row.addWidget(self.rules, 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
+        layout.addWidget(self.steps)
         layout.addWidget(splitter, 1)
+        layout.addWidget(self.steps.walk)
         layout.addWidget(self.live)
         layout.addLayout(row)
         layout.addWidget(self.message)
