@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 import torch
+from zoo_models import own_model, their_package
 
 from napari_aitrain.models import ModelCard, find_version, import_model, list_versions, save_model
 
@@ -59,3 +62,31 @@ def test_a_model_is_renamed(cli) -> None:
     assert cli("models", "rename", "n", "nuclei").out.strip() == "Now nuclei/v1, nuclei/v2"
     assert cli("models", "show", "n/v2", "--json").json["folder"].endswith("nuclei/v2")
     assert cli("models", "rename", "nothing", "x").code == 2
+
+
+def test_a_model_goes_to_a_colleague_as_one_file(cli, tmp_path: Path) -> None:
+    cli("models", "tag", "n/v1", "paper")
+    ran = cli("models", "export", "n/v1", tmp_path, "--json")
+    assert ran.json["file"] == str(tmp_path / "n-v1.aitrain.zip") and ran.json["format"] == "aitrain"
+    assert cli("models", "import", tmp_path / "n-v1.aitrain.zip", "--name", "theirs").code == 0
+    assert find_version("theirs").state.tags == ("paper",)
+    assert cli("models", "export", "n/v1", tmp_path, "--json").code == 2, "nothing is replaced"
+
+
+def test_a_model_goes_to_the_zoo_and_comes_back(cli, tmp_path: Path) -> None:
+    own_model(tmp_path / "model", name="nuclei")
+    tifffile.imwrite(tmp_path / "image.tif", np.random.default_rng(0).integers(0, 99, (70, 80), np.uint8))
+    ran = cli("models", "export", tmp_path / "model", tmp_path / "nuclei.zip", "--author", "Ada", "--no-onnx",
+              "--licence", "MIT", "--sample", tmp_path / "image.tif")  # fmt: skip
+    assert ran.code == 0 and "licence MIT" in ran.out, ran.err
+    assert "nuclei/v1" in cli("models", "import", tmp_path / "nuclei.zip").out
+    assert cli("models", "export", tmp_path / "model", tmp_path / "x.weights").code == 2
+
+
+def test_a_model_of_others_is_told_what_its_maps_are(cli, tmp_path: Path) -> None:
+    package = their_package(tmp_path / "theirs", kinds=("torchscript",), outputs=("a", "b"))
+    ran = cli("models", "import", package, "--task", "instances", "--foreground", "1", "--border", "0", "--name", "zoo")
+    assert ran.code == 0 and "same here" in ran.out, ran.err
+    assert cli("models", "show", "zoo", "--json").json["network"]["maps"] == [1, 1, 0]
+    code = their_package(tmp_path / "code", kinds=("pytorch_state_dict",))
+    assert "ONNX or TorchScript" in cli("models", "import", code).err

@@ -1,4 +1,4 @@
-"""The commands `models list|show|add|import|export`; what changes models is in `models_changes`."""
+"""The commands `models list|show|add`; what changes models is in `models_changes`, files are in `models_files`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..words import spoken_time
-from . import models_changes, options
+from . import models_changes, models_files, options
+from .models_files import tell_stored
 from .output import Output
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ app = typer.Typer(
     help="The models you have: those in the store, and those in the folders of jobs.", no_args_is_help=True
 )
 models_changes.register(app)
+models_files.register(app)
 
 Reference = Annotated[
     str,
@@ -130,44 +132,4 @@ def add(
     """Copy a model into the store, as the next version of its name."""
     from ..models import find_model, import_model
 
-    _tell_stored(Output(as_json), import_model(find_model(model).folder, name))
-
-
-@app.command("import")
-def import_(
-    file: Annotated[str, typer.Argument(help="A file of weights of Cellpose 4, or known weights by name.")],
-    name: Annotated[str | None, typer.Option(help="Name in the store; that of the file if not given.")] = None,
-    dims: Annotated[
-        int | None, typer.Option(min=2, max=3, help="2: slice by slice; 3: follow objects through volumes.")
-    ] = None,
-    as_json: options.Json = False,
-) -> None:
-    """Make a model of weights that Cellpose has written; it is predicted with and trained like any other."""
-    from ..models import find_model, import_model
-
-    stored = import_model(find_model(file).folder, name, None if dims is None else (2 if dims == 2 else 3))
-    _tell_stored(Output(as_json), stored)
-
-
-def _tell_stored(output: Output, stored: Model) -> None:
-    reference = f"{stored.folder.parent.name}/{stored.folder.name}"
-    if not output.as_json:
-        output.say(f"Stored as {reference} in {stored.folder}")
-    output.result({"folder": str(stored.folder), "name": reference})
-
-
-@app.command()
-def export(
-    model: Reference,
-    file: Annotated[Path, typer.Argument(help="A new file, which Cellpose 4 opens.")],
-    as_json: options.Json = False,
-) -> None:
-    """Write a model of the task cellpose as a file for Cellpose's own window and API."""
-    from ..models import export_cellpose, find_model
-
-    output = Output(as_json)
-    export_cellpose(find_model(model), file)
-    if not as_json:
-        output.say(f"Written: {file}")
-        output.say(f"In Cellpose: CellposeModel(pretrained_model={str(file)!r}), or Models > Add custom torch model")
-    output.result({"file": str(file)})
+    tell_stored(Output(as_json), import_model(find_model(model).folder, name))

@@ -11,8 +11,9 @@ import numpy as np
 from ..errors import ConfigError
 from ..geometry import FINEST, Region, Triple, format_magnification, parse_magnification, triple
 from ..models import Model, ModelCard
-from ..nets import read_network
-from ..nets.remote_config import RAW, remote_network
+from ..nets import AnyNetworkConfig, read_network
+from ..nets.remote_config import RAW, RemoteNetworkConfig, remote_network
+from ..nets.zoo_config import ZooConfig
 from ..tasks import get_task
 from ..tasks.protocol import FloatArray
 from ..volumes import Normalisation, Volume, check_chunks, sample_voxels
@@ -166,8 +167,7 @@ def _nm(size: Sequence[float]) -> str:
 
 def _select_channels(model: Model, volume: Volume, notes: list[str]) -> Volume:
     wanted, names = int(model.card.network["in_channels"]), model.card.channels
-    network = remote_network(model.card.network) or read_network(model.card.network)
-    if network.takes_channels(len(volume.channels)):
+    if _network(model.card).takes_channels(len(volume.channels)):
         return volume
     named = all(not name.isdigit() and volume.channels.count(name) == 1 for name in names)
     if len(names) == wanted and named:
@@ -218,7 +218,14 @@ def _choose_magnification(model: Model, volume: Volume, notes: list[str], warnin
 
 def clip_of(card: ModelCard) -> tuple[float, float]:
     """Return between what the images of a model are clipped when they are normalised."""
-    return (-RAW, RAW) if remote_network(card.network) else get_task(card.task).scaling.clip
+    network = _network(card)
+    if isinstance(network, ZooConfig):
+        return network.clip
+    return (-RAW, RAW) if isinstance(network, RemoteNetworkConfig) else get_task(card.task).scaling.clip
+
+
+def _network(card: ModelCard) -> AnyNetworkConfig | RemoteNetworkConfig:
+    return remote_network(card.network) or read_network(card.network)
 
 
 def _nearest_factor(ratio: float) -> int:
@@ -229,8 +236,9 @@ def _normalisation(model: Model, volume: Volume, warnings: list[str]) -> Normali
     sample = sample_voxels(volume, [volume.region])
     if not np.isfinite(sample).all():
         warnings.append(f"{volume.name} has NaN or infinite voxels: do not trust the labels there and close by.")
-    if (elsewhere := remote_network(model.card.network)) is not None:
-        return elsewhere.normalisation(sample)
+    network = _network(model.card)
+    if isinstance(network, (RemoteNetworkConfig, ZooConfig)):
+        return network.normalisation(sample)
     here = Normalisation.estimate(sample, get_task(model.card.task).scaling)
     if not any(here.constant) or not model.card.normalisation:
         return here

@@ -16,7 +16,7 @@ from ..errors import ModelError, OutputExistsError
 from ..volumes.atomic import atomic_write_bytes, atomic_write_text, beside, move_into_place, storage_errors
 from .card import FORMAT_VERSION, ModelCard
 from .cellpose_file import card_of_file
-from .model import AGAIN, REMOTE, WEIGHTS, Model, damaged
+from .model import AGAIN, REMOTE, WEIGHTS, Model, damaged, weights_name
 
 if TYPE_CHECKING:
     import torch
@@ -120,7 +120,7 @@ def load_model(path: Path | str) -> Model:
     if (folder / REMOTE).is_file():
         return Model(folder, card)
     try:
-        with open(folder / WEIGHTS, "rb") as file:
+        with open(folder / Path(weights_name(card)).name, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise damaged(folder, "it is missing or cannot be read") from error

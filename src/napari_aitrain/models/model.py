@@ -81,6 +81,12 @@ class Model:
             )
         if self.folder.is_file():
             return read_cellpose(self.folder)
+        if weights_name(self.card) != WEIGHTS:
+            raise ModelError(
+                f"{self.card.name} came from the zoo as {weights_name(self.card)}, in which weights cannot be changed",
+                "a model that was trained here",
+                "predict with it, and train another one from scratch or from a starter model",
+            )
         from safetensors import SafetensorError
         from safetensors.torch import load
 
@@ -164,20 +170,38 @@ class Model:
         import torch
 
         from ..nets import build_network, read_network
+        from ..nets.zoo_config import ZooConfig
 
+        try:
+            config = read_network(self.card.network)
+        except ValidationError as error:
+            raise _unfit(self.folder, error) from error
+        if isinstance(config, ZooConfig):
+            from ..nets.zoo import ZooNetwork
+
+            return ZooNetwork(config, self.folder / config.file).eval()
         weights = self.state_dict()
         try:
             # Weights that are replaced at once need not be made.
             with torch.device("meta"):
-                module = build_network(read_network(self.card.network))
+                module = build_network(config)
             module.load_state_dict(weights, assign=True)
-        except (ValidationError, RuntimeError) as error:
-            raise ModelError(
-                f"{self.folder}: the weights do not fit the network of its card: {str(error).splitlines()[0]}",
-                "a card and weights that were saved together",
-                AGAIN,
-            ) from error
+        except RuntimeError as error:
+            raise _unfit(self.folder, error) from error
         return module.eval()
+
+
+def weights_name(card: ModelCard) -> str:
+    """Return the name of the file of weights in a model's folder."""
+    return str(card.network.get("file", WEIGHTS)) if card.network.get("architecture") == "zoo" else WEIGHTS
+
+
+def _unfit(folder: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{folder}: the weights do not fit the network of its card: {str(error).splitlines()[0]}",
+        "a card and weights that were saved together",
+        AGAIN,
+    )
 
 
 def damaged(folder: Path, why: str) -> ModelError:

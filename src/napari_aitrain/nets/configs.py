@@ -9,8 +9,9 @@ from pydantic import Field, TypeAdapter
 
 from .cellpose_config import CellposeConfig
 from .config import NetworkConfig
+from .zoo_config import ZooConfig
 
-AnyNetworkConfig = NetworkConfig | CellposeConfig
+AnyNetworkConfig = NetworkConfig | CellposeConfig | ZooConfig
 _any: TypeAdapter[AnyNetworkConfig] = TypeAdapter(Annotated[AnyNetworkConfig, Field(discriminator="architecture")])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .configs import AnyNetworkConfig
 
@@ -17,10 +17,13 @@ class Network(nn.Module):
         From which it can be built again.
     memory_format : torch.memory_format
         Of weights and images, in which it is fastest.
+    exact : bool
+        Whether it computes in float32, whatever is asked for.
     """
 
     config: AnyNetworkConfig
     memory_format: torch.memory_format
+    exact: bool = False
 
     @property
     def encoder(self) -> nn.Module:
@@ -29,6 +32,21 @@ class Network(nn.Module):
 
     def frozen(self, precision: torch.dtype) -> nn.Module:
         """Return a copy that only predicts, with weights of a type; the network stays as it is."""
+        raise NotImplementedError
+
+    def features(self, batch: Tensor) -> Tensor:
+        """Return what the network makes of an image before its last step, shape (b, f, *coarse).
+
+        Parameters
+        ----------
+        batch : Tensor, shape (b, in_channels, *space)
+            Of extents that `config.multiple` divides.
+
+        Raises
+        ------
+        NotImplementedError
+            If its insides are not known.
+        """
         raise NotImplementedError
 
     def seed(self, step: int) -> None:
@@ -43,6 +61,8 @@ def build_network(config: AnyNetworkConfig) -> Network:
     ConfigError
         If it needs a package that is not installed.
     """
+    if config.architecture == "zoo":
+        raise TypeError("a network from the zoo is a file, and cannot be made anew")
     if config.architecture == "cellpose":
         from .cellpose import CellposeNetwork
 

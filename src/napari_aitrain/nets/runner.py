@@ -31,10 +31,10 @@ class InferenceNetwork:
         self, module: Network, device: torch.device | None = None, precision: torch.dtype = torch.float32
     ) -> None:
         self.device = device if device is not None else torch.device("cpu")
-        self.precision = precision
+        self.precision = torch.float32 if module.exact else precision
         self.config = module.config
         self.memory_format = module.memory_format
-        self._module = module.frozen(precision).to(self.device).to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        self._module = module.frozen(self.precision).to(self.device).to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     @property
     def receptive_field(self) -> Triple:
@@ -78,3 +78,19 @@ class InferenceNetwork:
         batch = batch.to(self.device, self.precision, non_blocking=True).contiguous(memory_format=self.memory_format)
         output: Tensor = self._module(batch)
         return output.float()
+
+    @torch.inference_mode()
+    def features(self, batch: Tensor) -> Tensor:
+        """Return what the network makes of a batch before its last step; see `Network.features`.
+
+        Raises
+        ------
+        NotImplementedError
+            If its insides are not known.
+        """
+        batch = batch.to(self.device, self.precision, non_blocking=True).contiguous(memory_format=self.memory_format)
+        see = getattr(self._module, "features", None)
+        if see is None:
+            raise NotImplementedError
+        found: Tensor = see(batch)
+        return found.float()
