@@ -17,6 +17,7 @@ from ..tasks.code import code_allowed
 from . import (
     autosegment,
     check,
+    classify,
     demo,
     evaluate,
     export,
@@ -71,6 +72,7 @@ app.command("autosegment")(autosegment.autosegment)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)
 app.command("suggest")(suggest.suggest)
+app.add_typer(classify.app, name="classify")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(weights.app, name="weights")

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .cellpose_config import CellposeConfig
 from .cellpose_package import cellpose_module
@@ -87,6 +88,30 @@ class _Tiled(nn.Module):
         how = {"batch_size": max(1, PIXELS_AT_ONCE[batch.device.type] // tile**2), "bsize": tile}
         found = self._slices(images, how) if images.ndim == 4 else np.stack([self._volume(one, how) for one in images])
         return torch.from_numpy(found).movedim(-1, 1).to(batch.device)
+
+    def features(self, batch: Tensor) -> Tensor:
+        """Return what the encoder sees in tiles beside each other, shape (b, f, *space / patch) with every slice."""
+        if batch.ndim == 5:
+            seen = [self.features(batch[:, :, z]) for z in range(batch.shape[2])]
+            return torch.stack(seen, dim=2)
+        size, (height, width) = self.config.tile, batch.shape[2:]
+        padded = functional.pad(batch.float(), (0, -width % size, 0, -height % size), mode="replicate")
+        rows = [
+            torch.cat([self._encoded(tile) for tile in torch.split(row, size, dim=3)], dim=3)
+            for row in torch.split(padded, size, dim=2)
+        ]
+        seen_at = torch.cat(rows, dim=2)
+        return seen_at[:, :, : -(-height // self.config.patch), : -(-width // self.config.patch)]
+
+    def _encoded(self, tile: Tensor) -> Tensor:
+        found: list[Tensor] = []
+        net: Any = self.net
+        handle = net.encoder.neck.register_forward_hook(lambda _m, _i, output: found.append(output))
+        try:
+            net(tile.to(net.dtype))
+        finally:
+            handle.remove()
+        return found[0].float()
 
     def _slices(self, images: npt.NDArray[np.float32], how: Mapping[str, int]) -> npt.NDArray[np.float32]:
         found = self._core.run_net(self.net, images, **how)[0][..., -3:]

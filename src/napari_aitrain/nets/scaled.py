@@ -147,14 +147,32 @@ class ScaledNetwork:
     def __call__(self, batch: Tensor) -> Tensor:
         """Predict a batch as `InferenceNetwork` does, of extents that `multiple` divides."""
         shape = tuple(batch.shape[2:])
-        # Apple's GPUs lack the smooth way of shrinking.
-        near = batch.cpu() if self.device.type == "mps" else batch.to(self.device)
-        axes = range(3 - len(shape), 3)
-        seen = [n // self.multiple[a] * self._network_steps[a] for n, a in zip(shape, axes, strict=True)]
-        output = self.inner(rescale(near, seen))
+        output = self.inner(self._as_seen(batch))
         if self.device.type == "mps":
             return rescale(output.cpu(), shape).to(self.device)
         return rescale(output, shape)
+
+    def features(self, batch: Tensor) -> Tensor:
+        """Return what the network makes of a batch before its last step; see `Network.features`.
+
+        Raises
+        ------
+        NotImplementedError
+            If its insides are not known.
+        """
+        see = getattr(self.inner, "features", None)
+        if see is None:
+            raise NotImplementedError
+        found: Tensor = see(self._as_seen(batch))
+        return found
+
+    def _as_seen(self, batch: Tensor) -> Tensor:
+        """Return a batch in the size in which the network sees it."""
+        # Apple's GPUs lack the smooth way of shrinking.
+        near = batch.cpu() if self.device.type == "mps" else batch.to(self.device)
+        axes = range(5 - batch.ndim, 3)
+        shape = [n // self.multiple[a] * self._network_steps[a] for n, a in zip(batch.shape[2:], axes, strict=True)]
+        return rescale(near, shape)
 
 
 N = TypeVar("N")

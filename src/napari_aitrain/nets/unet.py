@@ -65,6 +65,15 @@ class UNet(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return raw output; each extent of `x` must be divisible by ``config.multiple``."""
+        return depth_to_space(self.head(self._levels(x)[0]), self.stem)
+
+    def features(self, batch: Tensor) -> Tensor:
+        """Return the features of the finest level, which the output is made of, and those of the coarsest."""
+        fine, coarse = self._levels(batch)
+        return torch.cat([fine, functional.interpolate(coarse, fine.shape[2:], mode="nearest")], dim=1)
+
+    def _levels(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features of the finest level on the way up, and of the coarsest."""
         x = space_to_depth(x, self.stem)
         skips = []
         for level, block in enumerate(self.down):
@@ -76,7 +85,7 @@ class UNet(Network):
             scale = [float(p) for p in self.pools[level]]
             x = functional.interpolate(x, scale_factor=scale, mode="nearest")
             x = self.up[level](torch.cat([skips[level], x], dim=1))
-        return depth_to_space(self.head(x), self.stem)
+        return x, skips[-1]
 
     @property
     def encoder(self) -> nn.Module:
