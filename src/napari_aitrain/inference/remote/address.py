@@ -29,6 +29,8 @@ def check_address(text: str) -> str:
     'https://gpu.lab.org:443/model'
     """
     text = text.strip()
+    if re.search(r"[\s\x00-\x1f\x7f\\]", text):
+        raise _no_address(text, "there are blanks in it")
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -42,8 +44,8 @@ def check_address(text: str) -> str:
             "an address without them, such as https://gpu.lab.org/model",
             "give them as a header; headers are kept in the system keyring",
         )
-    if not parts.hostname or re.search(r"[\s\x00-\x1f\x7f\\]", text):
-        raise _no_address(text, "it has no host" if not parts.hostname else "there are blanks in it")
+    if not parts.hostname:
+        raise _no_address(text, "it has no host")
     for name, _ in parse_qsl(parts.query, keep_blank_values=True):
         if _SECRET.search(name):
             raise ConfigError(

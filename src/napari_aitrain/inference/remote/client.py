@@ -79,8 +79,10 @@ class Client:
 
     Raises
     ------
+    RemoteError
+        If a key is missing, or would be readable on its way.
     ConfigError
-        If a key is missing, would be readable on its way, or packages are.
+        If packages are missing, or the keyring cannot be used.
     """
 
     def __init__(self, config: RemoteConfig, headers: Mapping[str, str] | None = None) -> None:

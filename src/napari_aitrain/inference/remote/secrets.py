@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from types import ModuleType
 from urllib.parse import urlsplit
 
-from ...errors import ConfigError
+from ...errors import ConfigError, RemoteError
 from .address import is_loopback, shown
+from .troubles import KEY
 
 SERVICE = "napari-aitrain"
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -80,8 +81,10 @@ def read_headers(address: str, names: tuple[str, ...]) -> dict[str, str]:
 
     Raises
     ------
+    RemoteError
+        If one is missing.
     ConfigError
-        If one is missing, or the key would be sent so that others on the way can read it.
+        If the keyring cannot be used.
     """
     if not names:
         return {}
@@ -92,10 +95,11 @@ def read_headers(address: str, names: tuple[str, ...]) -> dict[str, str]:
         found = _read(kept)
     missing = [name for name in names if name not in found]
     if missing:
-        raise ConfigError(
+        raise RemoteError(
             f"the keyring of this computer has no {', '.join(missing)} for {shown(address)}",
             "the key of this address: it does not travel with the model, and each address has its own",
-            f"enter it: napari-aitrain remote key {shown(address)}; or set the variable {variable_of(address)}",
+            f"enter it: napari-aitrain remote key NAME; or set the variable {variable_of(address)}",
+            KEY,
         )
     return check_headers({name: found[name] for name in names})
 
@@ -116,16 +120,17 @@ def refuse_readable(address: str, headers: Mapping[str, str]) -> None:
 
     Raises
     ------
-    ConfigError
+    RemoteError
         If it would be. AITRAIN_KEYS_IN_THE_CLEAR=1 allows it, as for a network of one's own.
     """
     open_ = urlsplit(address).scheme == "http" and not is_loopback(address)
     if headers and open_ and os.environ.get("AITRAIN_KEYS_IN_THE_CLEAR") != "1":
-        raise ConfigError(
+        raise RemoteError(
             f"the key for {shown(address)} would be sent unencrypted, for everybody on the way to read",
             "https://, or a server on this computer",
             "use https://, or an SSH tunnel to 127.0.0.1; in a network where nobody listens set "
             "AITRAIN_KEYS_IN_THE_CLEAR=1",
+            KEY,
         )
 
 

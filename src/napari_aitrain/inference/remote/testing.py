@@ -16,10 +16,11 @@ from .boxes import boxes_of
 from .client import Client
 from .config import RemoteConfig
 from .described import Served, card_of, describe
-from .troubles import KEY, REDIRECT, TLS, TROUBLES, UNREACHABLE
+from .troubles import ADDRESS, TIMED_OUT, TLS, TROUBLES, UNREACHABLE
 
 _SIDE = 128
-_NO_CONNECTION = {UNREACHABLE, TLS, REDIRECT}
+_NO_CONNECTION = {ADDRESS, UNREACHABLE, TIMED_OUT, TLS}
+SETTING = "setting"
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,11 @@ def check_connection(
         _try(client, checked, image)
     except RemoteError as error:
         checked.trouble, checked.error = error.trouble, error
-        if error.trouble not in _NO_CONNECTION and not checked.steps:
-            checked.steps.append(Step(f"{client.where if client else config.url} can be reached", True))
+        if client is not None and error.trouble not in _NO_CONNECTION and not checked.steps:
+            checked.steps.append(Step(f"{client.where} can be reached", True))
         checked.steps.append(Step(f"{TROUBLES.get(error.trouble, 'It does not work')}: {error.what}", False))
-    except (ConfigError, AitrainError) as error:
-        checked.trouble, checked.error = KEY if "key" in error.what else "setting", error
+    except AitrainError as error:
+        checked.trouble, checked.error = SETTING, error
         checked.steps.append(Step(error.what, False))
     finally:
         if client is not None:
