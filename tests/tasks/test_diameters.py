@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_aitrain.tasks.diameters import median_diameter
+from napari_aitrain.tasks.diameters import across, median_diameter
 
 
 def ball(shape, radius, middle=None, label=1):
@@ -46,3 +46,13 @@ def test_each_slice_counts_in_2d() -> None:
 def test_without_objects_there_is_none() -> None:
     assert median_diameter([], 2) is None
     assert median_diameter([(np.full((2, 4, 4), -1, np.int32), None)], 3) is None
+
+
+def test_objects_from_side_to_side_are_told() -> None:
+    labels = ball((3, 60, 40), 5)
+    labels[:, 40:44] = 7
+    labels[:, :, 3] = 8
+    labels[:, 50:, 10:15] = 9
+    assert across(labels).tolist() == [7, 8]
+    assert across(labels[:, :1, :1]).tolist() == []
+    assert across(np.full((2, 4, 4), 3, np.int32)).tolist() == [3]

@@ -19,7 +19,7 @@ from ..geometry import Region, Triple, triple
 from ..models import Model
 from ..models.model import bounded_scale
 from ..nets.scaled import at_scale
-from ..tasks.diameters import median_diameter
+from ..tasks.diameters import across, median_diameter
 from ..volumes import Volume
 from .fingerprint import model_fingerprint
 from .image import PreparedImage, choose_view, prepare_image
@@ -194,6 +194,7 @@ def _look(model: Model, network: Network, prepared: PreparedImage, middle: Tripl
     least = min(card.threshold, 0.5 * float(objects.scores.max(initial=0)))
     shown = np.where(objects.scores >= least, objects.scores, 0).astype(np.float32)
     shown[:1] = 0
+    shown[across(objects.labels)] = 0
     labels = np.where(shown[objects.labels] > 0, objects.labels, 0)
     diameter = median_diameter([(labels, prepared.decode_size)], card.dims)
     return _Tried(card.scale, diameter, int(np.count_nonzero(shown)), float(shown[objects.labels].mean()))

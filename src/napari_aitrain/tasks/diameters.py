@@ -40,6 +40,19 @@ def median_diameter(arrays: Sequence[tuple[LabelArray, VoxelSize | None]], dims:
     return float(np.median(found)) if len(found) else None
 
 
+def across(labels: LabelArray) -> LabelArray:
+    """Return the ids of objects that go from one side of an image to the other: nobody can say how large they are.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape (z, y, x)
+        Sides are those along y and x: of a few slices every object has both faces.
+    """
+    ends = [(labels.take(0, axis), labels.take(-1, axis)) for axis in (1, 2) if labels.shape[axis] > 1]
+    ids = np.unique(np.concatenate([np.intersect1d(first, last) for first, last in ends] or [labels[:0].ravel()]))
+    return ids[ids > 0]
+
+
 def _parts(labels: LabelArray, size: VoxelSize | None, dims: int) -> Iterator[tuple[LabelArray, float]]:
     """Yield what objects are looked for in, and how much a voxel is of a square or cube of the finest axis."""
     axes = (size or (1.0, 1.0, 1.0))[3 - dims :]
