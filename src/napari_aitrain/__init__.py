@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "evaluate", "load_model", "predict", "train"]
+__all__ = ["__version__", "evaluate", "evaluate_model", "load_model", "predict", "train"]
 
 if TYPE_CHECKING:
-    from .api import evaluate, load_model, predict, train
+    from .api import evaluate, evaluate_model, load_model, predict, train
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The same things from Python: `train`, `predict`, `evaluate` and `load_model`."""
+"""The same things from Python: `train`, `predict`, `evaluate`, `evaluate_model` and `load_model`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .annotation.boxes import Box
 from .errors import ConfigError, JobError
 from .jobs import Event, JobFolder, Worker
+from .jobs.evaluate_here import evaluate_model
 from .jobs.failure import as_error
 from .jobs.folder import refuse_filled
 from .jobs.given import Array, Images, PathLike, config_from
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation
     from .inference import PredictedImage
 
-__all__ = ["Prediction", "TrainResult", "evaluate", "load_model", "predict", "train"]
+__all__ = ["Prediction", "TrainResult", "evaluate", "evaluate_model", "load_model", "predict", "train"]
 
 
 @dataclass(frozen=True)
