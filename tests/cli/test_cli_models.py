@@ -10,7 +10,17 @@ import tifffile
 import torch
 from zoo_models import own_model, their_package
 
-from napari_aitrain.models import ModelCard, find_version, import_model, list_versions, save_model
+from napari_aitrain.evaluation.box_judge import judge_box
+from napari_aitrain.evaluation.box_results import (
+    EVALUATION,
+    BoxResult,
+    EvaluatedModel,
+    ModelEvaluation,
+    write_evaluation,
+)
+from napari_aitrain.jobs import JobFolder, registry
+from napari_aitrain.models import ModelCard, find_version, import_model, list_versions, load_model, save_model
+from napari_aitrain.tasks.protocol import Objects
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +30,21 @@ def stored(tmp_path: Path) -> Path:
     for _ in range(2):
         import_model(tmp_path / "made")
     return tmp_path / "made"
+
+
+def evaluation(version: int) -> ModelEvaluation:
+    """Return one in which the first version found half of four objects, and the second three."""
+    truth = np.kron([[[1, 0, 2], [0, 0, 0], [3, 0, 4]]], np.ones((1, 6, 6), int)).astype(np.int32)
+    found = Objects(np.where(truth <= version + 1, truth, 0), np.ones(5, np.float32), np.zeros((0, 0), np.float32))
+    boxes = [
+        BoxResult(number=n, role="test", name=f"box {n}", source="i.tif", labels="l.tif", start=(0, 0, 20 * n),
+                  stop=(1, 18, 20 * n + 18), magnification=(1, 1, 1), voxels=324, **judge_box(found, truth, 0.0).sums)
+        for n in range(2)
+    ]  # fmt: skip
+    about = EvaluatedModel(
+        name="m", version=version, folder="/m", task="instances", instances=True, dims=2, threshold=0.0
+    )
+    return ModelEvaluation(model=about, boxes=tuple(boxes))
 
 
 def test_versions_are_listed_with_what_is_said_of_them(cli) -> None:
@@ -90,3 +115,28 @@ def test_a_model_of_others_is_told_what_its_maps_are(cli, tmp_path: Path) -> Non
     assert cli("models", "show", "zoo", "--json").json["network"]["maps"] == [1, 1, 0]
     code = their_package(tmp_path / "code", kinds=("pytorch_state_dict",))
     assert "ONNX or TorchScript" in cli("models", "import", code).err
+
+
+def test_versions_are_compared_by_their_evaluations(cli, tmp_path: Path, user_folder: Path) -> None:
+    for number in (1, 2):
+        own_model(tmp_path / f"m{number}", name="m", threshold=number / 10)
+        import_model(tmp_path / f"m{number}")
+    refused = cli("models", "compare", "m/v1", "m/v2")
+    assert refused.code == 2 and "was not evaluated" in refused.err and "napari-aitrain evaluate m/v1" in refused.err
+    for number in (1, 2):
+        write_evaluation(tmp_path / f"e{number}.json", evaluation(number))
+    paths = [tmp_path / "e1.json", tmp_path / "e2.json"]
+    ran = cli("models", "compare", *paths, "--csv", tmp_path / "t.csv", "--json")
+    assert ran.json["models"][1]["differences"]["recall"]["value"] == 0.25
+    assert (tmp_path / "t.csv").read_text().startswith("role,box,figure,")
+    said = cli("models", "compare", *paths, "--role", "test").out
+    assert "+0.250" in said and "Choose a model by validation" in said
+    job = JobFolder(tmp_path / "job")
+    job.path.mkdir()
+    registry.add(job.path)
+    found = evaluation(2)
+    known = found.model.model_copy(
+        update={"weights_sha256": load_model(find_version("m/v2").folder).card.weights_sha256}
+    )
+    write_evaluation(job.path / EVALUATION, found.model_copy(update={"model": known}))
+    assert cli("models", "compare", "m/v2", paths[0]).code == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..words import spoken_time
-from . import models_changes, models_files, options
+from . import models_changes, models_compare, models_files, options
 from .models_files import tell_stored
 from .output import Output
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 models_changes.register(app)
 models_files.register(app)
+app.command()(models_compare.compare)
 
 Reference = Annotated[
     str,

@@ -42,15 +42,20 @@ def intervals(
     seed : int
         Of the draws; the same boxes give the same intervals.
     """
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    table = {name: np.quantile(values, ends) for name, values in replicates_of(boxes, replicates, seed).items()}
+    return {name: (float(low), float(high)) for name, (low, high) in table.items()}
+
+
+def replicates_of(boxes: Sequence[Sums], replicates: int = REPLICATES, seed: int = 0) -> dict[str, Float64Array]:
+    """Return each figure in each replicate; equally many boxes of two models are drawn alike. Empty of a single box."""
     if len(boxes) < 2:
         return {}
     found: dict[str, list[float]] = {}
     for sums in _drawn(boxes, times_drawn(len(boxes), replicates, seed)):
         for name, value in sums.metrics().items():
             found.setdefault(name, []).append(value)
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    table = {name: np.quantile(values, ends) for name, values in found.items()}
-    return {name: (float(low), float(high)) for name, (low, high) in table.items()}
+    return {name: np.asarray(values) for name, values in found.items()}
 
 
 def times_drawn(count: int, replicates: int = REPLICATES, seed: int = 0) -> Float64Array:
