@@ -119,7 +119,7 @@ class Annotator:
         job.mkdir()
         config = TrainConfig(
             sources=sources, task=self.data.task, dims="2", steps=self.steps, seed=self.seed, network="small",
-            batch_size=8, patch_shape=(1, 64, 64), augmentation="light", precision="float32", threads=1,
+            batch_size=4, patch_shape=(1, 64, 64), augmentation="light", threads=1,
             start_from=str(self.models[-1]) if self.models else "scratch", checkpoint_interval=1e6,
         )  # fmt: skip
         run_training(job, config, lambda kind, **told: None, lambda: [])
@@ -255,8 +255,8 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=3, help="labelled before the first round, by chance")
     parser.add_argument("--validation", type=int, default=2, help="boxes to validate on, by chance")
     parser.add_argument("--steps", type=int, default=100, help="of training per round")
-    parser.add_argument("--pool", type=int, default=24, help="images to ask about")
-    parser.add_argument("--test", type=int, default=24, help="images to measure on")
+    parser.add_argument("--pool", type=int, default=16, help="images to ask about")
+    parser.add_argument("--test", type=int, default=16, help="images to measure on")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="simulations at once, a core each")
     parser.add_argument("--rows", type=Path, help="append a JSON line per round to this file")
     parser.add_argument("--draw", type=Path, help="only draw the rows: folder of the pictures")
