@@ -33,7 +33,7 @@ def write_lock(job: JobFolder, **changes: object) -> None:
 def test_a_new_job_is_whole_and_is_found_again(make_job: MakeJob, make_config: Callable[..., TrainConfig]) -> None:
     job = make_job(minutes=2.5)
     assert job.state() == "queued"
-    assert job.config() == make_config(minutes=2.5)
+    assert job.config() == make_config(minutes=2.5, policy={"alone": True})
     assert (job.path / "crops" / "index.json").is_file()
     assert known_folders() == [job.path]
     assert JobFolder.open(job.path) == job

@@ -1,6 +1,6 @@
 """What a task of other people's code is, asked in a process of its own: a window never runs such code.
 
-``python -m napari_aitrain.tasks.describing CODE ANSWER`` loads the code and writes a `Description` as JSON.
+``python -m napari_aitrain.tasks.describing CODE ANSWER NAME`` loads the code and writes a `Description` as JSON.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def describe_code(code: str, file: str, patience: float = PATIENCE) -> Descripti
     """
     with tempfile.TemporaryDirectory(prefix="aitrain-", ignore_cleanup_errors=True) as place:
         answer, log = Path(place) / "answer.json", Path(place) / "log.txt"
-        command = [sys.executable, "-m", "napari_aitrain.tasks.describing", code, str(answer)]
+        command = [sys.executable, "-m", "napari_aitrain.tasks.describing", code, str(answer), file]
         with open(log, "wb") as said:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
             try:
@@ -118,7 +118,7 @@ def describe_code(code: str, file: str, patience: float = PATIENCE) -> Descripti
                 f"{file} ended Python when it was loaded: {last}", "a script that defines a task", "mend the script"
             ) from None
     if "error" in told:
-        raise TaskScriptError(f"{file}: {told['what']}", str(told["expected"]), str(told["remedy"]))
+        raise TaskScriptError(str(told["what"]), str(told["expected"]), str(told["remedy"]))
     try:
         return Description.model_validate({**told, "file": file})
     except ValidationError as error:
@@ -187,16 +187,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _answer(code: str, answer: Path) -> None:
+def _answer(code: str, answer: Path, file: str) -> None:
     from .code import allow_code, load_code
 
     allow_code()
     try:
-        told = description_of(load_code(code))
+        told = description_of(load_code(code, file))
     except AitrainError as error:
         told = error.as_dict()
     answer.write_text(json.dumps(told), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    _answer(sys.argv[1], Path(sys.argv[2]))
+    _answer(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
