@@ -129,6 +129,7 @@ def test_a_round_of_suggesting_labelling_and_suggesting_again(make_model, image,
     first = suggest(model.folder, asked, folder, wanted, size=(1, 32, 32))
     assert len(first.suggestions) == 8 and first.finished == 0 and first.verdict.pays is None
     assert not any(one.region.overlaps(box.region) for one in first.suggestions)
+    assert all(0 <= one.rank <= 1 for one in first.suggestions) and first.suggestions[0].rank > 0.9
     told = read_boxes(first.boxes[str(image)])
     assert [one.region for one in told] == [one.region for one in first.suggestions]
     assert {one.tags[0] for one in told} == {"suggested", "random"} and all(one.sparse for one in told)

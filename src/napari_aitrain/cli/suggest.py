@@ -144,12 +144,14 @@ def _say(found: Suggested, output: Output) -> None:
     from rich.table import Table
 
     several = len(found.boxes) > 1
-    table = Table("", *(["image"] if several else []), "x", "y", "z", "uncertainty", "chosen by", box=None)
+    table = Table(
+        "", *(["image"] if several else []), "x", "y", "z", "uncertainty", "more than at", "chosen by", box=None
+    )
     for number, one in enumerate(found.suggestions, start=1):
         z, y, x = (f"{a}–{b - 1}" for a, b in zip(one.start, one.stop, strict=True))
         by = "uncertainty" if one.kind == "uncertain" else "chance, to compare"
         name = [Path(one.image).name] if several else []
-        table.add_row(str(number), *name, x, y, z, f"{one.score:.3f}", by)
+        table.add_row(str(number), *name, x, y, z, f"{one.score:.3f}", f"{100 * one.rank:.0f} %", by)
     output.console.print(table)
     for text in found.notes:
         output.say(text, "dim")

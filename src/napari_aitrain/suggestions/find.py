@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..geometry import FINEST, Region, Triple
 from ..inference.blocks import Cancelled, Progress
 from ..inference.store import StoredPrediction
@@ -134,14 +136,17 @@ def find_places(
         scans, settings, depths=[one.shape[0] for one in images], before=before, labelled=labelled,
         describe=describe, known=known,
     )  # fmt: skip
+    # Those by chance are a fair sample of all.
+    levels = np.sort([one.score for some in scans for one in some.chance])
+    ranks = [float(np.searchsorted(levels, one.score) / len(levels)) for one in chosen]
     return Found(
-        [_suggestion(images[one.image], one, card, settings) for one in chosen],
+        [_suggestion(images[one.image], one, rank, card, settings) for one, rank in zip(chosen, ranks, strict=True)],
         [labels_at(images[one.image].stored, one.region) for one in chosen],
         sum(one.places for one in scans),
     )
 
 
-def _suggestion(image: Searched, chosen: Chosen, card: ModelCard, settings: SuggestSettings) -> Suggestion:
+def _suggestion(image: Searched, chosen: Chosen, rank: float, card: ModelCard, settings: SuggestSettings) -> Suggestion:
     return Suggestion(
         image=image.name,
         frame=image.frame,
@@ -149,6 +154,7 @@ def _suggestion(image: Searched, chosen: Chosen, card: ModelCard, settings: Sugg
         stop=chosen.region.stop,
         kind=chosen.kind,
         score=chosen.score,
+        rank=rank,
         measure=settings.measure,
         model=f"{card.name} v{card.version}",
         fingerprint=image.stored.info.model_fingerprint,

@@ -40,6 +40,7 @@ class Suggestion(_Strict):
     stop: Triple
     kind: Annotated[Kind, Field(description="Whether uncertainty or chance has chosen it.")]
     score: Annotated[float, Field(description="Mean uncertainty, 0 … 1.")]
+    rank: Annotated[float, Field(description="Share of all places at which the model is less unsure, 0 … 1.")] = 0.0
     measure: Annotated[str, Field(description="How uncertainty was measured.")] = "margin"
     model: Annotated[str, Field(description="Name and version of the model.")] = ""
     fingerprint: Annotated[str, Field(description="Of the model.")] = ""

@@ -39,11 +39,15 @@ def row_of(one: Suggestion, number: int, current: bool) -> PlaceRow:
     z, y, x = ((a + b) // 2 for a, b in zip(one.start, one.stop, strict=True))
     flat = one.stop[0] - one.start[0] == 1 and one.start[0] == 0
     place = f"x {x}, y {y}" + ("" if flat else f", z {z}")
-    by = f"unsure {one.score:.2f}" if one.kind == "uncertain" else "chance"
+    by = f"unsure ({_percent(one)})" if one.kind == "uncertain" else "chance"
     state = "here" if current else _STATES[one.state]
     if one.state == "done" and one.error is not None:
         state = f"done, {100 * one.error:.0f} % was wrong"
     return PlaceRow(one.id, number, place, by, state)
+
+
+def _percent(one: Suggestion) -> str:
+    return f"{min(99, int(100 * one.rank))} %"
 
 
 def told(one: Suggestion | None, number: int, left: int) -> str:
@@ -53,5 +57,5 @@ def told(one: Suggestion | None, number: int, left: int) -> str:
     if one.kind == "random":
         why = "Chance has chosen it, to compare suggestions with"
     else:
-        why = f"The model is unsure here ({one.score:.2f} of 1)"
+        why = f"The model is less sure here than at {_percent(one)} of all places"
     return f"Place {number}: {why}. Paint what is in the box, then press Done."
