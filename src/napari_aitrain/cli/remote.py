@@ -60,7 +60,7 @@ def add(
     try:
         model = add_remote(name, config, _ask_key(header))
     except RemoteError as error:
-        if error.trouble != KEY or header is not None:
+        if error.trouble != KEY or header is not None or not sys.stdin.isatty():
             raise
         model = add_remote(name, config, _ask_key("Authorization"))
     if not as_json:
