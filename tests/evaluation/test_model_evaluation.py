@@ -9,21 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evaluated import MODEL, NO_FEATURES, box_of, scene, scored, write_example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_aitrain.errors import OutputExistsError, VolumeError
 from napari_aitrain.evaluation.bootstrap import intervals
 from napari_aitrain.evaluation.box_judge import judge_box
-from napari_aitrain.evaluation.box_records import BoxArrays, BoxRecord, as_bytes, as_small, write_box
 from napari_aitrain.evaluation.box_results import (
     EVALUATION,
-    BoxResult,
-    EvaluatedModel,
     ModelEvaluation,
     ObjectError,
     read_evaluation,
-    write_evaluation,
 )
 from napari_aitrain.evaluation.compare import Comparison
 from napari_aitrain.evaluation.curve import ScoreCounts, curve_from_scores
@@ -45,34 +42,6 @@ from napari_aitrain.tasks.matching import Overlap
 from napari_aitrain.tasks.merge_tree import MergeTree
 from napari_aitrain.tasks.protocol import Objects
 from napari_aitrain.tasks.tally import InstanceTally
-
-NO_FEATURES = np.zeros((0, 0), np.float32)
-MODEL = EvaluatedModel(name="m", version=1, folder="/nowhere", task="instances", instances=True, dims=2, threshold=0.5)
-
-
-def scene() -> tuple[np.ndarray, np.ndarray]:
-    """Return prediction and truth with one object of each outcome: 1 right, 2+3 split, 6 merged, 9 false, 7 missed."""
-    truth, found = np.zeros((1, 24, 40), np.int32), np.zeros((1, 24, 40), np.int32)
-    truth[0, 2:8, 2:8] = found[0, 2:8, 2:8] = 1
-    truth[0, 2:8, 10:16] = 2
-    found[0, 2:8, 10:13], found[0, 2:8, 13:16] = 2, 3
-    truth[0, 2:8, 20:25], truth[0, 2:8, 25:30], found[0, 2:8, 20:30] = 4, 5, 6
-    truth[0, 12:16, 2:6] = 7
-    found[0, 12:16, 20:26] = 9
-    return found, truth
-
-
-def scored(found: np.ndarray, **more: Any) -> Objects:
-    scores = np.linspace(0, 1, int(found.max()) + 1, dtype=np.float32)
-    return Objects(found, scores, NO_FEATURES, **more)
-
-
-def box_of(number: int, role: str, sums: dict[str, Any], **changes: Any) -> BoxResult:
-    given = {
-        "number": number, "role": role, "name": f"box {number}", "source": "image.tif", "labels": "labels.tif",
-        "start": (0, 0, 100 * number), "stop": (1, 24, 100 * number + 40), "magnification": (1, 1, 1), "voxels": 960,
-    }  # fmt: skip
-    return BoxResult(**{**given, **changes}, **sums)
 
 
 def test_each_way_to_be_wrong_is_told_with_place_and_score() -> None:
@@ -217,20 +186,7 @@ def test_auroc_is_the_share_of_pairs_in_order() -> None:
 @pytest.fixture
 def evaluation(tmp_path: Path) -> ModelEvaluation:
     """An evaluation with boxes of each role, in its folder."""
-    found, truth = scene()
-    boxes, errors = [], []
-    for number, role in enumerate(("train", "validation", "test", "test")):
-        judged = judge_box(scored(truth if role == "train" else found), truth, 0.0)
-        box = box_of(number, role, judged.sums)
-        wrong = judged.errors(number, box.start, box.magnification)
-        arrays = BoxArrays(as_bytes(np.random.default_rng(0).random((1, 1, 24, 40), np.float32)),
-                           as_small(judged.shown), as_small(judged.truth), np.ones(10, np.float32))  # fmt: skip
-        write_box(tmp_path, BoxRecord(key="k", result=box, errors=tuple(wrong)), arrays)
-        boxes.append(box)
-        errors += wrong
-    made = ModelEvaluation(model=MODEL, boxes=tuple(boxes), errors=tuple(errors))
-    write_evaluation(tmp_path / EVALUATION, made)
-    return read_evaluation(tmp_path)
+    return write_example(tmp_path)
 
 
 def test_an_evaluation_is_read_as_it_was_written(evaluation: ModelEvaluation, tmp_path: Path) -> None:

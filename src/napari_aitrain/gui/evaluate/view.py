@@ -173,6 +173,7 @@ class EvaluateView(QWidget):
         warned.addWidget(icon)
         warned.addWidget(self._caution, 1)
         self.tabs = QTabWidget()
+        self.tabs.setUsesScrollButtons(False)
         self.tabs.addTab(_page([self.figures, self.classes]), "Figures")
         self.tabs.addTab(_page([self._kinds_row(), self.errors]), "Worst")
         threshold, trust = _page([self.threshold_text, self.lock]), _page([self.trust_text])

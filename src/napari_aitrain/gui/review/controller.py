@@ -14,6 +14,7 @@ from ..weights.models import missing_at, offered
 from .again import can_train_again, train_again, why_no_model
 from .badge import age_text
 from .hands import told
+from .locks import after_test
 from .picking import Picked
 from .prediction import model_key
 from .run import Run, RunRow, row_of
@@ -225,9 +226,9 @@ class ReviewController:
 
     def _on_lock(self) -> None:
         with reported():
-            stored = self.predictions.lock_in()
+            kept = f"{self.predictions.lock_in():.3f} is stored in the model."
             if not self.predictions.waits_for_model:
-                self.view.threshold.set_hint(f"{stored:.3f} is stored in the model.")
+                self.view.threshold.set_hint(kept + after_test(self.predictions.model))
 
     def _on_look(self, name: str, on: bool) -> None:
         if name == "outlines":

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ...errors import ModelError
 from ...models import save_threshold
+from ...models.folder import model_folder
+from ...models.seen_test import looks_at
 from .prediction import Prediction, has_model
 
 
@@ -42,3 +44,10 @@ class Locks:
         """Store the threshold of a model, if there is one and the model is saved."""
         if model in self._waiting and has_model(model):
             save_threshold(model, self._waiting.pop(model))
+
+
+def after_test(model: Path | None) -> str:
+    """Return what to think of when a threshold is stored after somebody looked at test figures; else nothing."""
+    if model is None or not has_model(model) or not looks_at(model_folder(model)):
+        return ""
+    return " Its test figures had been looked at before: if they chose this threshold, measure on new test boxes."
