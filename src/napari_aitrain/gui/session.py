@@ -53,6 +53,8 @@ class Session:
         What its form shows, if it was opened; it is shown again when the dock is.
     training_step : str or None
         The step of the Train dock that is shown; None is one page with everything.
+    classifying : classify.Classifying
+        Classes of objects and boxes: what was marked, and what a classifier says.
     weights : weights.Downloads
         Weights of other people's networks, and what is being fetched.
     tool : CanvasTool or None
@@ -65,6 +67,7 @@ class Session:
         from .annotate.saver import Saver
         from .annotate.scene import BoxScene
         from .annotate.truths import GroundTruths
+        from .classify.classifying import Classifying
         from .evaluate.evaluations import Evaluations
         from .jobs.center import JobCenter
         from .review.predictions import Predictions
@@ -84,6 +87,7 @@ class Session:
         self.predictions = Predictions(self)
         self.evaluations = Evaluations(self)
         self.suggestions = Suggestions(self)
+        self.classifying = Classifying(self)
         self.elsewhere = Elsewhere(self)
         self.training_set = SourcesModel(self)
         self.weights = Downloads()
@@ -105,6 +109,7 @@ class Session:
         _sessions.pop(self.viewer, None)
         self._application.aboutToQuit.disconnect(self.close)
         self.suggestions.close()
+        self.classifying.close()
         self.elsewhere.close()
         self.saver.close()
         self.predictions.close()

@@ -20,7 +20,7 @@ from .lines import plain
 
 REQUEST, ANSWER, PROGRESS, CANCEL = "request.json", "answer.json", "progress.json", "cancel"
 
-_WHO = {"image": "segmenting", "folder": "segmenting", "uncertainty": "doubting"}
+_WHO = {"image": "segmenting", "folder": "segmenting", "uncertainty": "doubting", "features": "looking"}
 """Which module has a function of the name of the question."""
 
 

@@ -1,0 +1,1 @@
+"""The Classify dock: classes of objects and boxes, by click."""
