@@ -9,7 +9,7 @@ from typing import Any
 
 from ..home import home
 from ..models.folder import CARD
-from ..models.store import safe_name
+from ..models.versions import safe_name
 from .events import Event, last
 from .folder import JobFolder
 
@@ -17,7 +17,8 @@ from .folder import JobFolder
 def summarise(job: JobFolder) -> dict[str, Any]:
     """Return kind, state, model, job, steps, seconds, best, device and precision; and ``failed`` if it did.
 
-    Of a prediction job that is done, also ``prediction`` and ``out``: where its results are.
+    Of a prediction job that is done, also ``prediction`` and ``out``: where its results are; of an evaluation,
+    ``evaluation``.
     """
     events = job.events()
     state = job.state()
@@ -30,8 +31,7 @@ def summarise(job: JobFolder) -> dict[str, Any]:
     if figures["best"] is None:
         figures["best"] = best_score(events)
     model = str(job.model) if (job.model / CARD).is_file() else None
-    kind = "prediction" if job.predicts else "training"
-    summary = {"kind": kind, "state": state, "model": model, "job": str(job.path), **figures}
+    summary = {"kind": job.kind, "state": state, "model": model, "job": str(job.path), **figures}
     if failed is not None and state == "failed":
         summary["failed"] = failed.data
     return summary
