@@ -92,14 +92,16 @@ def train(name: str, chosen: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 def tested(model: Model, unseen: Pairs) -> dict[str, float]:
     """Return how good a model is on images that it was not trained on, objects counted over all of them."""
-    keys = _NEURON_FIGURES if model.card.task == "neurons" else _OBJECT_FIGURES
+    neurons = model.card.task == "neurons"
     tallies, per_image = [], []
     for _, image, labels in unseen:
         found = napari_aitrain.predict(model, np.asarray(image)).labels.reshape(labels.shape)
         tallies.append(InstanceTally.count(found, labels.astype(np.int32)))
         per_image.append(tallies[-1].metrics()["ap50"])
     total = sum(tallies[1:], tallies[0]).metrics()
-    figures = {key: round(total[key], 4) for key in keys}
+    figures = {key: round(total[key], 4) for key in (_NEURON_FIGURES if neurons else _OBJECT_FIGURES)}
+    if neurons:
+        return figures
     return figures | {"ap50_per_image": round(float(np.mean(per_image)), 4), "images": float(len(tallies))}
 
 
