@@ -87,18 +87,8 @@ def measure(case: Case, folder: Path, minutes: float, chosen: argparse.Namespace
     write(case, folder)
     train = ["--image", folder / "train-image.tif", "--labels", folder / "train-labels.tif"]
     train += ["--boxes", folder / "boxes.json", "--voxel-size", case.voxel_size, "--task", "neurons"]
-    train += [
-        "--start-from",
-        "scratch",
-        "--dims",
-        case.dims,
-        "--minutes",
-        minutes,
-        "--seed",
-        chosen.seed,
-        "--out",
-        folder / "job",
-    ]
+    train += ["--dims", case.dims, "--minutes", minutes, "--seed", chosen.seed, "--out", folder / "job"]
+    train += ["--start-from", "scratch"]
     for setting in chosen.set:
         train += ["--set", setting]
     trained = run(["train", *train], chosen.threads)
