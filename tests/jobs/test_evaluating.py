@@ -178,6 +178,26 @@ def test_no_test_box_and_what_cannot_be_used_are_told(model: Path, tmp_path: Pat
     assert [caution.where for caution in found.warnings if caution.code == "left-out"] == ["bare"]
 
 
+def test_a_box_that_is_too_large_for_memory_is_predicted_by_blocks(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_evaluation(evaluate(model, tmp_path / "a", roles=("test",)).path)
+    monkeypatch.setattr("napari_aitrain.inference.in_box.DECODE_VOXELS", 1000)
+    job = evaluate(model, tmp_path / "b", roles=("test",))
+    blocks = read_evaluation(job.path)
+    assert [box.n_truth for box in blocks.boxes] == [box.n_truth for box in whole.boxes]
+    assert [len(box.scores) > 0 for box in blocks.boxes] == [len(box.scores) > 0 for box in whole.boxes]
+    assert {path.suffix for path in (job.path / "boxes").iterdir()} == {".json", ".npy"}
+    monkeypatch.setattr("napari_aitrain.inference.in_box.MOST_VOXELS", 1000)
+    job = JobFolder.create_evaluation(
+        EvaluateConfig(model=model, sources=own_sources(read_card(model))), tmp_path / "c"
+    )
+    assert run_job(job, Inbox(None), wait=False) == 1
+    failed = last(job.events(), "failed")
+    assert failed is not None
+    assert "too large" in failed.data["what"]
+
+
 def test_choosing_by_test_boxes_is_told(model: Path, tmp_path: Path) -> None:
     first = read_evaluation(evaluate(model, tmp_path / "a").path)
     assert "threshold-chosen-on-test" not in codes(first)

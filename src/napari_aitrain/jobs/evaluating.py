@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..evaluation.box_judge import judge_box
-from ..evaluation.box_records import BoxArrays, BoxRecord, as_bytes, as_small, read_record, write_box
+from ..evaluation.box_records import BOXES, BoxArrays, BoxRecord, as_bytes, as_small, read_record, write_box
 from ..evaluation.box_results import EVALUATION, BoxResult, Caution, ModelEvaluation, write_evaluation
 from ..evaluation.cautions import (
     cautions_of_boxes,
@@ -31,6 +31,7 @@ from ..inference.image import PreparedImage, prepare_image
 from ..inference.in_box import BoxPredictor
 from ..inference.planning import make_network
 from ..inference.predictor import Network
+from ..inference.store import SUFFIX
 from ..models import Model, ModelCard, load_model, locate_model
 from ..models.seen_test import Look, looks_at, note_look
 from ..nets.device import choose_device, choose_precision, describe_device
@@ -38,7 +39,7 @@ from ..training.plan import REACH
 from ..training.sources import SourceImage
 from .evaluate_config import EvaluateConfig
 from .evaluation_boxes import TestedBox, TestSet, open_test_set, read_truth, seen_at, unknown_classes
-from .folder import BOX_PREDICTION, JobFolder
+from .folder import JobFolder
 from .inbox import Message
 from .steering import Steering
 
@@ -150,7 +151,7 @@ class _Running:
         if not (truth >= 0).any():
             self._leave_out(tested, "nothing is labelled in it")
             return None
-        store = self._job.path / BOX_PREDICTION
+        store = self._job.path / BOXES / f"{number:03d}-{key[:8]}{SUFFIX}"
         objects = seen.predictor.predict(region, store, self._cancelled)
         card, task = self._model.card, self._model.task()
         judged = judge_box(objects, truth, card.threshold)

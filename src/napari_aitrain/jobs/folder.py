@@ -44,13 +44,11 @@ LOG = "worker.log"
 RESERVE = ".reserve"
 TURN = "turn.txt"
 """Says when a job in the queue has its turn, where a person has moved it."""
-BOX_PREDICTION = "box.prediction"
-"""Of a box that is too large for memory, while it is evaluated."""
 _OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE, TURN, SCRIPT_COPY, EVALUATION)
 PREDICTION = "prediction"
 OUTPUTS = "labels"
 """Of the images of a folder, where nobody says where else to."""
-_OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION, OUTPUTS, BOXES, BOX_PREDICTION)
+_OWN_FOLDERS = ("crops", "checkpoints", "previews", "views", "model", PREDICTION, OUTPUTS, BOXES)
 Kind = Literal["training", "prediction", "evaluation"]
 
 
