@@ -280,7 +280,15 @@ def test_the_dock_counts_boxes_keeps_its_step_and_obeys_the_project(
     assert "no boxes to train on" in view.status.value().problems[0].text
     view.form.setValue({"statuses": ("in progress", "done"), "tags": ()})
 
+    # What is painted in a box changes its date, and that of no other.
+    old = datetime(2020, 1, 2, 12, tzinfo=UTC)
     session.saver.flush()
+    session.boxes.reset([box.model_copy(update={"changed": old}) for box in session.boxes])
+    (truth,) = session.truths.all()
+    session.truths.layer(truth).data_setitem((np.array([50, 51]), np.array([120, 121])), 9)
+    session.saver.flush()
+    assert [box.changed == old for box in session.boxes] == [True, False]
+    assert session.saver.project.state.boxes == tuple(session.boxes)
     write_policy(session.saver.project.folder / "policy.yaml", Policy(levels={"few-annotations": "error"}))
     view.form.setValue({"name": "strict"})
     wait_for(

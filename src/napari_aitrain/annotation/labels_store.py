@@ -76,15 +76,19 @@ class LabelsStore:
             else:
                 self._array[fine.slices] = labels
 
+    def read(self, region: Region) -> npt.NDArray[np.int32]:
+        """Return the labels of a region that is one of `chunks`, at the magnification; 0 where nothing was written."""
+        fine = to_finest(region, self.magnification).intersect(self._finest)
+        steps = tuple(slice(s.start, s.stop, m) for s, m in zip(fine.slices, self.magnification, strict=True))
+        values = np.asarray(self._array[steps[1:] if self._flat else steps], np.int32)
+        return values.reshape(region.shape)
+
     def stored(self) -> Iterator[tuple[Region, npt.NDArray[np.int32]]]:
         """Yield the regions that hold any label, and their labels, at the magnification."""
         for region in self.chunks():
             fine = to_finest(region, self.magnification).intersect(self._finest)
-            if not self._exists(fine):
-                continue
-            steps = tuple(slice(s.start, s.stop, m) for s, m in zip(fine.slices, self.magnification, strict=True))
-            values = np.asarray(self._array[steps[1:] if self._flat else steps], np.int32)
-            yield region, values.reshape(region.shape)
+            if self._exists(fine):
+                yield region, self.read(region)
 
     def _exists(self, fine: Region) -> bool:
         first = [start // size for start, size in zip(fine.start[-self._array.ndim :], self._array.chunks, strict=True)]

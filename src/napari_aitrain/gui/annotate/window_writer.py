@@ -14,7 +14,7 @@ from ...annotation.sparse_sheet import chunk_of
 from ...geometry import Region, Triple, magnified_shape
 from .changes import Tile
 from .truth import Window
-from .writing import TruthWriter
+from .writing import TruthWriter, spread
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -75,11 +75,11 @@ class WindowWriter(TruthWriter):
             self._truths[frame] = project.sparse(self.key, frame, shape, levels, self.finest_voxel_size)
         return self._truths[frame]
 
-    def write(self, project: Project, tile: Tile) -> bool:
-        """Collect a tile if it is not as saved, and return whether it differs; `finish` writes it."""
+    def write(self, project: Project, tile: Tile) -> Region | None:
+        """Collect a tile if it is not as saved, and return the part that is new; `finish` writes it."""
         values = self.changes.read(tile)
         if not self.changes.is_new(tile, values):
-            return False
+            return None
         region = self.changes.region(tile).shift(self.window.region.start)
         before = self.store(project, tile.frame).read(self.magnification, region)
         change = difference(self.magnification, region, before, values)
@@ -87,11 +87,11 @@ class WindowWriter(TruthWriter):
         self._collected.pop(tile, None)
         if change is None:
             self.changes.saved(tile, values)
-            return False
+            return None
         self._collected[tile] = values, change
         if sum(values.nbytes + change.nbytes for values, change in self._collected.values()) > _AT_ONCE:
             self.finish(project)
-        return True
+        return spread(before, values, self.changes.region(tile))
 
     def finish(self, project: Project) -> None:
         """Save what was collected, as one step.

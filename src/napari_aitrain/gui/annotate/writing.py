@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import fastremap
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...annotation.labels_store import LabelsStore
 from ...annotation.project import Project, ProjectState
-from ...geometry import Region, Triple
+from ...geometry import Region, Triple, triple
 from ...volumes.units import VoxelSize
 from ..frames import LayerFrame
 from .changes import LayerChanges, Tile
@@ -94,14 +94,16 @@ class TruthWriter:
             )
         return self._stores[frame]
 
-    def write(self, project: Project, tile: Tile) -> bool:
-        """Write a tile if it is not as saved, and return whether it was written."""
+    def write(self, project: Project, tile: Tile) -> Region | None:
+        """Write a tile if it is not as saved, and return the part that is new, in voxels of the layer, or None."""
         values = self.changes.read(tile)
         if not self.changes.is_new(tile, values):
-            return False
-        self._store(project, tile.frame).write(self.changes.region(tile), values)
+            return None
+        store, region = self._store(project, tile.frame), self.changes.region(tile)
+        before = store.read(region)
+        store.write(region, values)
         self.loaded(tile, values)
-        return True
+        return spread(before, values, region)
 
     def finish(self, project: Project) -> None:
         """Write what `write` has only collected; here nothing."""
@@ -121,6 +123,14 @@ class TruthWriter:
                 self.loaded(Tile(at, _place(region, LabelsStore.tile_of(self.shape))), values)
 
 
+class Written(NamedTuple):
+    """A part of a ground truth that was saved anew: its writer, its frame, and where, in voxels of the layer."""
+
+    writer: TruthWriter
+    frame: tuple[int, ...]
+    part: Region
+
+
 @dataclass
 class Work:
     """What is to be written in one go.
@@ -137,7 +147,7 @@ class Work:
         Voxels per ground truth that are compared with what is saved.
     wrote : bool
         Whether anything was written.
-    written : list of (TruthWriter, list of Tile)
+    written : list of Written
         What of ground truth was.
     """
 
@@ -146,7 +156,7 @@ class Work:
     tiles: list[tuple[TruthWriter, list[Tile]]]
     sweep: int
     wrote: bool = field(default=False)
-    written: list[tuple[TruthWriter, list[Tile]]] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
 
 
 def write_all(work: Work) -> None:
@@ -163,11 +173,21 @@ def write_all(work: Work) -> None:
     work.wrote |= work.state != work.project.state
     work.project.save_state(work.state)
     for writer, tiles in work.tiles:
-        suspects = [*tiles, *writer.changes.next_suspects(work.sweep)]
-        written = [tile for tile in suspects if writer.write(work.project, tile)]
-        work.wrote |= bool(written)
-        work.written.append((writer, written))
+        for tile in [*tiles, *writer.changes.next_suspects(work.sweep)]:
+            if (part := writer.write(work.project, tile)) is not None:
+                work.written.append(Written(writer, tile.frame, part))
         writer.finish(work.project)
+    work.wrote |= bool(work.written)
+
+
+def spread(before: npt.NDArray[np.int32], after: npt.NDArray[np.int32], region: Region) -> Region | None:
+    """Return the smallest part of a region in which labels differ; None where they are the same."""
+    differs = before != after
+    spans = [np.flatnonzero(differs.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    if not all(len(span) for span in spans):
+        return None
+    starts = [first + int(span[0]) for first, span in zip(region.start, spans, strict=True)]
+    return Region.from_shape(triple([int(span[-1] - span[0]) + 1 for span in spans]), starts)
 
 
 def _place(region: Region, tile: Triple) -> Triple:

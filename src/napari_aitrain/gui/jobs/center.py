@@ -247,7 +247,7 @@ class JobCenter(JobList):
             self.changed.emit(known.job)
         if news.error is not None and known.job.path not in self._known:
             self.removed.emit(known.job.path)
-        trouble = what_is_wrong(known.job, news)
+        trouble = what_is_wrong(known.job, news, known.cancelled)
         # A prediction that was cancelled in a long block ends without a word, and nothing is lost by it.
         if trouble is not None and not (known.kind != "training" and known.cancelled):
             report(trouble)

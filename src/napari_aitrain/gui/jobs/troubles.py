@@ -8,8 +8,8 @@ from ...jobs.failure import as_error
 from .follower import News
 
 
-def what_is_wrong(job: JobFolder, news: News) -> AitrainError | None:
-    """Return what a person should be told of news, if anything: what happened, and what to do."""
+def what_is_wrong(job: JobFolder, news: News, cancelled: bool = False) -> AitrainError | None:
+    """Return what a person should be told of news of a job, which they may have stopped, if anything."""
     if news.error is not None:
         return news.error
     if news.silent:
@@ -23,6 +23,12 @@ def what_is_wrong(job: JobFolder, news: News) -> AitrainError | None:
     if news.state == "failed":
         told = last(news.events, "failed")
         return None if told is None else as_error(told.data)
+    if news.state == "interrupted" and cancelled:
+        return JobError(
+            f"{job.name} did not answer when it was told to stop, so its worker was ended",
+            "a worker that hears while it works",
+            f"its last checkpoint is kept; a task of your own may never end: see {job.log}",
+        )
     if news.state == "interrupted":
         return JobError(
             f"the worker of {job.name} ended without a word",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...annotation.image_copy import copies_of
 from ...errors import BoxError, VolumeError
 from ...geometry import FINEST, Region
 from ...jobs.predict_config import PredictConfig
@@ -31,6 +32,9 @@ def image_of(viewer: Any, config: PredictConfig) -> Any:
     images = [layer for layer in viewer.layers if hasattr(layer, "contrast_limits")]
     same = [layer for layer in images if layer.source.path and absolute(layer.source.path) == config.image]
     same += [layer for layer in images if config.name == prediction_name(layer)]
+    if isinstance(config.image, Path):
+        copies = config.image.parent
+        same += [layer for layer in images if config.image in copies_of(layer.name, copies)]
     if not same:
         raise VolumeError(
             f"the image of this prediction is not open: {config.image}", "the image in this window", "open it first"
