@@ -57,6 +57,8 @@ class Session:
         Classes of objects and boxes: what was marked, and what a classifier says.
     weights : weights.Downloads
         Weights of other people's networks, and what is being fetched.
+    remotes : remote.Remotes
+        Models behind URLs: tested, and saved in the model store.
     tool : CanvasTool or None
         The mouse tool in hand; taking another puts it back.
     """
@@ -70,6 +72,7 @@ class Session:
         from .classify.classifying import Classifying
         from .evaluate.evaluations import Evaluations
         from .jobs.center import JobCenter
+        from .remote.remotes import Remotes
         from .review.predictions import Predictions
         from .suggest.suggestions import Suggestions
         from .train.sources_model import SourcesModel
@@ -91,6 +94,7 @@ class Session:
         self.elsewhere = Elsewhere(self)
         self.training_set = SourcesModel(self)
         self.weights = Downloads()
+        self.remotes = Remotes()
         self.training_settings: dict[str, Any] = {}
         self.training_step: Step | None = None
         # Whether or not a dock shows it.
@@ -116,6 +120,7 @@ class Session:
         self.evaluations.close()
         self.training_set.close()
         self.weights.close()
+        self.remotes.close()
         self.jobs.close()
         self.scene.close()
         self.truths.close()

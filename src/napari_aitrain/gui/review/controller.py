@@ -51,6 +51,7 @@ class ReviewController:
             (session.jobs.removed, self._on_job),
             (session.jobs.closed, self.close),
             (session.weights.arrived, self._on_job),
+            (session.remotes.changed, self._on_models),
             (session.boxes.selected_changed, self._on_job),
             (session.truths.changed, self._allow),
         )
@@ -206,6 +207,10 @@ class ReviewController:
     # What is done
 
     def _on_job(self, _job: JobFolder | Path | str) -> None:
+        self._show_models()
+        self._allow()
+
+    def _on_models(self) -> None:
         self._show_models()
         self._allow()
 
