@@ -146,6 +146,8 @@ def test_what_a_policy_does_not_say_stays_unsaid_when_it_is_written() -> None:
 def test_a_policy_file_that_cannot_be_read_is_told(tmp_path) -> None:
     path = tmp_path / "policy.yaml"
     assert read_policy(path) == Policy()
+    path.write_text("levels: {box-small: off}", encoding="utf-8")
+    assert read_policy(path).levels == {"box-small": "off"}
     path.write_text("a: [", encoding="utf-8")
     with pytest.raises(ConfigError, match="not YAML"):
         read_policy(path)

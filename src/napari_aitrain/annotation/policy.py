@@ -55,6 +55,12 @@ class Policy(BaseModel):
         bool, Field(description="Whether policies of the project and the user do not count beside it.")
     ] = False
 
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _off_in_yaml(cls, value: object) -> object:
+        # YAML takes the bare word off for false.
+        return {k: "off" if v is False else v for k, v in value.items()} if isinstance(value, dict) else value
+
     @field_validator("levels")
     @classmethod
     def _known_codes(cls, value: dict[str, Wanted]) -> dict[str, Wanted]:
