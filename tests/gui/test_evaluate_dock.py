@@ -38,9 +38,9 @@ def test_every_widget_has_a_tooltip_and_the_dock_fits(qtbot: Any) -> None:
     assert not view.ask.begin.isEnabled()
     view.ask.set_models([("a model with a name that is much longer than there is room for", Path("/m"))], None)
     view.set_found(True)
-    cell = ("0.912 (0.88–0.94)", "")
+    cell = ("0.91\n0.88–0.94", "")
     view.figures.set_rows(["Train (12)", "Validation (4)", "Test (8)"], [(("Objects in truth", ""), [cell] * 3)] * 10)
-    view.set_cautions(["A box is near another. " * 6])
+    view.set_cautions([("A box is near another. " * 6, "Move it.")])
     view.show_box.set_classes({1: "membrane & more", 2: "mitochondria"}, [2])
     for page in range(view.tabs.count()):
         view.tabs.setCurrentIndex(page)
@@ -100,9 +100,9 @@ def test_figures_with_intervals_stand_in_columns_by_role(opened: EvaluateDock) -
     header = [view.figures.horizontalHeaderItem(column).text() for column in range(4)]
     assert header == ["", "Train (1)", "Validation (1)", "Test (2)"]
     rows = {texts(view.figures, row)[0]: texts(view.figures, row)[1:] for row in range(view.figures.rowCount())}
-    assert rows["F1"][0] == "1.000"
-    assert "(" in rows["F1"][2]
-    assert rows["Objects in truth"] == ["5", "5", "10"]
+    assert rows["F1"][0] == "1.00"
+    assert "\n" in rows["F1"][2]
+    assert rows["In the truth"] == ["5", "5", "10"]
     assert "only" in view._caution.text()
     assert "3 in the training set, 2 of which" in view.training.text()
     assert "Warning at the start: Few objects." in view.training.text()

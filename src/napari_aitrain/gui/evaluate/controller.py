@@ -68,8 +68,6 @@ class EvaluateController:
         self._on_jobs()
         self._list()
         self._show()
-        if self.evaluations.current is None and (found := self.evaluations.finished()):
-            self.evaluations.open(found[0])
 
     def close(self) -> None:
         """Let go of the session; what is shown stays."""
@@ -104,6 +102,9 @@ class EvaluateController:
         self.view.set_results([(self._name(job), job.path) for job in found],
                               None if evaluations.job is None else evaluations.job.path)  # fmt: skip
         running = evaluations.running
+        if found and evaluations.job is None and running is None:
+            # Jobs of earlier windows are found some moments after this one was opened.
+            evaluations.open(found[0])
         self.view.ask.set_running(None if running is None else jobs.digest(running).percent() or 0)
 
     def _name(self, job: JobFolder) -> str:
@@ -126,7 +127,7 @@ class EvaluateController:
         """Show what does not depend on the role."""
         view, columns = self.view, columns_of(found)
         self._list()
-        view.set_cautions([f"{caution.message} {caution.remedy}".strip() for caution in found.warnings])
+        view.set_cautions([(caution.message, caution.remedy) for caution in found.warnings])
         view.figures.set_rows(columns, figure_rows(found))
         classes = class_rows(found)
         view.classes.set_rows(columns, classes)

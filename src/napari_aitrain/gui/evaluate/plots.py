@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 # Okabe and Ito 2008.
+_HEIGHT = 220
 _COLOURS = ("#009e73", "#56b4e9", "#e69f00", "#cc79a7")
 Line = npt.NDArray[np.floating[Any]]
 
@@ -44,7 +45,7 @@ class UnitPlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._view, 1)
         layout.addWidget(self.values)
-        self._view.setMinimumHeight(190)
+        self._view.setFixedHeight(_HEIGHT)
         self._view.scene().sigMouseMoved.connect(self._on_mouse)
         self._colour()
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 AROUND = 4.0
 """How much of the image is shown around an object, in its own extents."""
-_LEAST = 24.0
+_LEAST = 80.0
 """Voxels around an object that are shown at least."""
 _VARIANTS = 6000
 

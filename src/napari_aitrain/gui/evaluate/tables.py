@@ -42,7 +42,7 @@ class FigureTable(QTableWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.resizeRowsToContents()
         height = header.sizeHint().height() + sum(self.rowHeight(row) for row in range(len(rows))) + 4
-        self.setFixedHeight(min(height, 420))
+        self.setFixedHeight(height)
 
 
 class ErrorTable(QTableWidget):

@@ -26,9 +26,9 @@ from .tables import Cell
 Rows = list[tuple[Cell, list[Cell]]]
 _SHORT = {
     "f1_50": "F1", "precision": "Precision", "recall": "Recall", "ap50": "AP50", "ap75": "AP75",
-    "pq": "Panoptic quality", "dice": "Dice", "iou": "IoU", "n_truth": "Objects in truth",
-    "n_prediction": "Objects predicted", "voi": "VOI", "voi_split": "VOI split", "voi_merge": "VOI merge",
-    "arand": "Adapted Rand error", "v_rand": "V_rand", "v_info": "V_info",
+    "pq": "PQ", "dice": "Dice", "iou": "IoU", "n_truth": "In the truth",
+    "n_prediction": "Predicted", "voi": "VOI", "voi_split": "VOI split", "voi_merge": "VOI merge",
+    "arand": "Rand error", "v_rand": "V_rand", "v_info": "V_info",
 }  # fmt: skip
 _CLASS = {
     "iou": ("IoU", "Overlap of voxels of the class."),
@@ -64,11 +64,12 @@ def class_rows(evaluation: ModelEvaluation) -> Rows:
 
 def _cell(figure: Figure | None, name: str) -> Cell:
     value, between = spoken(figure, name)
-    if not between:
-        return value, "Of a single box there is no interval." if figure is not None and "n_" not in name else ""
-    low, high = (part.strip() for part in between.split("–"))
-    short = f"{value[:-1] if value.count('.') else value} ({low[:-1]}–{high[:-1]})"
-    return short, f"{value}; between {low} and {high} in 95 of 100 other sets of boxes"
+    if figure is None or name.startswith("n_"):
+        return value, ""
+    if figure.interval is None:
+        return f"{figure.value:.2f}", f"{value}; of a single box there is no interval."
+    low, high = figure.interval
+    return f"{figure.value:.2f}\n{low:.2f}–{high:.2f}", f"{value}; {between} in 95 of 100 other sets of boxes."
 
 
 def columns_of(evaluation: ModelEvaluation) -> list[str]:

@@ -32,6 +32,8 @@ EMPTY = (
     "How good is a model, and where does it fail? Give a few boxes with ground truth the role test in the Annotate "
     "dock, train, and press Evaluate: they are compared with what the model predicts in them."
 )
+_WIDTH = 350
+"""At which three columns of figures and their names can be read."""
 _KINDS = ("all", "missed", "false", "merged", "split")
 _PLOTS = {
     "threshold": ("threshold", "share", "Precision: how many predictions are right. Recall: how many of the truth are "
@@ -109,7 +111,7 @@ class EvaluateView(QWidget):
     def set_found(self, found: bool) -> None:
         """Show the parts that say something of an evaluation, or what to do first."""
         self.empty.setVisible(not found)
-        for part in (self.found, self.shown):
+        for part in (self.chosen, self.shown, self.found):
             part.setVisible(found)
 
     def set_results(self, results: Sequence[tuple[str, Any]], chosen: Any) -> None:
@@ -120,10 +122,11 @@ class EvaluateView(QWidget):
         self.results.setCurrentIndex(next((n for n, (_, key) in enumerate(results) if key == chosen), -1))
         self.results.setVisible(bool(results))
 
-    def set_cautions(self, texts: Sequence[str]) -> None:
-        """Say why figures may flatter."""
-        self._caution.setText("\n".join(f"• {text}" for text in texts))
-        self.cautions.setVisible(bool(texts))
+    def set_cautions(self, cautions: Sequence[tuple[str, str]]) -> None:
+        """Say why figures may flatter, and what to do about it."""
+        self._caution.setText("\n".join(text for text, _ in cautions))
+        self.cautions.setToolTip("\n\n".join(f"{text}\n{remedy}" for text, remedy in cautions))
+        self.cautions.setVisible(bool(cautions))
 
     def set_plot(self, name: str, **drawn: Any) -> None:
         """Draw a plot; the library for that is loaded when there is first something to draw."""
@@ -184,22 +187,23 @@ class EvaluateView(QWidget):
         self.tabs.addTab(threshold, "Threshold")
         self.tabs.addTab(trust, "Scores")
         self.tabs.addTab(_page([self.training]), "Training")
-        chosen = QHBoxLayout()
+        self.chosen, self.found, self.shown = QWidget(), QWidget(), QGroupBox("Boxes in the viewer")
+        chosen = QHBoxLayout(self.chosen)
+        chosen.setContentsMargins(0, 0, 0, 0)
         chosen.addWidget(self.results, 1)
         chosen.addWidget(self.report)
-        self.found, self.shown = QWidget(), QGroupBox("In the viewer")
         found = QVBoxLayout(self.found)
         found.setContentsMargins(0, 0, 0, 0)
-        found.addLayout(chosen)
         found.addWidget(self.cautions)
         found.addWidget(self.tabs)
         box = QVBoxLayout(self.shown)
         box.setContentsMargins(6, 6, 6, 6)
         box.addWidget(self.show_box)
         inside = QWidget()
+        inside.setMinimumWidth(_WIDTH)
         column = QVBoxLayout(inside)
         column.setContentsMargins(6, 6, 6, 6)
-        for part in (self.ask, self.empty, self.found, self.shown):
+        for part in (self.ask, self.empty, self.chosen, self.shown, self.found):
             column.addWidget(part)
         column.addStretch(1)
         layout = QVBoxLayout(self)
