@@ -100,6 +100,13 @@ def test_nothing_is_suggested_in_what_is_taken_and_not_the_same_spot_twice():
     assert again[0].region.contains(Region((0, 148, 58), (1, 152, 62)))
 
 
+def test_where_few_places_are_left_both_kinds_get_their_share():
+    scanned = scan(ArrayMap(np.random.default_rng(0).random((1, 80, 80))), onto((1, 80, 80)), (1, 32, 32))
+    found = choose([scanned], SuggestSettings(count=50, random_share=0.5), depths=[1])
+    assert 3 <= len(found) <= 4
+    assert {one.kind for one in found} == {"uncertain", "random"}
+
+
 def test_slices_next_to_each_other_are_one_spot():
     values = np.full((40, 64, 64), 0.01)
     values[10:20, 10:30, 10:30] = 1

@@ -89,7 +89,9 @@ def choose(
         "random": sorted((one for scan in scans for one in scan.chance), key=lambda one: one.key),
     }
     taken = _Taken(depths, labelled)
-    kinds = list(kinds_of(settings.count, settings.random_share, before))
+    # Where few places are left both kinds get their share; chance draws first, or its sample would not be fair.
+    room = len(_fitting(pools["random"], _Taken(depths, labelled), settings.count))
+    kinds = list(kinds_of(room, settings.random_share, before))
     by_chance = _fitting(pools["random"], taken, kinds.count("random"))
     if settings.spread == "features" and describe is not None:
         unsure = _different(pools["uncertain"], taken, kinds.count("uncertain"), describe, known)
