@@ -187,7 +187,7 @@ class ObjectClassifier(_Strict):
         lacking = sorted(set(self.features) - set(table.names))
         if lacking:
             raise ConfigError(f"the table has no {', '.join(lacking)}", "all features of the training", "measure again")
-        if self.embedding is not None and self.embedding.network != table.network:
+        if len(table) and self.embedding is not None and self.embedding.network != table.network:
             raise ConfigError(
                 f"{self.name} also looks at what the model {self.embedding.name} sees in objects",
                 "the same model, with the same weights",
@@ -212,9 +212,10 @@ class ObjectClassifier(_Strict):
             See `check`.
         """
         self.check(table)
+        if not len(table):
+            return Classified(table.ids, self.classes, self.choice, np.zeros((0, len(self.classes)), np.float32))
         inputs = self.inputs(table)
-        columns = [probability_of(output, inputs) for output in self.outputs]
-        found = np.stack(columns, axis=1) if len(inputs) else np.zeros((0, len(self.classes)))
+        found = np.stack([probability_of(output, inputs) for output in self.outputs], axis=1)
         if self.choice == "single":
             found = found / np.maximum(found.sum(axis=1, keepdims=True), 1e-12)
         return Classified(table.ids, self.classes, self.choice, found.astype(np.float32))

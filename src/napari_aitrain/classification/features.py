@@ -56,8 +56,9 @@ def make_table(
     found: dict[str, Float64Array] = {}
     if kind == "objects":
         found |= _shape(sums, columns, spacing)
-    for number, name in enumerate(channels):
-        prefix = "" if len(channels) == 1 else f"{name}:"
+    for number in range(len(channels)):
+        # By number, since the same channel is called differently in other files.
+        prefix = "" if len(channels) == 1 else f"c{number + 1}_"
         found |= {prefix + key: values for key, values in _intensity(sums, columns, number).items()}
         if kind == "boxes":
             for key in ("rim", "contrast"):
@@ -155,9 +156,10 @@ def _neighbourhood(sums: Sums, columns: Columns, found: dict[str, Float64Array])
     faces = sums.added[:, columns.faces]
     touching = np.bincount(np.searchsorted(sums.ids, sums.pairs.ravel()), minlength=k)
     result = {"touching": touching.astype(np.float64), "touching_share": _ratio(faces[:, 1], faces[:, 0] - faces[:, 2])}
+    bright = [name for name in found if name == "mean" or name.endswith("_mean")]
     if k < 2:
-        empty = np.full(k, np.nan)
-        return result | dict.fromkeys(("nearest", "nearest_5", "crowding", "size_to_neighbours"), empty)
+        names = ("nearest", "nearest_5", "crowding", "size_to_neighbours", *(f"{n}_to_neighbours" for n in bright))
+        return result | dict.fromkeys(names, np.full(k, np.nan))
     near = min(NEIGHBOURS, k - 1)
     tree = cKDTree(sums.mean)
     distance, who = tree.query(sums.mean, k=near + 1)
@@ -167,7 +169,6 @@ def _neighbourhood(sums: Sums, columns: Columns, found: dict[str, Float64Array])
     result["crowding"] = np.log1p(tree.query_ball_point(sums.mean, 3 * diameter, return_length=True) - 1.0)
     logs = np.log(found["size"])
     result["size_to_neighbours"] = logs - logs[who].mean(axis=1)
-    bright = [name for name in found if name == "mean" or name.endswith(":mean")]
     for name in bright:
         result[f"{name}_to_neighbours"] = found[name] - found[name][who].mean(axis=1)
     return result

@@ -133,12 +133,32 @@ def predict(
         except PredictionCancelledError:
             output.progress_console.print("Interrupted; what is finished is kept. Go on with --resume.", style="yellow")
             raise typer.Exit(130) from None
+    classes = _classify(output, folder, images, given, device or "auto")
     if not as_json:
         for one in images:
             _say(one, output)
-    output.result({"out": str(out), "model": str(folder), "images": [_plain(one) for one in images]})
+        for path, counts in classes.items():
+            output.say(f"{path}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    plain = {str(path): counts for path, counts in classes.items()}
+    output.result({"out": str(out), "model": str(folder), "images": [_plain(one) for one in images], "classes": plain})
     if any(one.failed for one in images):
         raise typer.Exit(FAILED_BLOCKS)
+
+
+def _classify(
+    output: Output, folder: Path, images: list[PredictedImage], given: dict[str, Any], device: str
+) -> dict[Path, dict[str, int]]:
+    """Give classes to objects, if the model was trained with classes."""
+    from ..classification.beside import classify_outputs, has_classes
+    from ..classification.files import How
+    from ..models import load_model
+    from .watch import watched
+
+    model = load_model(folder)
+    if not has_classes(model):
+        return {}
+    with watched(output.progress_console, "Classifying") as watch:
+        return classify_outputs(model, images, How(**given, device=device), watch.progress, watch.cancelled)
 
 
 def _plain(one: PredictedImage) -> dict[str, Any]:

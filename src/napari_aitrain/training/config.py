@@ -56,6 +56,13 @@ class Source(_Strict):
     background_id: Annotated[
         int | None, Field(ge=1, description="The label that was painted as background in sparse ground truth.")
     ] = None
+    object_classes: Annotated[
+        LocationField | None,
+        Field(
+            description="Classes of the ground truth's objects, to be learned as well: a CSV with the columns id and "
+            "class, or what Classify has kept."
+        ),
+    ] = None
 
     @field_validator("magnification")
     @classmethod
@@ -236,7 +243,13 @@ def read_config(path: Path) -> TrainConfig:
     config = parse_config(data, str(path))
     base = Path(path).resolve().parent
     sources = [
-        s.model_copy(update={"image": absolute(s.image, base), "labels": absolute(s.labels, base)})
+        s.model_copy(
+            update={
+                "image": absolute(s.image, base),
+                "labels": absolute(s.labels, base),
+                "object_classes": None if s.object_classes is None else absolute(s.object_classes, base),
+            }
+        )
         for s in config.sources
     ]
     update: dict[str, Any] = {"sources": tuple(sources)}

@@ -27,6 +27,7 @@ from ..volumes.units import VoxelSize
 from .config import TrainConfig
 from .cropset import FOLDER, INDEX, Crop, CropSet, crop_file
 from .labelled import TILE, UNLABELLED, to_training_ids
+from .object_classes import freeze_classes
 from .plan import Plan, PlannedCrop, plan_crops
 from .sources import SourceImage
 
@@ -82,6 +83,7 @@ def freeze_plan(plan: Plan, folder: Path) -> CropSet:
             write_image(crop, place, number)
             write_labels(crop, place, number)
             crops.append(describe_crop(crop, number, shared[key], plan.instances))
+        freeze_classes(plan, place)
         index = _index(plan, crops)
         atomic_write_text(place / INDEX, index.model_dump_json(indent=1))
     return CropSet.load(folder)

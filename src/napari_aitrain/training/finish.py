@@ -21,6 +21,7 @@ from ..tasks.protocol import Example, FloatArray, Task
 from ..tasks.script_store import SCRIPT_COPY, content_of, find_script, is_script
 from ..tasks.threshold import apply_threshold
 from .card import make_card
+from .class_learning import fit_classes
 from .crops import Crop
 from .previews import PreviewRegion
 from .setup import Setup
@@ -62,7 +63,7 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     Returns
     -------
     dict
-        ``model`` and the metrics per role.
+        ``model``, the metrics per role, and what to tell of classes of objects.
     """
     crops = setup.crops
     held_out = validator(setup, crops.of_role("validation"))
@@ -96,7 +97,8 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
     script = find_script(card.task) if is_script(card.task) else None
     files = {} if script is None else {SCRIPT_COPY: content_of(script)}
     model = save_model(folder / "model", card, weights, replace=True, files=files)
-    return {"model": str(model.folder), "metrics": metrics, "threshold": threshold}
+    told = fit_classes(setup, folder, model, network)
+    return {"model": str(model.folder), "metrics": metrics, "threshold": threshold, "told": told}
 
 
 def _score(held_out: Validator, maps: Sequence[FloatArray]) -> float:

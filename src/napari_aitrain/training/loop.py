@@ -156,7 +156,9 @@ class Loop:
         self.emit("log", message="Choosing the best weights and fitting the scores.")
         self.previewer.show()
         result = finish(setup, self.folder, self.keeper.best, self.seconds)
-        metrics = result.pop("metrics")
+        metrics, told = result.pop("metrics"), result.pop("told")
+        if told:
+            self.emit("log", message=told)
         best = metrics.get("validation", {}).get("score", self.record.best)
         self.emit("metrics", step=setup.trainer.steps, final=True, **metrics)
         self.emit("done", steps=setup.trainer.steps, seconds=self.record.clock(), best=best, **result,

@@ -22,6 +22,7 @@ from ..volumes.place import Place
 from ..volumes.units import VoxelSize
 from ..volumes.webknossos import annotated_boxes
 from .config import Source, TrainConfig
+from .object_classes import read_object_classes
 from .separation import SeparatedLabels, Separation
 
 
@@ -154,6 +155,7 @@ def open_sources(config: TrainConfig) -> OpenedSources:
         try:
             found = match_files(source.image, source.labels)
             _one_image_per_box(source, len(found.pairs))
+            read_object_classes(source)
         except AitrainError as error:
             problems.append(error)
             continue
