@@ -134,6 +134,24 @@ def activate_model(reference: str) -> Version:
         return _again(version)
 
 
+def choose_active(name: str, number: int | None) -> None:
+    """Have a name mean a version; None for the newest that is not archived.
+
+    Raises
+    ------
+    ModelError
+        If the store has no such version.
+    """
+    if number is not None:
+        activate_model(f"{name}/v{number}")
+        return
+    with changing(store_folder()):
+        folder = store_folder() / current_name(name)
+        if not version_folders(folder):
+            raise missing(name)
+        write_state(folder, read_state(folder).model_copy(update={"active": None}))
+
+
 def _say(version: Version, **changed: object) -> Version:
     folder = version.folder.parent
     write_state(folder, read_state(folder).having(version.number, **changed))

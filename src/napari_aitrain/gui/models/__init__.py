@@ -1,0 +1,1 @@
+"""The dock Models: versions of models, what is said of them, and how they compare."""
