@@ -200,8 +200,8 @@ class EvaluateView(QWidget):
         box.setContentsMargins(6, 6, 6, 6)
         box.addWidget(self.show_box)
         inside = QWidget()
-        inside.setMinimumWidth(_WIDTH)
         column = QVBoxLayout(inside)
+        column.addStrut(_WIDTH)
         column.setContentsMargins(6, 6, 6, 6)
         for part in (self.ask, self.empty, self.chosen, self.shown, self.found):
             column.addWidget(part)
