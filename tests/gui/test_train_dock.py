@@ -120,7 +120,7 @@ def test_errors_block_start_and_show_me_goes_there(viewer: Any, session: Any, wa
     assert not view.start.isEnabled()
     wait_for(lambda: [one for one in view.status.findChildren(QToolButton) if one.isVisible()])
     click(next(one for one in view.status.findChildren(QToolButton) if one.isVisible()))
-    assert session.boxes.selected == outside
+    assert session.boxes.selected is not None and session.boxes.selected.id == outside.id
     session.boxes.remove(outside.id)
     wait_for(lambda: view.start.isEnabled() and view.status.value().ready, 120)
 

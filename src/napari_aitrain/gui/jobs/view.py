@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QSizePolicy,
     QSplitter,
@@ -70,6 +71,7 @@ class JobsView(QWidget):
         self.trouble.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.trouble.hide()
         self.buttons = push_buttons(_BUTTONS, self.pressed.emit)
+        self._queue = QWidget()
         self.log = LogView()
         self.curves: Curves | None = None
         self._points: tuple[Points, Points] = ((), ())
@@ -101,11 +103,7 @@ class JobsView(QWidget):
         for name, button in self.buttons.items():
             button.setEnabled(name in allowed)
         # A job that waits is not stopped, it is taken back.
-        waits = "back" in allowed
-        for name in _OF_QUEUE:
-            self.buttons[name].setVisible(waits)
-        self.buttons["stop"].setVisible(not waits)
-        self.buttons["pause"].setVisible(not waits)
+        self._queue.setVisible("back" in allowed)
 
     def set_trouble(self, text: str) -> None:
         """Say why the job failed and what to do; an empty text says nothing."""
@@ -134,12 +132,18 @@ class JobsView(QWidget):
     def _lay_out(self) -> None:
         grid = QGridLayout()
         grid.setSpacing(4)
-        for number, button in enumerate(self.buttons.values()):
+        others = [button for name, button in self.buttons.items() if name not in _OF_QUEUE]
+        for number, button in enumerate(others):
             grid.addWidget(button, number // 4, number % 4)
+        row = QHBoxLayout(self._queue)
+        row.setContentsMargins(0, 0, 0, 0)
+        for name in _OF_QUEUE:
+            row.addWidget(self.buttons[name])
         self._below = QWidget()
         below = QVBoxLayout(self._below)
         below.setContentsMargins(0, 0, 0, 0)
         below.addWidget(self.trouble)
+        below.addWidget(self._queue)
         below.addLayout(grid)
         below.addWidget(self.tabs, 1)
         splitter = QSplitter(Qt.Orientation.Vertical)

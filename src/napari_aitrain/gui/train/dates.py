@@ -32,7 +32,6 @@ class DateChoice:
         self.tick = QCheckBox()
         self.tick.setToolTip(f"{tooltip} Without the tick the date does not matter.")
         self.day = QDateEdit(QDate.currentDate())
-        self.day.setCalendarPopup(True)
         self.day.setDisplayFormat("yyyy-MM-dd")
         self.day.setToolTip(tooltip)
         self.day.setEnabled(False)

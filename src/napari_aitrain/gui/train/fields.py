@@ -117,17 +117,21 @@ def _number(name: str, kind: type, optional: bool, info: FieldInfo, shared: dict
     # Qt shows a text of one's own for the lowest value: one step below the lowest that is allowed stands for none.
     step = 1 if kind is int else _step(info, high)
     least = (low - step if low > 0 else 0) if optional else low
-    make: Any = SpinBox if kind is int else FloatSpinBox
-    extra = {} if kind is int else {"step": step}
+    # Of whole numbers magicgui's box knows no text of one's own.
+    make: Any = SpinBox if kind is int and not optional else FloatSpinBox
+    extra = {} if make is SpinBox else {"step": step}
     widget = make(min=max(0, least), max=high, value=max(0, least), **extra, **shared)
-    if kind is float:
-        widget.native.setDecimals(6 if step < 0.001 else 2)
+    if make is FloatSpinBox:
+        widget.native.setDecimals(0 if kind is int else 6 if step < 0.001 else 2)
     if not optional:
         return FormField(name, widget)
     widget.native.setSpecialValueText(none)
     floor = widget.min
     return FormField(
-        name, widget, lambda value: None if value <= floor else value, lambda value: floor if value is None else value
+        name,
+        widget,
+        lambda value: None if value <= floor else kind(value),
+        lambda value: floor if value is None else value,
     )
 
 

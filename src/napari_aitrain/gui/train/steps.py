@@ -89,6 +89,9 @@ class StepBar(QWidget):
         for name, button in self.steps.items():
             button.setVisible(step is not None)
             button.setChecked(name == step)
+            font = button.font()
+            font.setBold(name == step)
+            button.setFont(font)
         self.hint.setText("" if step is None else _HINTS[step])
         self.hint.setVisible(step is not None)
         self.walk.setVisible(step is not None)

@@ -22,6 +22,9 @@ from .status import Status, StatusPanel
 from .steps import Step, StepBar
 from .table import SourcesTable
 
+_SIZES, _CHECKING = [340, 200], [60, 480]
+"""Heights of the settings and of what is known of them; to check there is little to set."""
+
 
 class TrainView(QWidget):
     """The parts of the dock, from the training set above to Start below.
@@ -85,6 +88,7 @@ class TrainView(QWidget):
         self.steps.setValue(step)
         self.form.show_part(step)
         self.sources.setVisible(step in (None, "what"))
+        self._splitter.setSizes(_CHECKING if step == "check" else _SIZES)
         for widget in (self._status_area, self.live, self.start, self.again, self.rules):
             widget.setVisible(step in (None, "check"))
 
@@ -114,7 +118,8 @@ class TrainView(QWidget):
         splitter.addWidget(_scrolling(above))
         self._status_area = _scrolling(self.status)
         splitter.addWidget(self._status_area)
-        splitter.setSizes([340, 200])
+        splitter.setSizes(_SIZES)
+        self._splitter = splitter
         splitter.setStretchFactor(0, 2)
         splitter.setStretchFactor(1, 1)
         row = QHBoxLayout()
