@@ -1,7 +1,7 @@
 """Prediction through a server on the same computer beside prediction here, and a server with more clients than room.
 
-``python benchmarks/remote.py`` starts ``napari-aitrain serve`` with a starter model in a process of its own. ``--parts``
-chooses among:
+``python benchmarks/remote.py`` starts ``napari-aitrain serve`` with a starter model in a process of its own. With
+``--parts`` one chooses among:
 
 - `overhead`: whole predictions through the server over the same ones here, in turns; with the same number of threads.
 - `crowd`: 50 clients ask again and again for a minute. Every request must be answered, with a result or with *busy*.

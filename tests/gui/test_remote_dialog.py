@@ -90,7 +90,7 @@ def test_add_test_and_use(viewer: Any, dialog: RemoteDialog, wait_for: Callable[
     with documented() as server:
         fill(dialog, "lab", f"{server.url}/segmentation")
         click(view.test)
-        wait_for(lambda: "no output is mapped" in view.result.text(), 20)
+        wait_for(lambda: "No output is mapped" in view.result.text(), 20)
         map_output(dialog, "1", "3")
         click(view.test)
         wait_for(lambda: "The mask can be used" in view.result.text(), 20)

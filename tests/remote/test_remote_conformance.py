@@ -13,7 +13,10 @@ from documented_server import classes, documented
 from remote_parts import blobs
 from scipy import ndimage
 
+from napari_aitrain.annotation.boxes import read_boxes
+from napari_aitrain.cli.main import run
 from napari_aitrain.evaluation import evaluate_files
+from napari_aitrain.inference.object_boxes import object_boxes
 from napari_aitrain.inference.remote import read_remote
 from napari_aitrain.inference.remote.testing import check_connection
 from napari_aitrain.inference.run import predict
@@ -140,3 +143,17 @@ def test_fixed_tiles_have_just_that_size(remote: Remote, picture: Path, tmp_path
         found = predict("far", picture, tmp_path / "out.tif")[0]
         assert {image.shape for image in server.seen} == {(256, 256)}
     assert np.array_equal(tifffile.imread(found.out), np.array([0, 5, 7])[classes(blobs())])
+
+
+def test_found_boxes_become_boxes(remote: Remote, picture: Path, tmp_path: Path) -> None:
+    with documented() as server:
+        remote("far", f"{server.url}/detection", form="json", answer="boxes", outputs=NAMED, before=RAW, tile=None,
+               overlap=0)  # fmt: skip
+        found = predict("far", picture, tmp_path / "out.tif")[0]
+    assert run(["export", str(found.store), "--out", str(tmp_path / "boxes.json")]) == 0
+    boxes = read_boxes(tmp_path / "boxes.json")
+    labels = ndimage.label(blobs() > 100)[0]
+    truth = {(0, y.start, x.start, 1, y.stop, x.stop) for y, x in ndimage.find_objects(labels)}
+    assert {(*box.start, *box.stop) for box in boxes} == truth
+    assert {(box.status, box.tags) for box in boxes} == {("in progress", ("predicted",))}
+    assert len(object_boxes(StoredPrediction.open(found.store), 0.74)) < len(boxes)

@@ -27,7 +27,12 @@ def export(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="New file or folder: OUT.tif, OUT.ome.zarr or OUT.webknossos.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="New file or folder: OUT.tif, OUT.ome.zarr or OUT.webknossos; boxes: OUT.json.",
+        ),
     ],
     image: Annotated[
         str | None,
@@ -73,6 +78,9 @@ def export(
     stored = zarr_options(out, ome, shards, maps=save is not None)
     if (Path(source) / INFO).is_file():
         _refuse({"--image": image, "--voxel-size": voxel_size, "--compact": compact}, "labels")
+        if out.suffix == ".json":
+            _boxes(output, Path(source), out, threshold)
+            return
         _prediction(output, Path(source), out, threshold, values.words(save), values.words(table), stored)
     else:
         _refuse({"--threshold": threshold, "--save": save, "--table": table != "csv"}, "a prediction")
@@ -140,3 +148,18 @@ def _refuse(given: dict[str, object], what: str) -> None:
         raise ConfigError(
             f"{', '.join(names)} cannot be used here", f"{what} as the source", "leave it out, or give the other source"
         )
+
+
+def _boxes(output: Output, source: Path, out: Path, threshold: float | None) -> None:
+    from ..annotation.boxes import write_boxes
+    from ..inference.object_boxes import object_boxes
+    from ..inference.store import StoredPrediction
+    from ..volumes.atomic import refuse_existing, storage_errors
+
+    boxes = object_boxes(StoredPrediction.open(source), threshold)
+    refuse_existing(out)
+    with storage_errors(out):
+        write_boxes(out, boxes)
+    if not output.as_json:
+        output.say(f"{out}: {len(boxes):,} boxes")
+    output.result({"out": str(out), "boxes": len(boxes)})

@@ -81,7 +81,7 @@ class RemoteController:
         self.view.set_result("The test was stopped.")
 
     def _on_tested(self, checked: Checked) -> None:
-        lines = [f"{'✓' if step.passed else '✗'} {sentence(step.what)}" for step in checked.steps]
+        lines = [f"{'✓' if step.passed else '✗'} {step.what}" for step in checked.steps]
         if checked.error is not None:
             lines += [f"Expected: {checked.error.expected}"] if checked.error.expected else []
             lines += [f"What to do: {checked.error.remedy}"] if checked.error.remedy else []

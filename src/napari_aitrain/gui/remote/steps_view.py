@@ -162,10 +162,10 @@ class _Row(QWidget):
             field.valueChanged.connect(lambda _: self.valueChanged.emit())
         else:
             field = QDoubleSpinBox()
-            field.setDecimals(4)
+            field.setDecimals(3)
             field.setRange(*_limits(info, -1e9, 1e9))
             field.setValue(value)
-            field.setMaximumWidth(110)
+            field.setMaximumWidth(120)
             field.valueChanged.connect(lambda _: self.valueChanged.emit())
         field.setToolTip(tip)
         field.setAccessibleName(f"{self.kind.title}: {name}")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import AitrainError, ConfigError, RemoteError
+from ...words import sentence
 from .asking import ask, classes_of, mask_of, scores_of
 from .boxes import boxes_of
 from .client import Client
@@ -106,7 +107,7 @@ def check_connection(
         checked.steps.append(Step(f"{TROUBLES.get(error.trouble, 'It does not work')}: {error.what}", False))
     except AitrainError as error:
         checked.trouble, checked.error = SETTING, error
-        checked.steps.append(Step(error.what, False))
+        checked.steps.append(Step(sentence(error.what), False))
     finally:
         if client is not None:
             client.close()
