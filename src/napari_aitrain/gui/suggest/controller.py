@@ -111,7 +111,7 @@ class SuggestController:
         view.set_places([row_of(one, n, one.id == here) for n, one in enumerate(rows, start=1)], here)
         number = next((n for n, one in enumerate(rows, start=1) if one.id == here), 0)
         left = 0 if queue is None else len(queue.open())
-        view.set_step(told(current, number, left), left > 0, current is not None)
+        view.set_step(told(current, number, left, len(rows) - left), left > 0, current is not None)
         view.set_verdict("" if queue is None or not rows else queue.verdict().sentence)
         view.set_map(suggestions.answer is not None, suggestions.map.present)
         self._allow()

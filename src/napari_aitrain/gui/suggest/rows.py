@@ -39,10 +39,10 @@ def row_of(one: Suggestion, number: int, current: bool) -> PlaceRow:
     z, y, x = ((a + b) // 2 for a, b in zip(one.start, one.stop, strict=True))
     flat = one.stop[0] - one.start[0] == 1 and one.start[0] == 0
     place = f"x {x}, y {y}" + ("" if flat else f", z {z}")
-    by = f"unsure ({_percent(one)})" if one.kind == "uncertain" else "chance"
+    by = f"unsure, {_percent(one)}" if one.kind == "uncertain" else "chance"
     state = "here" if current else _STATES[one.state]
     if one.state == "done" and one.error is not None:
-        state = f"done, {100 * one.error:.0f} % was wrong"
+        state = f"{100 * one.error:.0f} % wrong"
     return PlaceRow(one.id, number, place, by, state)
 
 
@@ -50,10 +50,12 @@ def _percent(one: Suggestion) -> str:
     return f"{min(99, int(100 * one.rank))} %"
 
 
-def told(one: Suggestion | None, number: int, left: int) -> str:
+def told(one: Suggestion | None, number: int, left: int, settled: int) -> str:
     """Return what a person is to do now."""
+    if one is None and left:
+        return f"{left} places wait. Press Next place."
     if one is None:
-        return "" if not left else f"{left} places wait. Press Next place."
+        return "No place is left. Train again, then find places with the new model." if settled else ""
     if one.kind == "random":
         why = "Chance has chosen it, to compare suggestions with"
     else:

@@ -40,7 +40,12 @@ _STEPS = {
     "done": ("&Done", "What is in the box is painted: the box counts from now on, and the model is judged by it."),
     "skip": ("&Skip", "Do not ask for this place again. Its box goes; what is painted stays."),
 }
-_COLUMNS = ("", "Middle (voxels)", "Chosen by", "")
+_COLUMNS = ("", "Middle (voxels)", "Chosen as", "")
+
+
+_CHANCE = "Chosen by chance, so that suggestions can be compared with it."
+_UNSURE = "The model is less sure there than at so many of all places."
+_WRONG = "How much of what is labelled the model had wrong there."
 
 
 class SuggestView(QWidget):
@@ -75,6 +80,8 @@ class SuggestView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        # Or napari would put a stretch below.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.models = _combo("Which model is asked where it is unsure.")
         self.images = _combo("The image in which places are sought.")
         self.choices = Choices()
@@ -177,8 +184,8 @@ class SuggestView(QWidget):
         for row in rows:
             item = QTreeWidgetItem([str(row.number), row.place, row.by, row.state])
             item.setData(0, Qt.ItemDataRole.UserRole, row.key)
-            if row.by == "chance":
-                item.setToolTip(2, "Chosen by chance, so that suggestions can be compared with it.")
+            item.setToolTip(2, _CHANCE if row.by == "chance" else _UNSURE)
+            item.setToolTip(3, _WRONG)
             self.places.addTopLevelItem(item)
             if row.key == here:
                 self.places.setCurrentItem(item)
