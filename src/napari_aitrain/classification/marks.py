@@ -17,6 +17,8 @@ from ..geometry import Triple
 from ..volumes.atomic import atomic_write_text
 
 MARKS_VERSION = 1
+CLASSES = "classes"
+"""Folder of a project, with a file per labels layer, or per image whose boxes have classes."""
 Kind = Literal["objects", "boxes"]
 Choice = Literal["single", "multi"]
 SEPARATOR = ";"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Looker(Asker):
         boxes: Sequence[Box] | None,
         image: Volume,
         model: str,
-        device: str,
+        dims: Literal[2, 3] | None,
         cancelled: Cancelled,
         progress: Progress | None = None,
     ) -> FeatureTable | None:
@@ -42,8 +42,8 @@ class Looker(Asker):
             As for `classification.files.measure`.
         model : str
             A model's folder or name.
-        device : str
-            Where its network is computed.
+        dims : {2, 3}, optional
+            See `measure_objects`.
         cancelled, progress : callable
             See `Asker.ask`.
 
@@ -54,7 +54,7 @@ class Looker(Asker):
         """
         size = None if labels is None else labels.voxel_size
         request: dict[str, Any] = {
-            "model": model, "device": device, "voxel_size": size, "image_voxel_size": image.voxel_size,
+            "model": model, "dims": dims, "voxel_size": size, "image_voxel_size": image.voxel_size,
             "boxes": None if boxes is None else [box.model_dump(mode="json") for box in boxes],
         }  # fmt: skip
 

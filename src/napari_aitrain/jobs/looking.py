@@ -25,7 +25,7 @@ def features(
         labels = open_volume(place / LABELS, kind="labels", axes="zyx", voxel_size=voxel_size)
     image = _image(place, request)
     boxes = None if request["boxes"] is None else [Box.model_validate(box) for box in request["boxes"]]
-    how = How(model=find_model(request["model"]), device=request["device"])
+    how = How(model=find_model(request["model"]), dims=request["dims"])
     measure(labels, boxes, image, how, progress, cancelled).save(place / TABLE)
     return {}
 

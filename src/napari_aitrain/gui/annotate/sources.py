@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...annotation.boxes import Box
+from ...annotation.project import Project
 from ...annotation.sparse import SparseTruth
 from ...annotation.sparse_boxes import painted_boxes
+from ...classification.marks import CLASSES, read_sheet
 from ...errors import GroundTruthError, StorageError
 from ...geometry import FINEST, format_magnification
 from ...location import Location, located
@@ -64,9 +67,18 @@ def sources_of(session: Session, truth: GroundTruth, wait: bool) -> list[Source]
                 channels=channels,
                 axes=opened[0].axes if opened is not None and opened[0].axes_guessed else None,
                 background_id=truth.background_id,
+                object_classes=_object_classes(session, project, truth),
             )
         )
     return found
+
+
+def _object_classes(session: Session, project: Project, truth: GroundTruth) -> Path | None:
+    """Return the file with the classes of the objects of a ground truth, if some have one."""
+    path = project.folder / CLASSES / f"{truth.key}.json"
+    session.classifying.sheets.flush()
+    there = truth.mode == "instances" and path.is_file()
+    return path if there and read_sheet(path).marks else None
 
 
 def _painted(labels: Stored, truth: GroundTruth) -> tuple[Box, ...]:

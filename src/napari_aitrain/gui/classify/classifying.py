@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
 
-from ...classification.classifier import Classified, ObjectClassifier
+from ...classification.classifier import CLASSIFIER, Classified, ObjectClassifier, read_classifier
 from ...classification.files import How, measure
 from ...classification.fitting import Marked, fit_classifier
 from ...classification.marks import MarkSheet
@@ -92,7 +92,7 @@ class Classifying:
         self._aside: Aside[Result | None] = Aside()
         self._main = MainThread()
         self._looker = Looker()
-        self._known: dict[tuple[str, str, str], _Known] = {}
+        self._known: dict[tuple[object, ...], _Known] = {}
         self._results: dict[str, Result] = {}
         self._cancel = threading.Event()
         self._asked = 0
@@ -129,10 +129,25 @@ class Classifying:
         """Classify the objects of a subject by a classifier that was trained before."""
 
         def work(progress: Progress) -> Result | None:
-            table = self._table(subject, model if classifier.embedding is not None else "", progress)
+            seeing = model if classifier.embedding is not None else ""
+            table = self._table(subject, seeing, progress, 2 if classifier.dims == 2 else 3)
             return None if table is None else Result(classifier, table, classifier.classify(table))
 
         self._begin(subject, work, lambda: None)
+
+    def apply_own(self, subject: Subject) -> bool:
+        """Classify the objects of a prediction by the classifier that was trained with its model, if there is one."""
+        model = None if subject.prediction is None else subject.prediction.model
+        folder = next((f for f in (model, model / "model") if (f / CLASSIFIER).is_file()), None) if model else None
+        sheet = self.sheets.get(subject)
+        if folder is None or self.busy or sheet.marks or self.result(subject) is not None:
+            return False
+        classifier = read_classifier(folder)
+        self.sheets.set(
+            subject, sheet.model_copy(update={"classes": classifier.classes, "choice": classifier.choice}), step=False
+        )
+        self.apply(subject, classifier, str(folder))
+        return True
 
     def cancel(self) -> None:
         """Leave what is being worked on."""
@@ -170,10 +185,12 @@ class Classifying:
             lambda error: self._on_failed(asked, error),
         )
 
-    def _table(self, subject: Subject, model: str, progress: Progress) -> FeatureTable | None:
+    def _table(
+        self, subject: Subject, model: str, progress: Progress, dims: Literal[2, 3] | None = None
+    ) -> FeatureTable | None:
         """Measure; in the thread that works."""
         image = subject.image_volume()
-        which = (subject.key, "" if image is None else subject.image.name, model)
+        which = (subject.key, "" if image is None else subject.image.name, model, dims)
         stamp, known = subject.stamp(), self._known.get(which)
         if known is not None and known.stamp == stamp:
             return known.table
@@ -181,11 +198,11 @@ class Classifying:
         labels = subject.labels_volume() if subject.kind == "objects" else None
         boxes = subject.regions() if subject.kind == "boxes" else None
         if not model:
-            table = measure(labels, boxes, image, How(), progress, cancel.is_set)
+            table = measure(labels, boxes, image, How(dims=dims), progress, cancel.is_set)
         else:
             if image is None:
                 raise NotReadyError("a model looks at an image, and none is chosen", "an image", "choose the image")
-            found = self._looker.table(labels, boxes, image, model, "auto", cancel.is_set, progress)
+            found = self._looker.table(labels, boxes, image, model, dims, cancel.is_set, progress)
             if found is None:
                 return None
             table = found

@@ -163,6 +163,7 @@ class ClassifyController:
         if subject is not None:
             with reported():
                 self._show_sheet(subject)
+                self._work.apply_own(subject)
                 self._show_result(subject, self._work.result(subject))
 
     def _add(self, subject: Subject) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from ...classification.marks import Choice, Mark, MarkSheet, ObjectClass, color_of, read_sheet
+from ...classification.marks import CLASSES, Choice, Mark, MarkSheet, ObjectClass, color_of, read_sheet
 from ...errors import AitrainError, ConfigError, StorageError
 from ..jobs.main_thread import MainThread
 from ..notify import report
@@ -17,8 +17,6 @@ from .writer import SheetWriter
 if TYPE_CHECKING:
     from ..session import Session
 
-FOLDER = "classes"
-"""Of the project, with a file per labels layer."""
 _STEPS = 500
 
 
@@ -72,7 +70,7 @@ class Sheets:
         except AitrainError as error:
             self._on_failed(error)
         else:
-            self._writer.put(project.folder / FOLDER / f"{subject.key}.json", sheet)
+            self._writer.put(project.folder / CLASSES / f"{subject.key}.json", sheet)
         self._sheets[self._where(subject.key)] = sheet
         self.changed.emit(subject.key)
 
@@ -156,7 +154,7 @@ class Sheets:
 
     def _read(self, subject: Subject) -> MarkSheet | None:
         project = self._session.saver.project
-        path = None if project is None else project.folder / FOLDER / f"{subject.key}.json"
+        path = None if project is None else project.folder / CLASSES / f"{subject.key}.json"
         if path is None or not path.is_file():
             return None
         try:

@@ -144,7 +144,8 @@ class Subject:
         if not all(0 <= i < n for i, n in zip(inner, ids.shape, strict=True)):
             return None
         identity = int(np.asarray(ids[tuple(int(i) for i in inner)]))
-        z, y, x = (0, *inner.tolist()) if len(inner) == 2 else inner.tolist()
+        spatial = (0, *inner.tolist()) if len(inner) == 2 else inner.tolist()
+        z, y, x = (a + s for a, s in zip(spatial, self._start, strict=True))
         return Mark(id=identity, at=(z, y, x)) if identity > 0 else None
 
     def id_of(self, mark: Mark) -> int:
@@ -161,11 +162,20 @@ class Subject:
         return self._read_id(mark)
 
     def _read_id(self, mark: Mark) -> int:
+        if mark.at is None:
+            return 0
         ids = self.ids
-        place = mark.at if mark.at is None or len(ids.shape) == 3 else mark.at[1:]
-        if place is None or not all(0 <= i < n for i, n in zip(place, ids.shape, strict=True)):
+        whole = [a - s for a, s in zip(mark.at, self._start, strict=True)]
+        place = tuple(whole if len(ids.shape) == 3 else whole[1:])
+        if not all(0 <= i < n for i, n in zip(place, ids.shape, strict=True)):
             return 0
         return max(0, int(np.asarray(ids[place])))
+
+    @property
+    def _start(self) -> Triple:
+        """First voxel that the layer shows of a ground truth that is painted through a window."""
+        truth = self.session.truths.of_layer(self.name)
+        return (0, 0, 0) if truth is None or truth.window is None else truth.window.region.start
 
     def _box_at(self, position: Any) -> WorldBox | None:
         frame = LayerFrame.of(self.image)
