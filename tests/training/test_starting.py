@@ -69,6 +69,13 @@ def test_auto_starts_from_the_starter_that_fits_and_shows_it_at_once(make, run) 
     assert any("nuclei-2d" in event["message"] for event in result.of("log"))
 
 
+def test_a_training_that_makes_the_model_worse_gives_the_model_that_it_began_with(make, run) -> None:
+    result = run("job")(make(steps=12, learning_rate=2.0))
+    assert result.of("metrics")[0]["step"] == 0
+    own, new = (load_model(folder).state_dict() for folder in (starters.FOLDER / "nuclei-2d", result.folder))
+    assert all(torch.allclose(own[name], new[name], atol=1e-3) for name in own)
+
+
 @pytest.mark.parametrize("more", [{"start_from": "scratch"}, {"task": "semantic"}, {"channels": 2}])
 def test_where_none_fits_or_nobody_wants_one_it_starts_from_scratch(more, make, tmp_path) -> None:
     config = make(change=(lambda labels: np.minimum(labels, 1)) if "task" in more else lambda labels: labels, **more)

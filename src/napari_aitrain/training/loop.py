@@ -133,6 +133,9 @@ class Loop:
                 begun = True
                 young = setup.trainer.steps == 0 and setup.parent is None
                 self._ask_forest(blend=1.0 if young else 0.0)
+                if setup.trainer.steps == 0 and setup.parent is not None and self.quick.regions:
+                    # A model that few labels do not make better stays as it is.
+                    self._validate()
                 # What was asked for meanwhile is shown first.
                 continue
             self.previewer.show_if_due()
