@@ -52,6 +52,8 @@ def test_versions_are_listed_with_what_is_said_of_them(cli) -> None:
     assert cli("models", "tag", "n/v1", "--remove", "old", "--json").json["versions"][0]["tags"] == ["paper"]
     assert cli("models", "activate", "n/v1").code == 0
     assert cli("models", "comment", "n/v1", "for figure 2").code == 0
+    shown = cli("models", "show", "n", "--json").json
+    assert (shown["reference"], shown["tags"], shown["comments"]) == ("n/v1", ["paper"], "for figure 2")
     rows = [row for row in cli("models", "list", "--json").json["models"] if not row["starter"]]
     assert [(r["reference"], r["active"], r["tags"], r["score"]) for r in rows] == [
         ("n/v1", True, ["paper"], 0.5),

@@ -29,6 +29,7 @@ from napari_aitrain.models import (
     tag_model,
 )
 from napari_aitrain.models.state import STATE
+from napari_aitrain.models.versions import reference_of
 
 
 @pytest.fixture
@@ -224,3 +225,23 @@ def test_a_failed_import_leaves_nothing(three: Path, tmp_path: Path) -> None:
 def test_a_version_is_a_value(three: Path) -> None:
     assert all(isinstance(version, Version) for version in list_versions())
     assert find_version("n") == find_version("n/v3")
+
+
+def test_a_half_copied_version_is_not_what_a_name_means(three: Path) -> None:
+    folder = home() / "models/n/v7"
+    folder.mkdir()
+    assert find_model("n").folder.name == "v3" and numbers() == [1, 2, 3, 7]
+    (folder / "model.json").write_bytes((home() / "models/n/v1/model.json").read_bytes())
+    assert find_model("n").folder.name == "v3"
+    (folder / "weights.safetensors").write_bytes(b"half")
+    with pytest.raises(ModelError, match="damaged"):
+        find_model("n")
+    assert import_model(three, "n").folder.name == "v8"
+
+
+def test_a_path_to_a_version_that_was_deleted_says_so(three: Path) -> None:
+    delete_model("n/v1")
+    with pytest.raises(ModelError, match="n/v1 was deleted"):
+        find_model(home() / "models/n/v1")
+    assert reference_of(home() / "models/n/v2") == "n/v2"
+    assert reference_of(three) is None and reference_of(home() / "models/n") is None

@@ -10,6 +10,7 @@ import typer
 
 from ..words import spoken_time
 from . import models_changes, models_compare, models_files, options
+from .models_changes import plain
 from .models_files import tell_stored
 from .output import Output
 
@@ -35,7 +36,7 @@ def list_(
     as_json: options.Json = False,
 ) -> None:
     """List models: of the store, of jobs, and the starter models that come with the program."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     output = Output(as_json)
     rows, damaged = [], []
@@ -44,14 +45,14 @@ def list_(
             damaged.append(row)
         elif archived or not row["archived"]:
             rows.append(row)
-    table = Table("name", "task", "dims", "score", "trained", "created", "tags", "folder", box=None)
+    name_column = Column("name", no_wrap=True)
+    table = Table(name_column, "task", "dims", "score", "trained", "created", "tags", "folder", box=None)
     for row in rows:
         score = "" if row["score"] is None else f"{row['score']:.3f}"
         where = "starter model" if row["starter"] else row["folder"]
-        notes = [*row["tags"], *(["(archived)"] if row["archived"] else [])]
-        name = row["reference"] + (" *" if row["active"] else "")
+        name = row["reference"] + (" *" if row["active"] else "") + (" (archived)" if row["archived"] else "")
         trained = spoken_time(row["seconds"])
-        table.add_row(name, row["task"], str(row["dims"]), score, trained, row["made"], ", ".join(notes), where)
+        table.add_row(name, row["task"], str(row["dims"]), score, trained, row["made"], ", ".join(row["tags"]), where)
     if not as_json:
         output.console.print(table) if rows else output.say("There are no models yet: `napari-aitrain train --help`.")
         if any(row["active"] for row in rows):
@@ -113,15 +114,19 @@ def show(model: Reference, as_json: options.Json = False) -> None:
     """Show a model's card: what it was trained on, how long, and how good it is."""
     import yaml
 
-    from ..models import find_model
+    from ..models import find_model, list_versions
 
     output = Output(as_json)
     found = find_model(model)
     card = found.card.model_dump(mode="json")
+    version = next((plain(one) for one in list_versions() if one.folder == found.folder), {})
+    said = {key: version[key] for key in ("reference", "active", "archived", "tags") if key in version}
+    if version.get("comments"):
+        card["comments"] = version["comments"]
     if not as_json:
         output.say(str(found.folder), "bold")
-        output.say(yaml.safe_dump(card, sort_keys=False, allow_unicode=True).rstrip())
-    output.result({"folder": str(found.folder), **card})
+        output.say(yaml.safe_dump({**said, **card}, sort_keys=False, allow_unicode=True).rstrip())
+    output.result({"folder": str(found.folder), **card, **said})
 
 
 @app.command()

@@ -140,10 +140,11 @@ def trash(
 def _tell(output: Output, said: str, versions: list[Version]) -> None:
     if not output.as_json:
         output.say(said)
-    output.result({"versions": [_plain(version) for version in versions]})
+    output.result({"versions": [plain(version) for version in versions]})
 
 
-def _plain(version: Version) -> dict[str, Any]:
+def plain(version: Version) -> dict[str, Any]:
+    """Return what there is to say of a version, without its card."""
     state = version.state
     return {
         "reference": version.reference,

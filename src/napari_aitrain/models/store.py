@@ -10,7 +10,7 @@ from .folder import holds_model, load_model
 from .model import Model
 from .starters import starter_folder, starter_names
 from .trash import missing, was_deleted
-from .versions import Version, current_name, split_reference, stored_names, versions_of
+from .versions import Version, current_name, reference_of, split_reference, stored_names, versions_of
 from .weights import KNOWN, find_weights, known_weights, missing_weights
 
 
@@ -29,8 +29,8 @@ def find_version(reference: str) -> Version:
             return version
     if found and number is None:
         raise ModelError(
-            f"every version of {name} is archived",
-            "a version that is in use",
+            f"every version of {name} is archived or damaged",
+            "a version that is in use and whole",
             f"name one, such as {found[-1].reference}, or bring it back: "
             f"napari-aitrain models restore {found[-1].reference}",
         )
@@ -57,6 +57,8 @@ def find_model(reference: str | Path) -> Model:
             raise ModelError(
                 f"there is no model {name!r}", "a model folder, or the name of a model", f"did you mean {near[0]!r}?"
             )
+    if found is None and not Path(reference).exists() and (gone := reference_of(Path(reference))) is not None:
+        raise missing(gone)
     return load_model(found or Path(reference))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..home import home
+from .folder import CARD
+from .model import REMOTE
 from .state import NameState, VersionState, read_state
 
 FOLDER_VARIABLE = "AITRAIN_MODELS"
@@ -82,7 +84,8 @@ def versions_of(name: str, strict: bool = True) -> list[Version]:
             raise
         state = NameState()
     found = version_folders(folder)
-    meant = meant_number(state, [number for number, _ in found])
+    # One that is being copied into the store by hand is no version yet that a name could mean.
+    meant = meant_number(state, [number for number, path in found if _looks_whole(path)])
     return [Version(name, number, path, state.of(number), number == meant) for number, path in found]
 
 
@@ -108,6 +111,13 @@ def split_reference(reference: str) -> tuple[str, int | None]:
             f"{reference!r} is no name of a model in the store", "a NAME or NAME/vN", "see `napari-aitrain models list`"
         )
     return name, None if match is None else int(match[1])
+
+
+def reference_of(folder: Path) -> str | None:
+    """Return ``NAME/vN`` of the folder of a version; None of a folder elsewhere."""
+    match = _VERSION.fullmatch(folder.name)
+    inside = folder.parent.parent.absolute() == store_folder().absolute()
+    return f"{folder.parent.name}/v{match[1]}" if match and inside else None
 
 
 def current_name(name: str) -> str:
@@ -139,6 +149,10 @@ def version_folders(folder: Path) -> list[tuple[int, Path]]:
     """Return the numbers and folders of the versions in a model's folder, oldest first."""
     found = ((_VERSION.fullmatch(f.name), f) for f in _folders(folder))
     return sorted((int(match[1]), f) for match, f in found if match)
+
+
+def _looks_whole(folder: Path) -> bool:
+    return (folder / CARD).is_file() and ((folder / REMOTE).is_file() or any(folder.glob("weights.*")))
 
 
 def _folders(folder: Path) -> list[Path]:

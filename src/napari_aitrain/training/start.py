@@ -13,6 +13,7 @@ from ..errors import AitrainError, ModelError
 from ..geometry import Region, tiles, triple
 from ..models import Model, ModelCard, find_model, fitting_starter, starter_names
 from ..models.model import MOST_SCALED, bounded_scale
+from ..models.versions import reference_of
 from ..models.weights import KNOWN
 from ..nets import CellposeConfig, read_network
 from ..nets.cellpose_config import MOST_CHANNELS
@@ -94,7 +95,8 @@ def plan_start(config: TrainConfig, crops: Sequence[PlannedCrop], dims: int) -> 
     if model is None:
         return Start(diameter=diameter)
     scale = choose_scale(model.card, diameter) if sized else 1.0
-    named = config.start_from if config.start_from != AUTO else model.folder.name
+    # A name alone may mean another version tomorrow.
+    named = reference_of(model.folder) or (config.start_from if config.start_from != AUTO else model.folder.name)
     findings = (
         *_check_fit(named, model.card, config, dims, channels),
         *_tell(named, model.card, diameter, scale, all(crop.sparse for crop in train)),
