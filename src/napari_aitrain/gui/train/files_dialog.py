@@ -19,6 +19,8 @@ from .fields import FormField, make_field
 from .place_edit import PlaceEdit
 
 _PLACES = {"image": "Image", "labels": "Ground truth"}
+_ELSEWHERE = frozenset({"object_classes"})
+"""Given in the Classify dock, or in a config."""
 _LABELS = {"voxel_size": "Voxel size z, y, x (nm)", "sparse": "Sparse: 0 is unlabelled"}
 _FILES = "Images (*.tif *.tiff *.png *.jpg *.npy *.npz *.h5 *.hdf5 *.zip);;All files (*)"
 _BOXES = "Boxes (*.json *.nml *.zip);;All files (*)"
@@ -51,7 +53,7 @@ class FilesDialog(QDialog):
             elif name == "boxes":
                 self.boxes = PlaceEdit("Boxes", _BOXES_TIP, _BOXES, folders=False)
                 form.addRow("Boxes", self.boxes)
-            else:
+            elif name not in _ELSEWHERE:
                 self._fields[name] = make_field(name, info, label)
                 form.addRow(label, self._fields[name].widget.native)
         self._fields["sparse"].widget.text = ""
