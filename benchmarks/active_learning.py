@@ -241,6 +241,9 @@ def simulate(name: str, way: str, seed: int, chosen: argparse.Namespace) -> list
             rows.append({"data": name, "way": way, "seed": seed, "round": number, "boxes": labelled,
                          "objects": annotator.objects, "score": annotator.score(), "error": error,
                          "seconds": time.perf_counter() - begun})  # fmt: skip
+            if chosen.rows is not None:
+                with chosen.rows.open("a") as file:
+                    file.write(json.dumps(rows[-1]) + "\n")
     return rows
 
 
@@ -271,16 +274,13 @@ def main() -> None:
     with ProcessPoolExecutor(chosen.processes, mp_context=spawn) as processes:
         waiting = [
             processes.submit(simulate, name, way, seed, chosen)
-            for name in chosen.data
             for seed in chosen.seeds
+            for name in chosen.data
             for way in chosen.ways
         ]
         for done in as_completed(waiting):
             for row in done.result():
                 report.add(**row)
-                if chosen.rows is not None:
-                    with chosen.rows.open("a") as file:
-                        file.write(json.dumps(row) + "\n")
     report.close()
 
 
