@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QSpinBox, QToolB
 from ...suggestions.settings import SuggestSettings
 
 _MEASURES = {
-    "margin": ("Near to deciding otherwise", "How near the model is to another decision, from what it has predicted."),
+    "margin": ("Nearly undecided", "How near the model is to another decision, from what it has predicted."),
     "augmentation": (
         "Unlike on mirrored images",
         "How much the model disagrees with itself when the image is mirrored. It predicts three times more.",
@@ -19,9 +19,9 @@ _MEASURES = {
     ),
 }
 _SPREADS = {
-    "distance": ("Places apart from each other", "Never nearly the same place twice."),
+    "distance": ("Apart from each other", "Never nearly the same place twice."),
     "features": (
-        "Places that look different",
+        "Looking different",
         "Of the places where the model is unsure, those that look unlike each other and unlike what is labelled.",
     ),
 }

@@ -277,6 +277,7 @@ def _table() -> QTreeWidget:
     table.setMinimumHeight(110)
     header = table.header()
     if header is not None:
+        header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        header.setSectionResizeMode(len(_COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
     return table
