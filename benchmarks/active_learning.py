@@ -16,6 +16,7 @@ results do not depend on what else the machine does. Quality is measured on imag
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import logging
 import multiprocessing
@@ -84,7 +85,8 @@ class Annotator:
     boxes: list[list[Box]] = field(default_factory=list)
     models: list[Path] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
+    def begin(self) -> None:
+        """Write the images that are asked about."""
         self.boxes = [[] for _ in self.data.pool]
         for number, (image, labels) in enumerate(self.data.pool):
             tifffile.imwrite(self.folder / f"{number}-image.tif", image[0])
@@ -107,23 +109,30 @@ class Annotator:
 
     def train(self) -> None:
         """Train on from the last model."""
+        from napari_aitrain.training import loop
         from napari_aitrain.training.config import Source, TrainConfig
-        from napari_aitrain.training.loop import run_training
 
+        # Validation goes by the clock, and may choose the weights: how busy the machine is would decide.
+        loop.VALIDATION_EVERY = float("inf")
         sources = tuple(
             Source(image=self.folder / f"{n}-image.tif", labels=self.folder / f"{n}-labels.tif", boxes=tuple(boxes))
             for n, boxes in enumerate(self.boxes)
             if boxes
         )
-        job = self.folder / f"job{len(self.models)}"
-        job.mkdir()
+        job = Path(tempfile.mkdtemp(dir=self.folder))
         config = TrainConfig(
             sources=sources, task=self.data.task, dims="2", steps=self.steps, seed=self.seed, network="small",
             batch_size=4, patch_shape=(1, 64, 64), augmentation="light", threads=1,
             start_from=str(self.models[-1]) if self.models else "scratch", checkpoint_interval=1e6,
         )  # fmt: skip
-        run_training(job, config, lambda kind, **told: None, lambda: [])
+        loop.run_training(job, config, lambda kind, **told: None, lambda: [])
         self.models.append(job / "model")
+
+    def branch(self) -> Annotator:
+        """Return one that goes on from here by itself."""
+        other = copy.copy(self)
+        other.boxes, other.models = [list(some) for some in self.boxes], list(self.models)
+        return other
 
     def score(self) -> float:
         """Return the quality of the last model on the images that are kept out."""
@@ -207,8 +216,8 @@ def ask(way: str, annotator: Annotator, count: int, number: int) -> tuple[list[t
     return places, float(np.mean(errors))
 
 
-def simulate(name: str, way: str, seed: int, chosen: argparse.Namespace) -> list[dict[str, Any]]:
-    """Go through all rounds in one way with one seed; return a row per round."""
+def simulate(name: str, seed: int, chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """Go through all rounds in each way with one seed; return a row per round. All ways begin with one model."""
     import torch
 
     from napari_aitrain.annotation.generate import place_boxes
@@ -219,6 +228,7 @@ def simulate(name: str, way: str, seed: int, chosen: argparse.Namespace) -> list
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         annotator = Annotator(data, Path(folder), seed, chosen.steps)
+        annotator.begin()
         chance = np.random.default_rng(seed)
         for role, count in (("validation", chosen.validation), ("train", chosen.first)):
             for _ in range(count):
@@ -230,21 +240,29 @@ def simulate(name: str, way: str, seed: int, chosen: argparse.Namespace) -> list
                     if found and (data.pool[place][1][found[0].slices] > 0).mean() > 0.02:
                         break
                 annotator.label([(place, found[0])], role)
-        error = float("nan")
-        for number in range(chosen.rounds + 1):
-            begun = time.perf_counter()
-            if number:
-                places, error = ask(way, annotator, chosen.boxes, number)
-                annotator.label(places)
-            annotator.train()
-            labelled = sum(box.role == "train" for some in annotator.boxes for box in some)
-            rows.append({"data": name, "way": way, "seed": seed, "round": number, "boxes": labelled,
-                         "objects": annotator.objects, "score": annotator.score(), "error": error,
-                         "seconds": time.perf_counter() - begun})  # fmt: skip
-            if chosen.rows is not None:
-                with chosen.rows.open("a") as file:
-                    file.write(json.dumps(rows[-1]) + "\n")
+        begun = time.perf_counter()
+        annotator.train()
+        first = {"score": annotator.score(), "error": float("nan"), "seconds": time.perf_counter() - begun}
+        for way in chosen.ways:
+            own = annotator.branch()
+            for number in range(chosen.rounds + 1):
+                row = first if not number else label_and_train(own, way, number, chosen.boxes)
+                labelled = sum(box.role == "train" for some in own.boxes for box in some)
+                rows.append({"data": name, "way": way, "seed": seed, "round": number, "boxes": labelled,
+                             "objects": own.objects, **row})  # fmt: skip
+                if chosen.rows is not None:
+                    with chosen.rows.open("a") as file:
+                        file.write(json.dumps(rows[-1]) + "\n")
     return rows
+
+
+def label_and_train(annotator: Annotator, way: str, number: int, boxes: int) -> dict[str, float]:
+    """Go through a round; return quality, the mean error at what was labelled, and the time."""
+    begun = time.perf_counter()
+    places, error = ask(way, annotator, boxes, number)
+    annotator.label(places)
+    annotator.train()
+    return {"score": annotator.score(), "error": error, "seconds": time.perf_counter() - begun}
 
 
 def main() -> None:
@@ -272,12 +290,7 @@ def main() -> None:
     report = Report("active_learning", COLUMNS)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(chosen.processes, mp_context=spawn) as processes:
-        waiting = [
-            processes.submit(simulate, name, way, seed, chosen)
-            for seed in chosen.seeds
-            for name in chosen.data
-            for way in chosen.ways
-        ]
+        waiting = [processes.submit(simulate, name, seed, chosen) for seed in chosen.seeds for name in chosen.data]
         for done in as_completed(waiting):
             for row in done.result():
                 report.add(**row)

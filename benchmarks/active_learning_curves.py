@@ -14,15 +14,19 @@ COLOURS = {"random": "#7f7f7f", "margin": "#0072b2", "augmentation": "#e69f00", 
            "margin+features": "#cc79a7"}  # fmt: skip
 TITLES = {"dsb": "nuclei-dsb2018: objects", "em": "em-mitochondria-cdeep3m: class"}
 SCORES = {"dsb": "AP50 on images kept out", "em": "IoU on sections kept out"}
+LABELS = {"boxes": "boxes labelled for training", "objects": "objects labelled, validation included"}
 Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 def curves(rows: Sequence[dict[str, Any]], name: str, by: str = "boxes") -> dict[str, Curve]:
-    """Return per way the labels, and the scores of each seed, shape (seeds, rounds)."""
+    """Return per way the labels, and the scores of each seed that went to the end, shape (seeds, rounds)."""
     found: dict[str, dict[int, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
     for row in sorted((one for one in rows if one["data"] == name), key=lambda one: one["round"]):
         found[row["way"]][row["seed"]].append((row[by], row["score"]))
-    both = {way: np.array(list(seeds.values())) for way, seeds in found.items()}
+    rounds = max(len(some) for seeds in found.values() for some in seeds.values())
+    # A run that was broken off has seeds without the last rounds.
+    whole = {way: [some for some in seeds.values() if len(some) == rounds] for way, seeds in found.items()}
+    both = {way: np.array(seeds) for way, seeds in whole.items() if seeds}
     return {way: (values[:, :, 0].mean(axis=0), values[:, :, 1]) for way, values in both.items()}
 
 
@@ -52,33 +56,41 @@ def gain(random: Curve, other: Curve) -> tuple[float, float, float]:
 
 
 def draw(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Draw ``active-learning.svg``, a panel per data set, and print what the curves amount to."""
+    """Draw ``active-learning.svg``, a column per data set, and print what the curves amount to."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     names = [name for name in TITLES if any(row["data"] == name for row in rows)]
-    figure, panels = plt.subplots(1, len(names), figsize=(5 * len(names), 3.8), squeeze=False, layout="constrained")
-    for panel, name in zip(panels[0], names, strict=True):
-        found = curves(rows, name)
-        for way, (labels, scores) in found.items():
-            mean = scores.mean(axis=0)
-            panel.plot(labels, mean, color=COLOURS[way], label=way, lw=2, ls="--" if way == "random" else "-")
-            panel.fill_between(labels, scores.min(axis=0), scores.max(axis=0), color=COLOURS[way], alpha=0.12, lw=0)
-            if way != "random" and "random" in found:
-                share, (middle, low, high) = (
-                    share_of_labels(found["random"], (labels, scores)),
-                    gain(found["random"], (labels, scores)),
-                )
-                told = "never" if share is None else f"{share:.0%} of the labels"
-                print(f"{name} {way}: as good as chance with {told}; gain {middle:+.3f} ({low:+.3f} to {high:+.3f})")
-        for kind in found:
-            errors = [row["error"] for row in rows if (row["data"], row["way"]) == (name, kind) and row["round"]]
-            print(f"{name} {kind}: last score {found[kind][1][:, -1].mean():.3f}, error there {np.mean(errors):.3f}")
-        panel.set(title=TITLES[name], xlabel="boxes labelled for training", ylabel=SCORES[name])
-        panel.grid(alpha=0.25)
-        panel.legend(frameon=False, title="band: least to most of the seeds")
+    size = (5 * len(names), 3.4 * len(LABELS))
+    figure, panels = plt.subplots(len(LABELS), len(names), figsize=size, squeeze=False, layout="constrained")
+    for number, (by, words) in enumerate(LABELS.items()):
+        for panel, name in zip(panels[number], names, strict=True):
+            found = curves(rows, name, by)
+            for way, (labels, scores) in found.items():
+                style = "--" if way == "random" else "-"
+                panel.plot(labels, scores.mean(axis=0), color=COLOURS[way], label=way, lw=2, ls=style)
+                panel.fill_between(labels, scores.min(axis=0), scores.max(axis=0), color=COLOURS[way], alpha=0.12, lw=0)
+            panel.set(title=TITLES[name] if not number else "", xlabel=words, ylabel=SCORES[name])
+            panel.grid(alpha=0.25)
+            tell(name, by, found, rows)
+    panels[0][-1].legend(frameon=False, title="band: least to most of the seeds")
     figure.savefig(folder / "active-learning.svg", metadata={"Date": None})
     figure.savefig(folder / "active-learning.png", dpi=110)
     plt.close(figure)
+
+
+def tell(name: str, by: str, found: dict[str, Curve], rows: Sequence[dict[str, Any]]) -> None:
+    """Print what the curves of a data set amount to."""
+    for way, curve in found.items():
+        errors = [row["error"] for row in rows if (row["data"], row["way"]) == (name, way) and row["round"]]
+        line = (
+            f"{name} {way}: {len(curve[1])} seeds, last score {curve[1][:, -1].mean():.3f}, {by} {curve[0][-1]:.0f}, "
+        )
+        line += f"error there {np.mean(errors):.3f}"
+        if way != "random" and "random" in found:
+            share, (middle, low, high) = share_of_labels(found["random"], curve), gain(found["random"], curve)
+            line += f"; as good as chance with {'more than all' if share is None else f'{share:.0%}'} of the {by}"
+            line += f"; mean gain {middle:+.3f} ({low:+.3f} to {high:+.3f})"
+        print(line)
