@@ -111,6 +111,9 @@ def test_one_channel_is_objects_or_two_classes(tmp_path: Path) -> None:
     image = torch.rand(1, 1, 16, 16)
     inside = objects(image)[:, :1].sigmoid()
     assert torch.allclose(classes(image).softmax(1), torch.cat([1 - inside, inside], 1), atol=1e-5)
+    for number, (output, task) in enumerate((("probability", "instances"), ("boundary", "semantic"))):
+        named = their_package(tmp_path / str(number), outputs=(output,))
+        assert import_bioimageio(named).card.task == task, "the model's name says nuclei"
 
 
 def test_an_older_format_is_read_as_well(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def take_foreign(described: Path, description: Any, name: str | None, wanted: Wa
             one.folder.mkdir()
         _copy_weights(source, one.folder / file, description)
         shares, note = _test(config, one.folder / file, folder, description, tensors)
-        config, task, classes, names = _used_as(config, wanted, tensors.answers, shares)
+        chosen = _guess(wanted, tensors.answers, f"{description.name} {' '.join(description.tags)}")
+        config, task, classes, names = _used_as(config, chosen, tensors.answers, shares)
         card = ModelCard(
             name=name or str(description.name),
             task=task,
@@ -209,10 +210,9 @@ def _arranged(array: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
 
 
 def _used_as(
-    config: ZooConfig, wanted: Wanted, answers: Sequence[str], shares: bool
+    config: ZooConfig, chosen: Wanted, answers: Sequence[str], shares: bool
 ) -> tuple[ZooConfig, str, tuple[int, ...], dict[int, str]]:
     """Return the network with maps of a task, the task, its classes and their names."""
-    chosen = _guess(wanted, answers)
     for number in (chosen.foreground, chosen.border):
         if number is not None and not 0 <= number < len(answers):
             raise ModelError(
@@ -239,14 +239,15 @@ def _used_as(
     )
 
 
-def _guess(wanted: Wanted, answers: Sequence[str]) -> Wanted:
-    """Return what is wanted, with what follows from the names of channels."""
+def _guess(wanted: Wanted, answers: Sequence[str], about: str) -> Wanted:
+    """Return what is wanted, with what follows from the names of channels; of a single one also from the model's."""
     rims = [number for number, name in enumerate(answers) if _RIM.search(name)]
     insides = [number for number, name in enumerate(answers) if _INSIDE.search(name) and number not in rims]
     task = wanted.task
     if task is None:
         chosen = wanted.foreground is not None or wanted.border is not None
-        task = "instances" if chosen or (insides and rims) or (insides and len(answers) == 1) else "semantic"
+        alone = len(answers) == 1 and not rims and bool(insides or _INSIDE.search(about)) and not _RIM.search(about)
+        task = "instances" if chosen or (insides and rims) or alone else "semantic"
     if task == "semantic":
         return replace(wanted, task=task)
     rest = [number for number in range(len(answers)) if number not in rims]

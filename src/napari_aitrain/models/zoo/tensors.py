@@ -11,7 +11,7 @@ from ...nets.zoo_config import RAW, After, Before, Binary, Clip, Linear, Logisti
 
 HALO = {2: (32, 32), 3: (8, 32, 32)}
 """Where the description says nothing."""
-_DTYPES = {"float32", "float64", "uint8", "int8", "int16", "int32", "int64"}
+_DTYPES = {"float32", "float64", "uint8", "uint16", "int8", "int16", "int32", "int64"}
 _OTHER = "use it in a program that runs such models, such as bioimageio.core, ilastik or deepImageJ"
 
 
