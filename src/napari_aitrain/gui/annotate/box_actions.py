@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...annotation.generate import place_boxes
-from ...annotation.rules import MINIMUM_EXTENT
 from ...annotation.world import WorldBox
 from ...errors import BoxError, VolumeError
 from ...geometry import FINEST, Region, Triple, align_inwards, to_finest, triple
@@ -16,6 +15,7 @@ from ..frames import LayerFrame
 from ..looking import look_at
 from ..review.viewing import camera_of
 from .image_of import image_layer
+from .policy_here import policy_here
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -62,7 +62,8 @@ class BoxActions:
 
     def minimum(self, image: str) -> Triple:
         """Return the smallest extent that training takes without a warning, in voxels of the image."""
-        return triple([MINIMUM_EXTENT * m for m in self.magnification(image)])
+        extent = policy_here(self._session).minimum_extent
+        return triple([extent * m for m in self.magnification(image)])
 
     def region(self, box: WorldBox) -> Region:
         """Return the voxels of a box.

@@ -13,6 +13,7 @@ from ...annotation.world import WorldBox
 from ...errors import AitrainError
 from ...geometry import FINEST, Triple
 from ..frames import LayerFrame
+from .policy_here import policy_here
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -110,7 +111,8 @@ def _findings(session: Session) -> dict[str, tuple[Finding, ...]]:
         elif boxes:
             sources.append(_source(session, image, frame, boxes))
     names = {box.id: box.name or "This box" for box in session.boxes}
-    for finding in check_boxes(sources) if sources else []:
+    policy = policy_here(session)
+    for finding in policy.graded(check_boxes(sources, policy.minimum_extent)) if sources else []:
         if finding.where in found:
             message = finding.message.replace(finding.where, names[finding.where])
             found[finding.where].append(replace(finding, message=message))

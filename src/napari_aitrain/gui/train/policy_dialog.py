@@ -126,7 +126,7 @@ class PolicyDialog(QDialog):
         rows.setVisible(False)
         header: Any = table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        table.setColumnWidth(1, 190)
+        table.setColumnWidth(1, 204)
         for number, (code, rule) in enumerate(free.items()):
             item = QTableWidgetItem(rule.what)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled)
