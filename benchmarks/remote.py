@@ -21,12 +21,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
 
 from figures import Report, ratio, take_turns, use_threads
+
+if TYPE_CHECKING:
+    from napari_aitrain.models import Model
 
 COLUMNS = ("part", "case", "value", "limit", "unit", "how")
 PARTS = ("overhead", "crowd")
@@ -70,22 +75,34 @@ def measure_overhead(report: Report, chosen: argparse.Namespace, folder: Path) -
     from napari_aitrain.volumes import Volume
 
     threads = use_threads(chosen.threads)
-    with server(chosen.model, threads) as (url, _):
-        here, far = find_model(chosen.model), add_remote("far", parse_remote({"url": url}))
+    with server(chosen.model, threads) as (url, process):
+        here, far = find_model(chosen.model), add_remote("far", parse_remote({"url": url, "waiting": {"read": 600}}))
         networks = {model.folder: make_network(model) for model in (here, far)}
-        for case, shape in {"one block": (1, 1024, 1024), "blocks": (1, 3 * 1024, 3 * 1024)}.items():
-            image = Volume.from_array(nuclei((shape[1], shape[2])), axes="yx")
 
-            def predict(model: object, image: Volume = image) -> None:
-                store = folder / "store"
-                shutil.rmtree(store, ignore_errors=True)
-                predict_volume(model, image, store, network=lambda: networks[model.folder])  # type: ignore[attr-defined]
+        def predict(model: Model, image: Volume, used: list[float]) -> None:
+            store = folder / "store"
+            shutil.rmtree(store, ignore_errors=True)
+            began = _processor(process)
+            predict_volume(model, image, store, network=lambda: networks[model.folder])
+            used.append(_processor(process) - began)
 
-            works = {"there": lambda run=predict: run(far), "here": lambda run=predict: run(here)}
+        for case, side in {"one block": 1024, "blocks": 3 * 1024}.items():
+            image = Volume.from_array(nuclei((side, side)), axes="yx")
+            used: dict[str, list[float]] = {"there": [], "here": []}
+            works = {name: partial(predict, model, image, used[name]) for name, model in
+                     (("there", far), ("here", here))}  # fmt: skip
             seconds = take_turns(works, chosen.rounds)
             report.add(part="overhead", case=case, value=ratio(seconds["there"], seconds["here"]), limit=1.10,
-                       unit="there / here", how=f"whole prediction of {shape[1]}² pixels, {threads} threads, median of "
+                       unit="there / here", how=f"whole prediction of {side}² pixels, {threads} threads, median of "
                        f"{chosen.rounds}", here=min(seconds["here"]), there=min(seconds["there"]))  # fmt: skip
+            report.add(part="overhead", case=f"{case}, processor", value=ratio(used["there"][1:], used["here"][1:]),
+                       limit=1.10, unit="there / here", how="processor time of both processes, which other work on the "
+                       "machine changes little", here=min(used["here"]), there=min(used["there"]))  # fmt: skip
+
+
+def _processor(process: psutil.Process) -> float:
+    """Return seconds of processor time of this process and the server."""
+    return sum(sum(one.cpu_times()[:2]) for one in (psutil.Process(), process))
 
 
 class Crowd:

@@ -24,7 +24,7 @@ from napari_aitrain.inference.remote.pictures import decode_npy, encode_npy
 from napari_aitrain.inference.remote.testing import check_connection
 from napari_aitrain.models import Model
 from napari_aitrain.serving.engine import Engine
-from napari_aitrain.serving.gate import Gate
+from napari_aitrain.serving.gate import BusyError, Gate
 from napari_aitrain.serving.running import check_key
 from napari_aitrain.serving.settings import ServeSettings
 
@@ -268,6 +268,32 @@ def test_there_is_room_again_after_an_error() -> None:
         return gate.inside
 
     assert asyncio.run(use()) == 0
+
+
+def test_who_waits_for_too_long_is_told_busy() -> None:
+    import asyncio
+
+    begun, over = threading.Event(), threading.Event()
+
+    def long() -> str:
+        begun.set()
+        over.wait(30)
+        return "computed"
+
+    async def use() -> str:
+        gate = Gate(3, 0.05)
+        never = lambda: asyncio.ensure_future(asyncio.sleep(60))  # noqa: E731
+        async with gate.admitted(), gate.admitted():
+            first = asyncio.ensure_future(gate.compute(long, never))
+            await asyncio.to_thread(begun.wait, 30)
+            with pytest.raises(BusyError):
+                await gate.compute(lambda: None, never)
+            over.set()
+            found = await first
+        gate.close()
+        return found
+
+    assert asyncio.run(use()) == "computed"
 
 
 def test_answers_are_json_without_surprises(serve: Serve) -> None:

@@ -42,7 +42,7 @@ class Served:
     """
 
     def __init__(self, engine: Engine, settings: ServeSettings) -> None:
-        self.engine, self.settings, self.gate = engine, settings, Gate(settings.waiting)
+        self.engine, self.settings, self.gate = engine, settings, Gate(settings.waiting, settings.patience)
 
     def app(self) -> Starlette:
         """Return the application."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,9 +41,12 @@ class Gate:
     waiting : int
         How many may be in beside the one that is computed. Being in lasts from before the body is read until the
         answer has been taken, so that memory is bounded.
+    patience : float
+        Seconds after which work that has not begun is dropped.
     """
 
-    def __init__(self, waiting: int) -> None:
+    def __init__(self, waiting: int, patience: float = 40.0) -> None:
+        self.patience = patience
         self.most = waiting + 1
         self.inside = 0
         self.served = 0
@@ -60,8 +64,7 @@ class Gate:
             If there is no room.
         """
         if self.inside >= self.most:
-            self.refused += 1
-            raise BusyError(min(_LONGEST, max(1, math.ceil(self._mean * self.inside / 2))))
+            raise self._busy()
         self.inside += 1
         try:
             yield
@@ -82,15 +85,20 @@ class Gate:
         ------
         Gone
             If nobody waits for it any more.
+        BusyError
+            If its turn did not come in time.
         """
-        asked = asyncio.get_running_loop().run_in_executor(self._pool, self._timed, work)
+        began = threading.Event()
+        asked = asyncio.get_running_loop().run_in_executor(self._pool, self._timed, work, began)
         left = gone()
         both: set[asyncio.Future[Any]] = {asked, left}
         try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
+            done, _ = await asyncio.wait(both, timeout=self.patience, return_when=asyncio.FIRST_COMPLETED)
+            if not done and began.is_set():
+                done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if asked not in done:
                 asked.cancel()
-                raise Gone
+                raise Gone if left in done else self._busy()
             self.served += 1
             return asked.result()
         finally:
@@ -100,7 +108,12 @@ class Gate:
         """Drop what has not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _timed(self, work: Callable[[], T]) -> T:
+    def _busy(self) -> BusyError:
+        self.refused += 1
+        return BusyError(min(_LONGEST, max(1, math.ceil(self._mean * self.inside / 2))))
+
+    def _timed(self, work: Callable[[], T], begun: threading.Event) -> T:
+        begun.set()
         began = time.monotonic()
         try:
             return work()

@@ -24,6 +24,8 @@ class ServeSettings:
         Of the body of a request.
     most_voxels : int
         Of an image, all channels together.
+    patience : float
+        Seconds that a request waits for its turn; then it is told to come again, before whoever asked gives up.
     silence : float
         Seconds without a byte after which a request, or who reads its answer, is given up.
     whole : float
@@ -35,5 +37,6 @@ class ServeSettings:
     waiting: int = 8
     most_bytes: int = 2**26
     most_voxels: int = 2**24
+    patience: float = 40.0
     silence: float = 30.0
     whole: float = 120.0
