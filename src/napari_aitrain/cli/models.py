@@ -119,8 +119,8 @@ def show(model: Reference, as_json: options.Json = False) -> None:
     output = Output(as_json)
     found = find_model(model)
     card = found.card.model_dump(mode="json")
-    version = next((plain(one) for one in list_versions() if one.folder == found.folder), {})
-    said = {key: version[key] for key in ("reference", "active", "archived", "tags") if key in version}
+    version: dict[str, Any] = next((plain(one) for one in list_versions() if one.folder == found.folder), {})
+    said: dict[str, Any] = {k: version[k] for k in ("reference", "active", "archived", "tags") if k in version}
     if version.get("comments"):
         card["comments"] = version["comments"]
     if not as_json:
