@@ -29,6 +29,7 @@ def list_(as_json: options.Json = False) -> None:
     from rich.table import Table
 
     from ..jobs.queue import waiting_jobs
+    from ..tasks.script_store import shown_name
 
     output = Output(as_json)
     places = {str(job.path): number for number, job in enumerate(waiting_jobs(), start=1)}
@@ -39,7 +40,7 @@ def list_(as_json: options.Json = False) -> None:
         seconds = "" if row["seconds"] is None else spoken_time(row["seconds"])
         begun = datetime.fromtimestamp(row["begun"]).strftime("%Y-%m-%d %H:%M") if row["begun"] else ""
         state = row["state"] if row["place"] is None else f"{row['state']}, {row['place']} in line"
-        table.add_row(row["name"], state, row["task"], score, seconds, begun, row["job"])
+        table.add_row(row["name"], state, shown_name(row["task"]), score, seconds, begun, row["job"])
     if not as_json:
         output.console.print(table) if rows else output.say("There are no jobs yet: `napari-aitrain train --help`.")
     output.result({"jobs": rows})

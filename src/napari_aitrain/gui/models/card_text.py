@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from ...models import ModelCard
+from ...tasks.script_store import shown_name
 from ...words import spoken_time
 from .listing import Listed
 
@@ -31,7 +32,7 @@ def card_html(row: Listed) -> str:
 
 
 def _rows(row: Listed, card: ModelCard) -> Iterator[tuple[str, str]]:
-    yield "task", f"{card.task}, {card.dims}-D"
+    yield "task", f"{shown_name(card.task)}, {card.dims}-D"
     yield "classes", ", ".join(f"{number} {name}" for number, name in card.class_names.items())
     yield "channels", ", ".join(card.channels)
     if card.voxel_size is not None:

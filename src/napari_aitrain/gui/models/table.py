@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from ...tasks.script_store import shown_name
 from .listing import Listed
 
 COLUMNS = ("Model", "Valid.", "Test", "Tags", "Task", "Boxes", "Created")
@@ -95,7 +96,7 @@ class ModelTable(QTableWidget):
 def _texts(row: Listed) -> tuple[str, ...]:
     mark = "● " if row.active else ""
     where = {"store": "", "job": " (training)", "starter": " (starter)"}[row.origin]
-    task = "damaged" if row.card is None else ("remote, " if row.remote else "") + row.card.task
+    task = "damaged" if row.card is None else ("remote, " if row.remote else "") + shown_name(row.card.task)
     made = "" if row.card is None else f"{row.card.created.astimezone():%Y-%m-%d}"
     boxes = str(row.boxes or "")
     tags = ", ".join((*row.tags, *(("archived",) if row.archived else ())))
