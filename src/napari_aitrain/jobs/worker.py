@@ -186,8 +186,8 @@ def _run(job: JobFolder, inbox: Inbox, log: EventLog, meeting: Meeting | None) -
         return messages
 
     def emit(kind: str, **data: Any) -> None:
-        if kind == "done" and isinstance(config, TrainConfig):
-            data["then"] = _use(job, config, stopping, log)
+        if kind == "done" and isinstance(config, TrainConfig) and (use := _use(job, config, stopping, log)):
+            data["then"] = use
         # A job told to resume and to stop at once is stopping.
         if not (stopping and kind == "state"):
             log.emit(kind, **data)
