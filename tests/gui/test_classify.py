@@ -95,9 +95,10 @@ def test_click_train_threshold_undo_and_keep(viewer, session, open_dock, hand, w
     session.classifying.sheets.flush()
     kept = session.saver.project.folder / "classes" / f"{controller.subject.key}.json"
     assert read_sheet(kept) == session.classifying.sheets.get(controller.subject)
+    assert layer.contour == 1, "colours of classes are not mixed with those of ids"
     hand.click(view.train)
     assert view.cancel.isVisibleTo(dock)
-    wait_for(lambda: session.classifying.result(controller.subject), timeout=60)
+    wait_for(lambda: session.classifying.result(controller.subject), timeout=150)
     wait_for(lambda: not view.busy.isVisibleTo(dock))
     drawn = np.asarray(controller.shown.layer.data)
     right = [drawn[tuple(int(v) for v in middle(labels, one))] == classes[one] for one in ids]
@@ -108,6 +109,8 @@ def test_click_train_threshold_undo_and_keep(viewer, session, open_dock, hand, w
     marked, unsure = drawn[tuple(int(v) for v in middle(labels, ids[0]))], np.asarray(controller.shown.layer.data)
     assert unsure[tuple(int(v) for v in middle(labels, ids[0]))] == marked, "what a person said stays"
     assert unsure[tuple(int(v) for v in middle(labels, ids[-1]))] == 3
+    dock.leave()
+    assert layer.contour == 0 and not controller.shown.present
     controller.export(tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()[0].startswith("id,class,probability")
 
@@ -125,7 +128,7 @@ def test_marks_come_back_with_the_project_and_a_renamed_class_is_told(viewer, se
         sheets.mark(subject, Mark(id=identity, at=(0, y, x)), classes[identity])
     hand_trained = session.classifying
     hand_trained.train(subject)
-    wait_for(lambda: hand_trained.result(subject), timeout=60)
+    wait_for(lambda: hand_trained.result(subject), timeout=150)
     dock.view.table.table.item(1, 1).setText("bar")
     assert "“class 2” is “bar” now" in dock.view.status.text()
     assert sheets.get(subject).name_of(BAR) == "bar"
@@ -136,13 +139,13 @@ def test_marks_come_back_with_the_project_and_a_renamed_class_is_told(viewer, se
     # An object that was clicked and has gone is left out, and told.
     viewer.layers["objects"].data[labels == sorted(classes)[0]] = 0
     hand_trained.train(subject)
-    wait_for(lambda: hand_trained.result(subject).gone == 1, timeout=60)
+    wait_for(lambda: hand_trained.result(subject).gone == 1, timeout=150)
     assert "left out" in dock.view.status.text()
     file = tmp_path / "shapes.classifier.json"
     hand_trained.result(subject).classifier.save(file)
     assert json.loads(file.read_text(encoding="utf-8"))["classes"][0]["id"] == SQUARE
     dock.controller.apply(file)
-    wait_for(lambda: not session.classifying.busy, timeout=60)
+    wait_for(lambda: not session.classifying.busy, timeout=150)
 
 
 def test_attributes_of_objects(viewer, session, open_dock, hand):
@@ -197,7 +200,7 @@ def test_boxes_get_classes_by_what_is_in_them(viewer, session, open_dock, hand, 
     subject = dock.controller.subject
     assert session.classifying.sheets.get(subject).counts() == {1: 4, 2: 4}
     hand.click(dock.view.train)
-    wait_for(lambda: session.classifying.result(subject), timeout=60)
+    wait_for(lambda: session.classifying.result(subject), timeout=150)
     best, _ = session.classifying.result(subject).found.best()
     assert np.mean(best == np.where(np.arange(20) % 2, 2, 1)) >= 0.9
     assert dock.controller.shown.layer._type_string == "points" and len(dock.controller.shown.layer.data) == 20
@@ -226,7 +229,7 @@ def test_a_network_looks_at_objects_in_the_worker(viewer, session, open_dock, wa
         y, x = np.argwhere(labels == identity)[0].tolist()
         session.classifying.sheets.mark(subject, Mark(id=identity, at=(0, y, x)), classes[identity])
     session.classifying.train(subject, str(made.folder))
-    result = wait_for(lambda: session.classifying.result(subject), timeout=120)
+    result = wait_for(lambda: session.classifying.result(subject), timeout=150)
     assert result.table.embedding.shape == (20, 20) and result.classifier.embedding.name == "tiny"
 
 

@@ -11,6 +11,7 @@ from ..inference.tables import write_table
 from ..models import Model
 from .classifier import CLASSIFIER, read_classifier
 from .files import Given, How, columns_of, measure_given
+from .table import PRECISE
 
 if TYPE_CHECKING:
     from ..inference.run import PredictedImage
@@ -64,6 +65,6 @@ def classify_outputs(
         table = measure_given(Given(one.image, one.out), How(**asked), progress, cancelled)
         classes = classifier.classify(table)
         path = classes_path(one.out)
-        write_table(path, columns_of(table, classes))
+        write_table(path, columns_of(table, classes), significant=PRECISE)
         found[path] = classes.counts()
     return found

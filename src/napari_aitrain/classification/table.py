@@ -16,7 +16,7 @@ from ..inference.tables import Columns
 from .sums import Float64Array, IntArray
 
 PRECISE = 5
-"""Significant digits of a feature in a table for people."""
+"""Digits of a feature in a CSV."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class FeatureTable:
         if len(self.at_edge):
             found["at_edge"] = self.at_edge.astype(np.int8)
         for name, values in zip(self.names, self.values.T, strict=True):
-            found[told(name, self.unit, self.dims)] = rounded(values)
+            found[told(name, self.unit, self.dims)] = values
         return found
 
     def save(self, path: Path) -> None:
@@ -128,11 +128,3 @@ def told(name: str, unit: str, dims: int) -> str:
     if name == "surface":
         return f"perimeter_{short}" if dims == 2 else f"surface_{short}2"
     return f"{name}_{short}" if name in LENGTH else name
-
-
-def rounded(values: Float64Array) -> Float64Array:
-    """Return numbers to as many digits as mean anything."""
-    size = np.floor(np.log10(np.abs(np.where((values == 0) | ~np.isfinite(values), 1.0, values))))
-    step = 10.0 ** (PRECISE - 1 - size)
-    found: Float64Array = np.round(values * step) / step
-    return found

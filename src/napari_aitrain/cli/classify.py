@@ -231,9 +231,10 @@ def _check_table(out: Path) -> None:
 
 
 def _write(out: Path, columns: Any) -> None:
+    from ..classification.table import PRECISE
     from ..inference.tables import write_table
 
-    write_table(out, columns, overwrite=False)
+    write_table(out, columns, overwrite=False, significant=PRECISE)
 
 
 def _plain(classifier: ObjectClassifier) -> dict[str, Any]:

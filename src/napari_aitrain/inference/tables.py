@@ -43,7 +43,7 @@ def check_formats(formats: Sequence[str]) -> tuple[TableFormat, ...]:
     return chosen
 
 
-def write_table(path: Path, columns: Columns, *, overwrite: bool = True) -> None:
+def write_table(path: Path, columns: Columns, *, overwrite: bool = True, significant: int | None = None) -> None:
     """Write a table in the format of the ending of `path`.
 
     Parameters
@@ -54,6 +54,8 @@ def write_table(path: Path, columns: Columns, *, overwrite: bool = True) -> None
         One array per column, all of one length.
     overwrite : bool
         Whether a file at `path` may be replaced.
+    significant : int, optional
+        Digits of a number in a CSV, from its first one that is not 0; not given, two behind the point.
 
     Raises
     ------
@@ -62,9 +64,11 @@ def write_table(path: Path, columns: Columns, *, overwrite: bool = True) -> None
     OutputExistsError, StorageError
         See `atomic_file`.
     """
-    write = _write_parquet if path.suffix == ".parquet" else _write_csv
     with atomic_file(path, overwrite=overwrite) as file:
-        write(file, columns)
+        if path.suffix == ".parquet":
+            _write_parquet(file, columns)
+        else:
+            _write_csv(file, columns, significant)
 
 
 def csv_text(columns: Columns) -> str:
@@ -72,27 +76,27 @@ def csv_text(columns: Columns) -> str:
     return "".join(_csv_parts(columns))
 
 
-def _write_csv(file: BinaryIO, columns: Columns) -> None:
-    for text in _csv_parts(columns):
+def _write_csv(file: BinaryIO, columns: Columns, significant: int | None) -> None:
+    for text in _csv_parts(columns, significant):
         file.write(text.encode("utf-8"))
 
 
-def _csv_parts(columns: Columns) -> Iterator[str]:
+def _csv_parts(columns: Columns, significant: int | None = None) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
     for part in _parts(columns):
-        writer.writerows(zip(*(_words(name, values) for name, values in part.items()), strict=True))
+        writer.writerows(zip(*(_words(name, values, significant) for name, values in part.items()), strict=True))
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
     yield buffer.getvalue()
 
 
-def _words(name: str, values: npt.NDArray[Any]) -> list[Any]:
+def _words(name: str, values: npt.NDArray[Any], significant: int | None) -> list[Any]:
     if values.dtype.kind != "f":
         return list(values.tolist())
-    form = f"%.{_DIGITS.get(name, _USUAL_DIGITS)}f"
+    form = f"%.{_DIGITS.get(name, _USUAL_DIGITS)}f" if significant is None else f"%.{significant}g"
     return [form % value for value in values.tolist()]
 
 

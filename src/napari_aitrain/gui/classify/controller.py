@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 from ...classification.classifier import SUFFIX, read_classifier
 from ...classification.files import columns_of
 from ...classification.marks import Kind, MarkSheet, hint
+from ...classification.table import PRECISE
 from ...errors import AitrainError, ConfigError
 from ...inference.tables import write_table
 from ...models import starter_folder, starter_names
@@ -359,7 +360,8 @@ class ClassifyController:
         with reported():
             if path.suffix not in (".csv", ".parquet"):
                 path = path.with_name(path.name + ".csv")
-            write_table(path, columns_of(result.table, result.found, self._view.sure.value()))
+            columns = columns_of(result.table, result.found, self._view.sure.value())
+            write_table(path, columns, significant=PRECISE)
 
     def _asked_path(self, title: str, name: str, kinds: str) -> Path | None:
         chosen, _ = QFileDialog.getSaveFileName(self._view, title, name, kinds)

@@ -68,6 +68,7 @@ class ClassLayer:
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
         self._held: Held | None = None
+        self._outlined: Any = None
         self.layer: Any = None
 
     @property
@@ -100,13 +101,19 @@ class ClassLayer:
             units=source.units[-spatial:], **place,
         )  # fmt: skip
         self.layer.editable = False
+        # Colours of classes are not to be mixed with those of ids.
+        if source.contour == 0:
+            source.contour, self._outlined = 1, source
         add_quietly(self._viewer, self.layer, source)
 
     def remove(self) -> None:
-        """Take the layer away."""
+        """Take the layer away, and show objects as they were shown before."""
         layer, self.layer, self._held = self.layer, None, None
+        outlined, self._outlined = self._outlined, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
+        if outlined is not None and outlined in self._viewer.layers and outlined.contour == 1:
+            outlined.contour = 0
 
     def _on(self, subject: Subject) -> bool:
         spatial = len(self.layer.scale)
