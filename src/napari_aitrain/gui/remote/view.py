@@ -95,7 +95,9 @@ class RemoteView(QWidget):
         self.models.addItem("New remote model", None)
         for name, folder in models:
             self.models.addItem(name, folder)
-        self.models.setCurrentIndex(max(0, self.models.findData(current)))
+        # Qt finds paths by identity alone.
+        known = [self.models.itemData(row) for row in range(self.models.count())]
+        self.models.setCurrentIndex(known.index(current) if current in known else 0)
 
     def set_result(self, text: str) -> None:
         """Say what a test found, or why nothing was saved."""
