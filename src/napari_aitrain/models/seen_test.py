@@ -14,7 +14,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import StorageError
+from ..home import home
 from ..volumes.atomic import atomic_write_text
+from . import starters
 
 SEEN_TEST = "seen_test.json"
 _KEPT = 200
@@ -45,7 +47,7 @@ def looks_at(folder: Path) -> tuple[Look, ...]:
     A file that cannot be read counts as none: it only warns.
     """
     try:
-        return _Looks.model_validate_json((folder / SEEN_TEST).read_bytes()).looks
+        return _Looks.model_validate_json(_file(folder).read_bytes()).looks
     except (OSError, ValidationError):
         return ()
 
@@ -55,5 +57,14 @@ def note_look(folder: Path, look: Look) -> None:
     if not folder.is_dir():
         return
     kept = _Looks(looks=(*looks_at(folder), look)[-_KEPT:])
-    with contextlib.suppress(StorageError):
-        atomic_write_text(folder / SEEN_TEST, kept.model_dump_json(indent=2))
+    file = _file(folder)
+    with contextlib.suppress(StorageError, OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_text(file, kept.model_dump_json(indent=2))
+
+
+def _file(folder: Path) -> Path:
+    """Return where looks are kept: in the model's folder, or of a starter model in the user's."""
+    if folder.resolve().parent == starters.FOLDER.resolve():
+        return home() / "starters" / folder.name / SEEN_TEST
+    return folder / SEEN_TEST
