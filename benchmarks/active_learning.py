@@ -109,11 +109,11 @@ class Annotator:
 
     def train(self) -> None:
         """Train on from the last model."""
-        from napari_aitrain.training import loop
+        from napari_aitrain.training import finish, loop
         from napari_aitrain.training.config import Source, TrainConfig
 
-        # Validation goes by the clock, and may choose the weights: how busy the machine is would decide.
-        loop.VALIDATION_EVERY = float("inf")
+        # The last weights stand: validation goes by the clock, and a few boxes would choose by chance.
+        loop.VALIDATION_EVERY = finish.CLEARLY_BETTER = finish.SETTINGS_BETTER = float("inf")
         sources = tuple(
             Source(image=self.folder / f"{n}-image.tif", labels=self.folder / f"{n}-labels.tif", boxes=tuple(boxes))
             for n, boxes in enumerate(self.boxes)
@@ -243,9 +243,9 @@ def simulate(name: str, seed: int, chosen: argparse.Namespace) -> list[dict[str,
         begun = time.perf_counter()
         annotator.train()
         first = {"score": annotator.score(), "error": float("nan"), "seconds": time.perf_counter() - begun}
-        for way in chosen.ways:
-            own = annotator.branch()
-            for number in range(chosen.rounds + 1):
+        branches = {way: annotator.branch() for way in chosen.ways}
+        for number in range(chosen.rounds + 1):
+            for way, own in branches.items():
                 row = first if not number else label_and_train(own, way, number, chosen.boxes)
                 labelled = sum(box.role == "train" for some in own.boxes for box in some)
                 rows.append({"data": name, "way": way, "seed": seed, "round": number, "boxes": labelled,

@@ -19,14 +19,13 @@ Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 def curves(rows: Sequence[dict[str, Any]], name: str, by: str = "boxes") -> dict[str, Curve]:
-    """Return per way the labels, and the scores of each seed that went to the end, shape (seeds, rounds)."""
+    """Return per way the labels, and the scores of each seed, shape (seeds, rounds), as far as all went."""
     found: dict[str, dict[int, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
     for row in sorted((one for one in rows if one["data"] == name), key=lambda one: one["round"]):
         found[row["way"]][row["seed"]].append((row[by], row["score"]))
-    rounds = max(len(some) for seeds in found.values() for some in seeds.values())
     # A run that was broken off has seeds without the last rounds.
-    whole = {way: [some for some in seeds.values() if len(some) == rounds] for way, seeds in found.items()}
-    both = {way: np.array(seeds) for way, seeds in whole.items() if seeds}
+    rounds = min(len(some) for seeds in found.values() for some in seeds.values())
+    both = {way: np.array([some[:rounds] for some in seeds.values()]) for way, seeds in found.items()}
     return {way: (values[:, :, 0].mean(axis=0), values[:, :, 1]) for way, values in both.items()}
 
 

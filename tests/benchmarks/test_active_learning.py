@@ -26,7 +26,7 @@ def rows(way: str, scores: list[list[float]]) -> list[dict[str, object]]:
 
 def test_the_share_of_labels_with_which_a_way_is_as_good_as_chance(measured):
     chance, better = [[0.1, 0.3, 0.5]] * 2, [[0.1, 0.5, 0.7]] * 2
-    found = measured.curves(rows("random", chance) + rows("margin", [*better, [0.9]]), "dsb")
+    found = measured.curves(rows("random", chance) + rows("margin", [[*one, 0.9] for one in better]), "dsb")
     assert found["margin"][0].tolist() == [3, 6, 9]
     assert measured.share_of_labels(found["random"], found["margin"]) == pytest.approx(6 / 9)
     assert measured.share_of_labels(found["random"], found["random"]) == pytest.approx(1)
