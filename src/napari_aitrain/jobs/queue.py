@@ -1,4 +1,4 @@
-"""The queue: jobs of one machine take turns, in the order in which their workers took them up, or as a person chose.
+"""The queue: jobs of one machine take turns, in the order in which they were queued, or as a person chose.
 
 There is no server. Every waiting worker looks at the locks of the jobs before it; a worker that dies is passed over.
 """
@@ -98,7 +98,7 @@ def move(job: JobFolder, places: int) -> list[JobFolder]:
 
 
 def set_turn(job: JobFolder, turn: float) -> None:
-    """Have a job wait as if its worker had taken it up at this time, in seconds since 1970.
+    """Have a job wait as if it had been queued at this time, in seconds since 1970.
 
     Raises
     ------
@@ -131,9 +131,14 @@ def _rank(job: JobFolder, owner: Owner) -> tuple[float, str]:
 
 
 def _turn(job: JobFolder, owner: Owner | None = None) -> float:
-    """Return when a job's worker took it up, or the time that a move has put in its place."""
-    try:
+    """Return when a job was queued, or the time that a move has put in its place.
+
+    When its worker took it up would not do: of workers that start at once any may be the first.
+    """
+    with contextlib.suppress(OSError, ValueError):
         return float((job.path / TURN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        owner = owner or living_owner(job.path)
-        return owner.acquired if owner is not None else time.time()
+    queued = [event.time for event in job.events() if event.kind == "state" and event.data.get("state") == "queued"]
+    if queued:
+        return queued[-1]
+    owner = owner or living_owner(job.path)
+    return owner.acquired if owner is not None else time.time()

@@ -47,9 +47,9 @@ class ScriptDialog(QDialog):
         self.code.setReadOnly(True)
         self.code.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.code.setAccessibleName("The script")
-        where = QLabel(f"{path}\nChecksum {sha256[:16]}…")
-        where.setToolTip(f"SHA-256 {sha256}")
-        where.setWordWrap(True)
+        self.where = QLabel(f"{path}\nChecksum {sha256[:16]}…")
+        self.where.setToolTip(f"SHA-256 {sha256}")
+        self.where.setWordWrap(True)
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
         self.trouble.hide()
@@ -73,7 +73,7 @@ class ScriptDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(text)
         layout.addWidget(self.code, 1)
-        for widget in (where, self.trouble, self.busy, buttons):
+        for widget in (self.where, self.trouble, self.busy, buttons):
             layout.addWidget(widget)
         self.resize(620, 460)
 
