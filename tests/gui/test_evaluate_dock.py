@@ -75,7 +75,7 @@ def opened(viewer: Any, session: Any, dock: EvaluateDock, tmp_path: Path, wait_f
     viewer.open(str(image), plugin="napari", layer_type="image", scale=(0.5, 0.5))
     job = an_evaluation(session, tmp_path / "job", image)
     session.evaluations.open(job)
-    wait_for(lambda: session.evaluations.current is not None)
+    wait_for(lambda: session.evaluations.current is not None, 60, "the evaluation")
     return dock
 
 
@@ -177,7 +177,7 @@ def test_a_box_whose_image_is_not_open_brings_its_part_of_it(
 ) -> None:
     job = an_evaluation(session, tmp_path / "job", tmp_path / "gone.tif")
     session.evaluations.open(job)
-    wait_for(lambda: session.evaluations.current is not None)
+    wait_for(lambda: session.evaluations.current is not None, 60, "the evaluation")
     hand.click(dock.view.show_box.on)
     name = session.evaluations.box.name
     assert viewer.layers[name].data.shape == (24, 40)
@@ -190,7 +190,7 @@ def test_report_and_plots(
     session: Any, opened: EvaluateDock, hand: Any, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = opened.view
-    wait_for(lambda: len(view.plots) == 3)
+    wait_for(lambda: len(view.plots) == 3, 60, "the plots")
     threshold = view.plots["threshold"]
     assert threshold._marks["locked"] == 0.5
     assert "best on validation" in threshold._marks
