@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keyring
@@ -15,11 +16,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit
 
+from napari_aitrain.errors import VolumeError
+from napari_aitrain.gui.frames import LayerFrame
+from napari_aitrain.gui.remote.boxes import boxes_around_objects, boxes_of_prediction
 from napari_aitrain.gui.remote.dialog import RemoteDialog, open_remote
 from napari_aitrain.gui.remote.draft import Draft
 from napari_aitrain.gui.remote.steps_view import StepsView
 from napari_aitrain.gui.remote.view import RemoteView
 from napari_aitrain.gui.review.dock import ReviewDock
+from napari_aitrain.gui.review.prediction_layer import Placement
 from napari_aitrain.inference.remote import remotes
 from napari_aitrain.inference.remote.config import RemoteConfig
 from napari_aitrain.inference.remote.steps import Clip, Multiply, ToType
@@ -253,3 +258,28 @@ def test_the_dialog_does_not_import_torch_or_a_web_client() -> None:
     code = "import sys, napari_aitrain.gui.remote.dialog; print({'torch', 'httpx', 'keyring'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert ran.stdout.strip() == "set()", ran.stderr
+
+
+def test_boxes_around_objects_want_objects(viewer: Any, session: Any) -> None:
+    with pytest.raises(VolumeError, match="no finished prediction"):
+        boxes_of_prediction(session)
+    boxes_around_objects(viewer)
+    assert len(session.boxes) == 0
+
+
+def test_boxes_lie_on_the_voxels_of_the_image(viewer: Any, session: Any, tmp_path: Path) -> None:
+    layer = viewer.add_image(np.zeros((64, 64), np.uint8), name="cells", scale=(0.5, 0.5), translate=(3, 4))
+    start, stop = np.array([[0] * 3, [0, 4, 6], [0, 1, 1]]), np.array([[0] * 3, [1, 10, 9], [1, 2, 2]])
+    table = SimpleNamespace(
+        score=np.array([0, 0.8, 0.2]), size=np.array([0, 18, 1]), start=start, stop=stop, class_id=np.array([0, 5, 5])
+    )
+    stored = SimpleNamespace(objects=table, info=SimpleNamespace(instances=True))
+    current = SimpleNamespace(
+        stored=stored, agglomerates=False, class_names={5: "nucleus"}, placement=Placement(layer, (1, 2, 2), (0, 8, 0))
+    )
+    shown = SimpleNamespace(current=current, threshold=0.5)
+    (box,) = boxes_of_prediction(SimpleNamespace(predictions=shown))
+    session.boxes.add(box)
+    found = LayerFrame.of(layer).to_box(session.boxes[box.id])
+    assert (found.start, found.stop) == ((0, 24, 12), (1, 36, 18))
+    assert (found.name, found.status, found.tags) == ("nucleus 0.80", "in progress", ("predicted",))
