@@ -15,6 +15,7 @@ from napari_aitrain.errors import ModelError, OutputExistsError
 from napari_aitrain.inference.planning import make_network
 from napari_aitrain.inference.predictor import predict_array
 from napari_aitrain.models import Model, load_model
+from napari_aitrain.models.card import ScriptCard
 from napari_aitrain.models.zoo import About, export_bioimageio, import_bioimageio
 from napari_aitrain.nets.exported import ExportedNetwork, exported_source
 from napari_aitrain.tasks import get_task
@@ -120,7 +121,18 @@ def test_what_cannot_be_described_is_refused(tmp_path: Path) -> None:
     cellpose = model.card.model_copy(update={"network": {"architecture": "cellpose"}, "task": "cellpose"})
     with pytest.raises(ModelError, match="no network of napari-aitrain's own"):
         export_bioimageio(Model(model.folder, cellpose), tmp_path / "model.zip")
+    scripted = model.card.model_copy(update={"script": ScriptCard(title="mine", sha256="0")})
+    with pytest.raises(ModelError, match="is a script"):
+        export_bioimageio(Model(model.folder, scripted), tmp_path / "model.zip")
     assert not (tmp_path / "model.zip").exists()
+
+
+def test_what_has_no_place_in_the_zoo_is_told(tmp_path: Path) -> None:
+    model = own_model(tmp_path / "model")
+    (model.folder / "seen_test.json").write_text("{}")
+    assert not export_bioimageio(model, tmp_path / "a.zip", onnx=False).notes
+    (model.folder / "classifier.json").write_text("{}")
+    assert "classifier.json" in export_bioimageio(model, tmp_path / "b.zip", onnx=False).notes[0]
 
 
 def test_a_changed_export_is_refused(tmp_path: Path) -> None:

@@ -137,13 +137,17 @@ def export(
 
 
 def tell_stored(output: Output, stored: Model) -> None:
-    """Say where a model lies now."""
+    """Say where a model lies now, and what should be known of it."""
     reference = f"{stored.folder.parent.name}/{stored.folder.name}"
+    notes = []
+    if stored.card.network.get("architecture") == "zoo":
+        notes.append(stored.card.comments)
+    if stored.card.script is not None:
+        notes.append("Its task is a script, which is code of whoever made it: it does not run before you allow it.")
     if not output.as_json:
-        output.say(f"Stored as {reference} in {stored.folder}")
-        if stored.card.network.get("architecture") == "zoo":
-            output.say(stored.card.comments)
-    output.result({"folder": str(stored.folder), "name": reference})
+        for line in (f"Stored as {reference} in {stored.folder}", *notes):
+            output.say(line)
+    output.result({"folder": str(stored.folder), "name": reference, "notes": notes})
 
 
 def _format_of(model: Model, file: Path) -> Format:

@@ -219,7 +219,7 @@ class StoredModels:
         self._did(Step(f"{reference} added", partial(delete_model, reference)))
 
     def _taken(self, told: dict[str, Any]) -> None:
-        inform(f"Stored as {told['name']}")
+        inform("\n".join([f"Stored as {told['name']}", *told["notes"]]))
         self._did(Step(f"{told['name']} added", partial(delete_model, str(told["name"]))))
 
     def _exported(self, told: dict[str, Any]) -> None:

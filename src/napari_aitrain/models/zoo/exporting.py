@@ -14,7 +14,10 @@ import numpy.typing as npt
 from ...errors import ModelError
 from ...volumes.atomic import atomic_file, refuse_existing, storage_errors
 from ...volumes.normalisation import Normalisation
+from ..folder import CARD
+from ..model import WEIGHTS as WEIGHTS_HERE
 from ..model import Model
+from ..seen_test import SEEN_TEST
 from .describing import About, describe
 from .names import ONNX, OPSET, SOURCE, TEST_INPUT, TEST_OUTPUT, WEIGHTS
 from .package import optional
@@ -102,7 +105,14 @@ def export_bioimageio(
     with storage_errors(path), atomic_file(path, overwrite=False) as file:
         file.write(describe(model, about or About(), network, files))
     formats = ("pytorch_state_dict", *(("onnx",) if ONNX in files else ()))
-    return ExportedModel(path, formats, notes)
+    return ExportedModel(path, formats, (*notes, *_left_out(model)))
+
+
+def _left_out(model: Model) -> tuple[str, ...]:
+    """Return a note about what lies with the model and has no place in the zip, such as a classifier of objects."""
+    own = {CARD, WEIGHTS_HERE, SEEN_TEST}
+    names = sorted(p.name for p in model.folder.iterdir() if p.name not in own and not p.name.startswith("."))
+    return (f"Left out, since the zoo has no place for it: {', '.join(names)}.",) if names else ()
 
 
 def exported_network(model: Model) -> ExportedNetwork:
@@ -124,6 +134,12 @@ def exported_network(model: Model) -> ExportedNetwork:
             f"the model {card.name} has no network of napari-aitrain's own",
             "a model that was trained here from a U-Net",
             "a model of Cellpose is written with --format cellpose; one that came from the zoo is there already",
+        )
+    if card.script is not None:
+        raise ModelError(
+            f"the task of {card.name} is a script, which the format of the zoo has no place for",
+            "a model of a task that comes with napari-aitrain or an installed package",
+            "write it as one file: --format aitrain",
         )
     task = model.task()
     activation = activation_of(task.activate, config.heads, task.heads, card.dims)
