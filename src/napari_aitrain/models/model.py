@@ -75,10 +75,7 @@ class Model:
         ModelError
             If the file is damaged, or the model runs on a server.
         """
-        if self.remote:
-            raise ModelError(
-                f"the weights of {self.card.name} are on a server", "a model with weights", "choose another model"
-            )
+        self._check_here()
         if self.folder.is_file():
             return read_cellpose(self.folder)
         if weights_name(self.card) != WEIGHTS:
@@ -172,6 +169,7 @@ class Model:
         from ..nets import build_network, read_network
         from ..nets.zoo_config import ZooConfig
 
+        self._check_here()
         try:
             config = read_network(self.card.network)
         except ValidationError as error:
@@ -189,6 +187,12 @@ class Model:
         except RuntimeError as error:
             raise _unfit(self.folder, error) from error
         return module.eval()
+
+    def _check_here(self) -> None:
+        if self.remote:
+            raise ModelError(
+                f"the weights of {self.card.name} are on a server", "a model with weights", "choose another model"
+            )
 
 
 def weights_name(card: ModelCard) -> str:
