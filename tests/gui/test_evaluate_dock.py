@@ -12,7 +12,7 @@ import pytest
 import tifffile
 import torch
 from evaluated import write_example
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -91,6 +91,12 @@ def an_evaluation(session: Any, folder: Path, image: Path) -> JobFolder:
     return job
 
 
+def tick(box: Any) -> None:
+    """Press the square of a check box, which is left of its words."""
+    assert box.isEnabled()
+    QTest.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
+
+
 def texts(table: Any, row: int) -> list[str]:
     return [table.item(row, column).text() for column in range(table.columnCount())]
 
@@ -118,7 +124,7 @@ def test_a_click_on_an_error_shows_it_in_the_colour_of_its_kind(
     QTest.keyClicks(view.kinds, "missed")
     rows = [texts(view.errors, row) for row in range(view.errors.rowCount())]
     assert [row[0] for row in rows] == ["missed", "missed"]
-    hand.click(view.show_box.looks["outlines"])
+    tick(view.show_box.looks["outlines"])
     place = view.errors.visualItemRect(view.errors.item(1, 0)).center()
     QTest.mouseClick(view.errors.viewport(), Qt.MouseButton.LeftButton, pos=place)
     error = [one for one in current.errors_of("test") if one.kind == "missed"][1]
@@ -161,9 +167,9 @@ def test_train_and_test_are_toggled_over_the_same_viewer(
     assert layers == ["image", "Evaluation: ground truth", "Evaluation"]
     truth = viewer.layers["Evaluation: ground truth"]
     assert not truth.visible
-    hand.click(show.looks["truth"])
-    hand.click(show.looks["prediction"])
-    hand.click(show.looks["errors"])
+    tick(show.looks["truth"])
+    tick(show.looks["prediction"])
+    tick(show.looks["errors"])
     assert truth.visible
     assert not viewer.layers["Evaluation"].visible
     assert set(np.unique(viewer.layers["Evaluation"].data)) == {0, 1, 2, 4, 5, 7}
