@@ -76,7 +76,7 @@ def test_train_predict_evaluate_and_the_lists(cli: Cli, data: Path, tmp_path: Pa
     assert cli("models", "add", out, "--json").json["name"] == "kerne ü/v1"
     assert cli("models", "show", "kerne ü", "--json").json["steps"] == 3
     assert "kerne ü" in cli("models", "list").out
-    assert cli("models", "remove", "kerne ü/v1", "--yes").code == 0
+    assert cli("models", "delete", "kerne ü/v1", "--yes").code == 0
     assert cli("jobs", "remove", "gabe", "--yes").code == 0
     assert not out.exists()
 

@@ -59,7 +59,7 @@ def test_version_is_in_the_changelog():
     assert f"## {napari_aitrain.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-FOR_VOLUMES = ("remote", "hdf5", "n5", "cluster", "parquet")
+WHERE_NEEDED = ("remote", "hdf5", "n5", "cluster", "parquet", "bioimageio", "remote-models", "serve")
 """Extras whose packages are imported where they are needed."""
 
 
@@ -73,8 +73,8 @@ def imported_packages():
                 found.update(alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 found.add(node.module.partition(".")[0])
-    # pydantic_core is a part of pydantic that its documentation has one import.
-    return found - set(sys.stdlib_module_names) - {"napari_aitrain", "pydantic_core"}
+    # These are parts of pydantic that its documentation has one import.
+    return found - set(sys.stdlib_module_names) - {"napari_aitrain", "pydantic_core", "annotated_types"}
 
 
 def test_what_is_imported_is_what_is_asked_for(project):
@@ -82,5 +82,5 @@ def test_what_is_imported_is_what_is_asked_for(project):
     imported = {canonicalize_name(distributions[name][0]) for name in imported_packages()}
     extras = project["optional-dependencies"]
     needed = {canonicalize_name(Requirement(row).name) for row in project["dependencies"]}
-    optional = {canonicalize_name(Requirement(row).name) for extra in FOR_VOLUMES for row in extras[extra]}
+    optional = {canonicalize_name(Requirement(row).name) for extra in WHERE_NEEDED for row in extras[extra]}
     assert imported - optional == needed and not optional & needed

@@ -134,8 +134,7 @@ class Loop:
                 young = setup.trainer.steps == 0 and setup.parent is None
                 self._ask_forest(blend=1.0 if young else 0.0)
                 if setup.trainer.steps == 0 and setup.parent is not None and self.quick.regions:
-                    # A model that few labels do not make better stays as it is.
-                    self._validate()
+                    self._judge_parent()
                 # What was asked for meanwhile is shown first.
                 continue
             self.previewer.show_if_due()
@@ -225,6 +224,12 @@ class Loop:
         self.record.clock()
         self.keeper.save()
         self.previewer.changed()
+
+    def _judge_parent(self) -> None:
+        """Keep the weights of the model that the training begins with, for where labels do not make it better."""
+        metrics = self.quick.metrics(self.setup.runner(self.setup.trainer.average))
+        self.emit("metrics", step=0, seconds=self.seconds, validation=metrics)
+        self.keeper.offer(metrics.get("score", -math.inf))
 
     def _validate(self) -> None:
         setup, steps = self.setup, self.setup.trainer.steps
