@@ -30,7 +30,6 @@ from napari_aitrain.training.distributed_place import Place, place_here
 SCRIPT = Path(__file__).parents[1] / "helpers" / "recorded_training.py"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 LONG = 1_000_000
-SLOW = pytest.mark.slow
 MakeJob = Callable[..., JobFolder]
 
 
@@ -90,9 +89,8 @@ def stack_config(folder: Path) -> TrainConfig:
                        precision="float32", network="small", dims="3", start_from="scratch")  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "case", ["instances", pytest.param("semantic", marks=SLOW), pytest.param("neurons", marks=SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["instances", "semantic", "neurons"])
 def test_two_processes_have_the_loss_curve_of_one_with_the_joint_batch(case, make_job: MakeJob, make_config, tmp_path):
     # Three patches are shared unevenly, and a forest teaches where strokes leave voxels unlabelled.
     settings: dict[str, Any] = {

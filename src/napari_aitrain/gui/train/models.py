@@ -10,8 +10,7 @@ from ..jobs.center import JobCenter
 
 
 def known_models(jobs: JobCenter) -> list[tuple[str, Path]]:
-    """Return names and folders of models: those of jobs, the newest first, and those of the store
-    that are not archived."""
+    """Return names and folders of models: of jobs, the newest first, and of the store, without archived ones."""
     trained = [(job.name, job.model) for job in jobs.all() if (job.model / CARD).is_file()]
     versions = [version for version in list_versions() if not version.state.archived]
     stored = [(f"{v.name} v{v.number}", v.folder) for v in versions if (v.folder / CARD).is_file()]
