@@ -42,7 +42,7 @@ def row_of(one: Suggestion, number: int, current: bool) -> PlaceRow:
     by = f"unsure, {_percent(one)}" if one.kind == "uncertain" else "chance"
     state = "here" if current else _STATES[one.state]
     if one.state == "done" and one.error is not None:
-        state = f"{100 * one.error:.0f} % wrong"
+        state = f"{100 * one.error:.0f} %"
     return PlaceRow(one.id, number, place, by, state)
 
 

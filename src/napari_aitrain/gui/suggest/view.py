@@ -40,7 +40,7 @@ _STEPS = {
     "done": ("&Done", "What is in the box is painted: the box counts from now on, and the model is judged by it."),
     "skip": ("&Skip", "Do not ask for this place again. Its box goes; what is painted stays."),
 }
-_COLUMNS = ("", "Middle (voxels)", "Chosen as", "")
+_COLUMNS = ("", "Middle (voxels)", "Chosen as", "Wrong")
 
 
 _CHANCE = "Chosen by chance, so that suggestions can be compared with it."
