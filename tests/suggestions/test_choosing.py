@@ -81,10 +81,10 @@ def test_nothing_is_suggested_in_what_is_taken_and_not_the_same_spot_twice():
     taken = [Region((0, 30, 30), (1, 60, 60))]
     found = choose(
         [scan(ArrayMap(values), onto((1, 200, 200)), (1, 32, 32), taken=taken)],
-        SuggestSettings(count=12, random_share=0.25),
+        SuggestSettings(count=8, random_share=0.25),
         depths=[1],
     )
-    assert [one.kind[0] for one in found] == list("uuuruuuruuur")
+    assert [one.kind[0] for one in found] == list("uuuruuur")
     regions = [one.region for one in found]
     assert not any(a.overlaps(b) for i, a in enumerate(regions) for b in regions[:i])
     assert not any(region.overlaps(taken[0]) for region in regions)
@@ -103,7 +103,7 @@ def test_nothing_is_suggested_in_what_is_taken_and_not_the_same_spot_twice():
 def test_where_few_places_are_left_both_kinds_get_their_share():
     scanned = scan(ArrayMap(np.random.default_rng(0).random((1, 80, 80))), onto((1, 80, 80)), (1, 32, 32))
     found = choose([scanned], SuggestSettings(count=50, random_share=0.5), depths=[1])
-    assert 3 <= len(found) <= 4
+    assert 2 <= len(found) <= 4
     assert {one.kind for one in found} == {"uncertain", "random"}
 
 
@@ -159,8 +159,8 @@ def test_several_images_are_compared_with_each_other():
     low, high = np.full((1, 64, 64), 0.2), np.full((1, 96, 64), 0.6)
     scans = [scan(ArrayMap(a), onto(a.shape), (1, 32, 32), image=n) for n, a in enumerate((low, high))]
     found = choose(scans, SuggestSettings(count=8, random_share=0), depths=[1, 1])
-    order = [one.image for one in found]
-    assert order == sorted(order, reverse=True) and 0 in order and order.count(1) >= 4
+    # Where the model is surer than in the median, it is not unsure.
+    assert len(found) >= 4 and {one.image for one in found} == {1}
 
 
 def test_a_search_can_be_left():

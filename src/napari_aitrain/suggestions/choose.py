@@ -82,10 +82,13 @@ def choose(
     Returns
     -------
     list of Chosen
-        Fewer than wanted where no more fit.
+        Fewer than wanted where no more fit, or the model is surer than in the median.
     """
+    # Of the surer half of an image nobody would say that the model is unsure there.
+    least = float(np.median([one.score for scan in scans for one in scan.chance] or [0.0]))
+    unsure_ones = (one for scan in scans for one in scan.best if one.score >= least)
     pools = {
-        "uncertain": sorted((one for scan in scans for one in scan.best), key=lambda one: -one.score),
+        "uncertain": sorted(unsure_ones, key=lambda one: -one.score),
         "random": sorted((one for scan in scans for one in scan.chance), key=lambda one: one.key),
     }
     taken = _Taken(depths, labelled)
