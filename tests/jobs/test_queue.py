@@ -11,7 +11,7 @@ from napari_aitrain.jobs import JobFolder
 from napari_aitrain.jobs.events import EventLog
 from napari_aitrain.jobs.inbox import Inbox
 from napari_aitrain.jobs.lock import Lock
-from napari_aitrain.jobs.queue import jobs_ahead, move, set_turn, wait_for_turn, waiting_jobs
+from napari_aitrain.jobs.queue import arrived, expect, jobs_ahead, move, set_turn, wait_for_turn, waiting_jobs
 
 NAMES = ("a", "b", "c", "d")
 
@@ -54,6 +54,19 @@ def test_a_job_that_is_used_at_once_goes_first_and_one_that_has_run_is_last_agai
     locks["running"].__exit__(None, None, None)
     assert list(wait_for_turn(jobs["d"], locks["d"].owner, Inbox(None))) == []
     assert names(waiting_jobs()) == "abcd"
+
+
+def test_a_job_whose_worker_is_slow_to_begin_is_not_overtaken(queue) -> None:
+    jobs, locks = queue
+    EventLog(jobs["running"].path).emit("state", state="done")
+    for name in ("running", "a"):
+        locks[name].__exit__(None, None, None)
+    assert jobs_ahead(jobs["b"], locks["b"].owner) == []
+    expect(jobs["a"])
+    assert jobs_ahead(jobs["b"], locks["b"].owner) == [jobs["a"]]
+    arrived(jobs["a"])
+    (jobs["a"].path / "coming.txt").write_text("12.5")  # long ago: it never came
+    assert jobs_ahead(jobs["b"], locks["b"].owner) == []
 
 
 def test_what_does_not_wait_is_not_moved(queue) -> None:

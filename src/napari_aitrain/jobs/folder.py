@@ -42,9 +42,11 @@ CONFIG = "job.yaml"
 CONTROL = "control.jsonl"
 LOG = "worker.log"
 RESERVE = ".reserve"
+COMING = "coming.txt"
+"""There while a worker that is to run the job has not begun."""
 TURN = "turn.txt"
 """Says when a job in the queue has its turn, where a person has moved it."""
-_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE, TURN, SCRIPT_COPY, EVALUATION)
+_OWN_FILES = (CONFIG, CONTROL, LOG, EVENTS, LOCK, RESERVE, TURN, COMING, SCRIPT_COPY, EVALUATION)
 PREDICTION = "prediction"
 OUTPUTS = "labels"
 """Of the images of a folder, where nobody says where else to."""

@@ -23,6 +23,7 @@ from .folder import JobFolder
 from .following import use_of
 from .inbox import STOP, Message
 from .lock import Lock, living_owner
+from .queue import expect
 
 GRACE = 5.0
 SAVING = 120.0
@@ -130,6 +131,8 @@ class Worker:
         self.job, self._used = job, False
         events = [] if job is None else job.events()
         self._given_at = events[-1].seq if events else 0
+        if job is not None:
+            expect(job)
 
     def send(self, message: Message) -> None:
         """Send a control message.

@@ -14,7 +14,7 @@ from typing import Literal
 from ..errors import JobError
 from ..volumes.atomic import atomic_write_text
 from .events import told_state
-from .folder import TURN, JobFolder
+from .folder import COMING, TURN, JobFolder
 from .inbox import Inbox, Message
 from .lock import Owner, living_owner
 from .registry import known_folders
@@ -22,6 +22,8 @@ from .registry import known_folders
 WhenBusy = Literal["wait", "refuse", "run"]
 _LOOK_EVERY = 0.5
 _BEFORE = 1.0
+_PATIENCE = 60.0
+"""Seconds that a worker may take to begin."""
 
 
 def running_jobs(but: Path | None = None) -> Iterator[tuple[JobFolder, Owner]]:
@@ -52,7 +54,8 @@ def refuse_if_busy() -> None:
 
 def jobs_ahead(job: JobFolder, owner: Owner) -> list[JobFolder]:
     """Return the jobs that a waiting worker lets go first."""
-    ahead, mine = [], _rank(job, owner)
+    mine = _rank(job, owner)
+    ahead = [other for other in _coming_jobs(but=job.path) if _rank(other) < mine]
     for other, its in running_jobs(but=job.path):
         if not _waits(other) or _rank(other, its) < mine:
             ahead.append(other)
@@ -122,11 +125,32 @@ def wait_for_turn(job: JobFolder, owner: Owner, inbox: Inbox) -> Iterator[list[J
         (job.path / TURN).unlink(missing_ok=True)
 
 
+def expect(job: JobFolder) -> None:
+    """Note that a worker is coming for a job, so that those queued later let it go first, however slowly it begins."""
+    with contextlib.suppress(OSError):
+        (job.path / COMING).write_text(repr(time.time()), encoding="utf-8")
+
+
+def arrived(job: JobFolder) -> None:
+    """Note that the worker of a job has come."""
+    with contextlib.suppress(OSError):
+        (job.path / COMING).unlink(missing_ok=True)
+
+
+def _coming_jobs(but: Path) -> Iterator[JobFolder]:
+    for folder in known_folders():
+        with contextlib.suppress(OSError, ValueError):
+            age = time.time() - float((folder / COMING).read_text(encoding="utf-8"))
+            # One that does not come is not waited for.
+            if folder != but and age < _PATIENCE and living_owner(folder) is None and _waits(JobFolder(folder)):
+                yield JobFolder(folder)
+
+
 def _waits(job: JobFolder) -> bool:
     return told_state(job.events()) == "queued"
 
 
-def _rank(job: JobFolder, owner: Owner) -> tuple[float, str]:
+def _rank(job: JobFolder, owner: Owner | None = None) -> tuple[float, str]:
     return _turn(job, owner), str(job.path)
 
 

@@ -35,7 +35,7 @@ from .inbox import STOP, Inbox, Message
 from .lock import Lock
 from .measuring import answer
 from .predict_config import PredictConfig
-from .queue import wait_for_turn
+from .queue import arrived, wait_for_turn
 from .ranks import follow_job, meeting_here, refuse_processes, team_of
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def run_job(
 
     try:
         with Lock(job.path) as lock, output_to(job.log):
+            arrived(job)
             (job.path / CONTROL).unlink(missing_ok=True)
             inbox.watch(job.path / CONTROL)
             log = EventLog(job.path, ring)
