@@ -5,9 +5,11 @@ boxes, labels these, trains on from the last model, and so on. Each way of askin
 same model per seed. What is asked for is found by the program's own `scan` and `choose`. Budgets are in steps, so that
 results do not depend on what else the machine does. Quality is measured on images that are never asked about.
 
-- ``random``: chance. All others leave nothing to chance (``random_share`` 0), and choose from the same places.
+- ``random``: chance. All others but ``half`` leave nothing to chance (``random_share`` 0), and choose from the same
+  places.
 - ``margin``, ``augmentation``, ``ensemble``: uncertainty by which measure; *ensemble* takes the models of up to three
   rounds before, and margin while there is none.
+- ``half``: margin, and every other place by chance, as the program does it unless it is told otherwise.
 - ``margin+features``: margin, and places that look different.
 
 ``--draw docs/images`` draws the curves of the rows in ``--rows FILE``, which a run appends to.
@@ -39,7 +41,7 @@ from napari_aitrain.annotation.boxes import Box
 from napari_aitrain.geometry import Region
 from napari_aitrain.tasks.protocol import Example
 
-WAYS = ("random", "margin", "augmentation", "ensemble", "margin+features")
+WAYS = ("random", "margin", "half", "augmentation", "ensemble", "margin+features")
 COLUMNS = ("data", "way", "seed", "round", "boxes", "objects", "score", "error", "seconds")
 MEMBERS = 3
 
@@ -201,11 +203,13 @@ def ask(way: str, annotator: Annotator, count: int, number: int) -> tuple[list[t
         return looks_of(maps[place][:, z, y, x], seer.scaled(pool[place][0])[:, z, y, x])
 
     settings = SuggestSettings(
-        count=count, random_share=1.0 if way == "random" else 0.0,
+        count=count, random_share={"random": 1.0, "half": 0.5}.get(way, 0.0),
         spread="features" if way.endswith("features") else "distance",
     )  # fmt: skip
     known = [(place, box.region) for place, some in enumerate(annotator.boxes) for box in some]
-    chosen = choose(scans, settings, depths=[1] * len(pool), describe=describe, known=known)
+    chosen = choose(
+        scans, settings, depths=[1] * len(pool), before=(number - 1) * count, describe=describe, known=known
+    )
     places = [(one.image, one.region) for one in chosen]
     errors = []
     for place, region in places:

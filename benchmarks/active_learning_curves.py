@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-COLOURS = {"random": "#7f7f7f", "margin": "#0072b2", "augmentation": "#e69f00", "ensemble": "#009e73",
-           "margin+features": "#cc79a7"}  # fmt: skip
+COLOURS = {
+    "random": "#7f7f7f", "margin": "#0072b2", "half": "#d55e00", "augmentation": "#e69f00", "ensemble": "#009e73",
+    "margin+features": "#cc79a7",
+}  # fmt: skip
 TITLES = {"dsb": "nuclei-dsb2018: objects", "em": "em-mitochondria-cdeep3m: class"}
 SCORES = {"dsb": "AP50 on images kept out", "em": "IoU on sections kept out"}
 LABELS = {"boxes": "boxes labelled for training", "objects": "objects labelled, validation included"}

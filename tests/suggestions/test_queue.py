@@ -96,7 +96,7 @@ def test_the_verdict_needs_both_kinds_and_says_how_sure_it_is():
     chance = np.random.default_rng(0)
     worse, better = chance.normal(0.3, 0.05, 12), chance.normal(0.1, 0.05, 12)
     yes, no = judge(worse, better), judge(better, worse)
-    assert yes.pays is True and "pay here" in yes.sentence and yes.sure == pytest.approx(1, abs=1e-3)
+    assert yes.pays is True and "more errors here" in yes.sentence and yes.sure == pytest.approx(1, abs=1e-3)
     assert no.pays is False and "do not pay" in no.sentence
     same = judge(worse, chance.permutation(worse) + 1e-4)
     assert same.pays is None and "No clear difference" in same.sentence and "probability" in same.sentence
