@@ -309,7 +309,7 @@ def test_a_prediction_that_was_interrupted_goes_on(
 def test_the_newest_running_job_is_a_training(center: JobCenter, tmp_path: Path) -> None:
     for number, predicts in enumerate((False, True), start=1):
         job = JobFolder(tmp_path / str(number))
-        center._known[job.path] = KnownJob(job, "running", begun=number, predicts=predicts)
+        center._known[job.path] = KnownJob(job, "running", begun=number, kind="prediction" if predicts else "training")
     newest = center.newest_running()
     assert newest is not None and newest.name == "1"
     center._known.clear()
