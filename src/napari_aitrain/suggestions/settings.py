@@ -14,8 +14,8 @@ Kind = Literal["uncertain", "random"]
 class SuggestSettings(BaseModel):
     """How places are chosen.
 
-    The defaults follow ``benchmarks/active_learning.py``: no measure was clearly better than chance on both of its data
-    sets, so the cheapest one is taken, and half of the places are by chance.
+    The defaults follow ``benchmarks/active_learning.py``: margin was clearly better than chance on one of its data sets
+    and worse on the other, so every other place is by chance.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
