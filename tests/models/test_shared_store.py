@@ -56,6 +56,7 @@ def work(made: str, who: int, told: object) -> None:
     told.put(errors)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_three_processes_at_once_lose_nothing(made: Path) -> None:
     import_model(made, "n")
     told = spawn.Queue()
@@ -77,6 +78,7 @@ def test_three_processes_at_once_lose_nothing(made: Path) -> None:
     assert not list(home().rglob("*.part")) and not (home() / "models" / LOCK).exists()
 
 
+@pytest.mark.slow
 def test_who_is_killed_while_holding_the_store_does_not_block_it(made: Path) -> None:
     import_model(made, "n")
     child = spawn.Process(target=die_holding, args=(str(home() / "models"),))

@@ -72,7 +72,8 @@ async def drain(request: Request, settings: ServeSettings) -> None:
     while read <= settings.most_bytes:
         try:
             read += len(await asyncio.wait_for(anext(stream), until - time.monotonic()))
-        except (StopAsyncIteration, TimeoutError):
+        # Starlette raises a RuntimeError where the last piece was read before.
+        except (StopAsyncIteration, TimeoutError, RuntimeError):
             return
 
 
