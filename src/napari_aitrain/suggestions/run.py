@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +89,6 @@ class _Opened:
     asked: Asked
     volume: Volume
     labels: Volume | None
-    regions: list[Region] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -208,7 +207,7 @@ def _open(
             "labels on the voxels of the image",
             "give the labels that were painted on this image",
         )
-    return _Opened(asked, volume, labels, [box.region for box in asked.boxes])
+    return _Opened(asked, volume, labels)
 
 
 def _finish(queue: SuggestionQueue, one: _Opened) -> int:

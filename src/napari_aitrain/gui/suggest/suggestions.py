@@ -6,13 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from psygnal import Signal
 
 from ...errors import AitrainError, ConfigError
-from ...inference.blocks import PredictionCancelledError
-from ...jobs import JobFolder
-from ...jobs.doubter import Doubter
-from ...jobs.predict_config import PredictConfig
 from ...models import read_card
 from ...suggestions.queue import Suggestion, SuggestionQueue
 from ...suggestions.settings import SuggestSettings
@@ -21,14 +16,11 @@ from ..annotate.box_actions import BoxActions
 from ..annotate.image_of import image_layer
 from ..aside import Aside
 from ..frames import LayerFrame
-from ..jobs.main_thread import MainThread
 from ..notify import report
-from ..review.predicting import config_of
-from ..review.prediction import model_key
-from ..review.viewing import leading_index
 from . import proposing
+from .place_search import PlaceSearch
 from .retraining import Retraining
-from .searching import Answer, Question, same_prediction, search
+from .searching import Answer, Question
 from .truth_files import save, truth_file, truth_for
 from .uncertainty_layer import UncertaintyLayer
 
@@ -38,8 +30,10 @@ if TYPE_CHECKING:
 FOLDER = "suggestions"
 """In the folder of the project."""
 
+_NONE = "There is no place left for a box that touches nothing labelled and no other box."
 
-class Suggestions:
+
+class Suggestions(PlaceSearch):
     """What to label next.
 
     Parameters
@@ -60,44 +54,22 @@ class Suggestions:
         After a search, a step, and whenever something else is to be said.
     """
 
-    changed = Signal()
-
     def __init__(self, session: Session) -> None:
-        self._session = session
-        self._main = MainThread()
-        self._preparing: Aside[PredictConfig] = Aside()
-        self._searching: Aside[Answer | None] = Aside()
+        super().__init__(session)
         self._reading: Aside[tuple[LabelArray, BoolArray]] = Aside()
-        self._doubter: Doubter | None = None
         self._queue: SuggestionQueue | None = None
-        self._waiting: tuple[Question, PredictConfig] | None = None
-        self._asked = 0
         self._current = ""
-        self.doing = ""
-        """What a search is about at the moment; empty while there is none."""
-        self.progress: tuple[int, int] = (0, 0)
-        self.trouble = ""
-        self.answer: Answer | None = None
-        """The last search of this window."""
         self.map = UncertaintyLayer(session)
         self.retraining = Retraining(session, self)
-        session.jobs.changed.connect(self._on_job)
-        session.predictions.runs.changed.connect(self._look)
         session.boxes.changed.connect(self._on_boxes)
 
     def close(self) -> None:
         """Let go of threads; the queue is on disk."""
-        self._asked += 1
-        self._session.jobs.changed.disconnect(self._on_job)
-        self._session.predictions.runs.changed.disconnect(self._look)
+        super().close()
         self._session.boxes.changed.disconnect(self._on_boxes)
-        for aside in (self._preparing, self._searching, self._reading):
-            aside.close()
-        self._main.close()
+        self._reading.close()
         self.map.close()
         self.retraining.close()
-        if self._doubter is not None:
-            self._doubter.close()
 
     # The queue
 
@@ -161,119 +133,20 @@ class Suggestions:
             sum(one.state != "open" for one in queue.all), queue.folder,
         )  # fmt: skip
         queue.set(model=str(model), settings=settings)
-        copies = session.saver.ensure_project().folder / "images"
-        self._asked += 1
-        asked = self._asked
-        self._say("The image is looked at…")
-        where = leading_index(session.viewer, image, place)
-        self._preparing.run(
-            lambda: config_of(model, image, place, where, None, copies),
-            lambda config: self._predict(asked, question, config),
-            lambda error: self._failed(asked, error),
-        )
+        self.search(question, image)
 
-    def cancel(self) -> None:
-        """Leave a search; a prediction that runs goes on."""
-        self._asked += 1
-        self._waiting = None
-        self._say("")
+    def found(self, answer: Answer) -> str:
+        """Keep what was found in the queue; return what is to be said of it.
 
-    def _predict(self, asked: int, question: Question, config: PredictConfig) -> None:
-        """Search in a prediction that is there, or have one made."""
-        if asked != self._asked:
-            return
-        done = same_prediction(self._session, config)
-        if done is not None:
-            self._search(asked, question, config, done.prediction)
-            return
-        self._waiting = (question, config)
-        self._say("The image is predicted first…")
-        try:
-            image = image_layer(self._session.viewer, question.image)
-            if not self._under_way(question):
-                self._session.predictions.runs.start(question.model, image, "volume")
-        except AitrainError as error:
-            self._failed(asked, error)
-
-    def _under_way(self, question: Question) -> bool:
-        model = model_key(question.model)
-        return any(
-            (run.finished, run.where, run.model, run.image.name) == (False, "volume", model, question.image)
-            for run in self._session.predictions.runs.all()
-        )
-
-    def _on_job(self, _job: JobFolder) -> None:
-        if self._waiting is not None:
-            self._look()
-
-    def _look(self) -> None:
-        """Follow the prediction that a search waits for, and go on when it is there."""
-        if self._waiting is None:
-            return
-        runs = self._session.predictions.runs
-        running = runs.running()
-        if running is not None or runs.preparing or runs.asked is not None:
-            self.progress = (0, 0) if running is None else (round(1000 * running.fraction), 1000)
-            self.changed.emit()
-            return
-        (question, config), self._waiting = self._waiting, None
-        done = same_prediction(self._session, config)
-        if done is not None:
-            self._search(self._asked, question, config, done.prediction)
-        else:
-            self._say("", runs.trouble or "The image was not predicted to the end, so nothing was searched.")
-
-    def _search(self, asked: int, question: Question, config: PredictConfig, store: Path) -> None:
-        self._say("Places are compared…")
-        if self._doubter is None:
-            self._doubter = Doubter()
-        doubter = self._doubter
-
-        def cancelled() -> bool:
-            return asked != self._asked
-
-        def progress(done: int, total: int, _what: str) -> None:
-            self._main.post(lambda: self._on_progress(asked, done, total))
-
-        def work() -> Answer | None:
-            try:
-                return search(question, config, store, doubter, cancelled, progress)
-            except PredictionCancelledError:
-                return None
-
-        self._searching.run(work, lambda answer: self._found(asked, answer), lambda error: self._failed(asked, error))
-
-    def _on_progress(self, asked: int, done: int, total: int) -> None:
-        if asked == self._asked:
-            self.progress = (done, total)
-            self.changed.emit()
-
-    def _found(self, asked: int, answer: Answer | None) -> None:
-        if asked != self._asked or answer is None:
-            return
-        self.answer = answer
-        found = answer.found
-        try:
-            self.need_queue().replace_open(found.suggestions, found.labels)
-        except AitrainError as error:
-            self._failed(asked, error)
-            return
-        none = "" if found.suggestions else (
-            "There is no place left for a box that touches nothing labelled and no other box."
-        )  # fmt: skip
-        self._say("", none)
+        Raises
+        ------
+        AitrainError
+            If it cannot be kept.
+        """
+        self.need_queue().replace_open(answer.found.suggestions, answer.found.labels)
         if self.map.present:
             self.show_map(True)
-
-    def _failed(self, asked: int, error: AitrainError) -> None:
-        if asked == self._asked:
-            self._waiting = None
-            self._say("", str(error))
-            report(error)
-
-    def _say(self, doing: str, trouble: str = "") -> None:
-        self.doing, self.trouble, self.progress = doing, trouble, (0, 0)
-        self.changed.emit()
+        return "" if answer.found.suggestions else _NONE
 
     # From place to place
 
