@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..models import starters
 from ..nets.device import describe_device
 from .config import TrainConfig
 from .crops import freeze_crops
@@ -133,7 +134,8 @@ class Loop:
                 begun = True
                 young = setup.trainer.steps == 0 and setup.parent is None
                 self._ask_forest(blend=1.0 if young else 0.0)
-                if setup.trainer.steps == 0 and setup.parent is not None and self.quick.regions:
+                starter = setup.parent is not None and setup.parent.folder.parent == starters.FOLDER
+                if setup.trainer.steps == 0 and starter and self.quick.regions:
                     self._judge_parent()
                 # What was asked for meanwhile is shown first.
                 continue
@@ -226,7 +228,7 @@ class Loop:
         self.previewer.changed()
 
     def _judge_parent(self) -> None:
-        """Keep the weights of the model that the training begins with, for where labels do not make it better."""
+        """Keep the weights of a starter model, for where labels do not make it better; one's own is corrected to change."""
         metrics = self.quick.metrics(self.setup.runner(self.setup.trainer.average))
         self.emit("metrics", step=0, seconds=self.seconds, validation=metrics)
         self.keeper.offer(metrics.get("score", -math.inf))
