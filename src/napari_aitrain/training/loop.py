@@ -228,7 +228,7 @@ class Loop:
         self.previewer.changed()
 
     def _judge_parent(self) -> None:
-        """Keep the weights of a starter model, for where labels do not make it better; one's own is corrected to change."""
+        """Keep the weights of a starter model, for where labels do not make it better."""
         metrics = self.quick.metrics(self.setup.runner(self.setup.trainer.average))
         self.emit("metrics", step=0, seconds=self.seconds, validation=metrics)
         self.keeper.offer(metrics.get("score", -math.inf))
