@@ -118,6 +118,8 @@ def apply(
     how = check_model(known, _how(model if known.embedding else None, None, channels, axes, voxel_size, device))
     _check_table(out)
     if classes_out is not None:
+        if labels is None:
+            raise ConfigError("boxes have no labels to be written", "a table alone", "leave --classes-out out")
         check_output(classes_out)
     with watched(output.progress_console, "Measuring") as watch:
         try:
@@ -129,9 +131,7 @@ def apply(
     found = known.classify(table)
     _write(out, columns_of(table, found, threshold))
     numbers: dict[str, Any] = {}
-    if classes_out is not None:
-        if labels is None:
-            raise ConfigError("boxes have no labels to be written", "a table alone", "leave --classes-out out")
+    if classes_out is not None and labels is not None:
         volume = open_volume(labels, kind="labels", voxel_size=how.voxel_size)
         unsure = write_classes(classes_out, volume, found, threshold, _attribute(known))
         numbers = {str(classes_out): {**{one.name: one.id for one in known.classes}, "unsure": unsure}}
