@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,21 @@ def test_a_box_whose_image_is_not_open_brings_its_part_of_it(
     assert viewer.layers["Evaluation"].data.shape == (24, 40)
     hand.click(dock.view.show_box.clear)
     assert len(viewer.layers) == 0
+
+
+def test_what_is_opened_twice_is_shown_once(session: Any, opened: EvaluateDock, wait_for: Any, hand: Any) -> None:
+    evaluations = session.evaluations
+    times: list[Any] = []
+    evaluations.changed.connect(lambda: times.append(evaluations.current))
+    before = evaluations.current
+    for _ in range(3):
+        evaluations.open(evaluations.job)
+    wait_for(lambda: evaluations.current is not before, 60, "the evaluation")
+    hand.click(opened.view.show_box.on)
+    wait_for(lambda: not [one for one in threading.enumerate() if one.name == "napari-aitrain-aside"], 60)
+    hand.click(opened.view.show_box.on)
+    assert evaluations.box is not None
+    assert len({id(found) for found in times}) == 1
 
 
 def test_report_and_plots(

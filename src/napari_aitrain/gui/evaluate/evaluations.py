@@ -52,6 +52,7 @@ class Evaluations:
         self._reading: Aside[ModelEvaluation] = Aside()
         self.current: ModelEvaluation | None = None
         self.job: JobFolder | None = None
+        self._openings = 0
         self.running: JobFolder | None = None
         """The one that was begun last here, until it has ended."""
         self.role: Role = "test"
@@ -126,10 +127,12 @@ class Evaluations:
     def open(self, job: JobFolder) -> None:
         """Read what an evaluation found, in a thread, and show it."""
         self.job = job
-        self._reading.run(lambda: read_evaluation(job.path), lambda found: self._opened(job, found), report)
+        self._openings += 1
+        opening = self._openings
+        self._reading.run(lambda: read_evaluation(job.path), lambda found: self._opened(opening, found), report)
 
-    def _opened(self, job: JobFolder, found: ModelEvaluation) -> None:
-        if job != self.job:
+    def _opened(self, opening: int, found: ModelEvaluation) -> None:
+        if opening != self._openings:
             return
         self.current, self.box = found, None
         self.shown.hide()
