@@ -34,8 +34,13 @@ def _end_with_parent() -> None:
 
 
 def _start_xvfb() -> None:
-    """Start a virtual X server if this machine needs one and has it, and set DISPLAY."""
-    if not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+    """Start a virtual X server if this machine needs one and has it, and set DISPLAY.
+
+    Workers of pytest-xdist need one each: there is one pointer on a screen.
+    """
+    shared = "PYTEST_XDIST_WORKER" in os.environ
+    there = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not sys.platform.startswith("linux") or (there and not shared):
         return
     if not (program := shutil.which("Xvfb")):
         return

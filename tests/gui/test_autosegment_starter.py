@@ -133,6 +133,9 @@ def test_a_volume_is_written_with_how_it_was_made(viewer, session, open_dock, wa
     wait_for(lambda: "written" in dock.view.status.text(), LOADED)
     labels = np.asarray(session.truths.layer(session.truths.all()[0]).data)
     assert labels.shape == truth.shape and labels.any(axis=(1, 2)).sum() > 4
+    viewer.dims.set_point(0, 9)
+    QTest.qWait(400)
+    assert "written" in dock.view.status.text(), "what was written is still told on another slice"
     note = (session.saver.project.folder / NOTES).read_text(encoding="utf-8")
     assert '"preset": "starter"' in note and '"weights_sha256"' in note and '"diameter"' in note
 

@@ -57,7 +57,7 @@ class AutosegmentController:
         view.model_chosen.connect(lambda _: self._on_changed())
         view.changed.connect(self._on_changed)
         view.suggest_pressed.connect(self.suggest)
-        view.live_toggled.connect(lambda _: self._show())
+        view.live_toggled.connect(self._on_live)
         view.take_pressed.connect(self.take)
         view.cancel_pressed.connect(self._cancel)
         self.folder = FolderController(session, view.value, view.has_image)
@@ -217,11 +217,14 @@ class AutosegmentController:
             dims = 2 if frame.shape[0] == 1 else 3
             self._view.set_physical(spoken_size(self._view.value().minimum_size, frame.voxel_size, dims))
 
+    def _on_live(self, _on: bool) -> None:
+        self._view.set_status("")
+        self._show()
+
     def _show(self) -> None:
         image = self._layer()
         if image is None or not self._view.live.isChecked():
             self.preview.hide()
-            self._view.set_status("")
             return
         try:
             part = slice_on_screen(self._viewer, image)
