@@ -121,7 +121,7 @@ def test_pieces_of_an_object_lie_within_the_max_distance(seed: int, dims: int, m
         pieces = cc3d.connected_components(objects.labels == name, connectivity=26)[objects.labels == name]
         for one in range(1, int(pieces.max()) + 1):
             for other in range(one + 1, int(pieces.max()) + 1):
-                # Lines between objects are drawn anew, at most four voxels away, and may cut off a crumb without a seed.
+                # Lines between objects are drawn anew, at most four voxels away, and may cut off a crumb.
                 assert cdist(at[pieces == one], at[pieces == other]).min() <= most + 4 * max(VOXEL[-dims:])
 
 
