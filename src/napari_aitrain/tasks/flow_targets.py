@@ -21,7 +21,7 @@ from .protocol import BoolArray, FloatArray, LabelArray
 if TYPE_CHECKING:
     import torch
 
-_AT_ONCE = 2**16
+_AT_ONCE = 2**15
 """Voxels of windows that are computed at once, so that they stay in the processor's cache."""
 _LOOK_EVERY, _STEADY = 16, 1e-5
 """How often is looked whether heat still changes, and by what share that counts as a change."""
@@ -51,13 +51,17 @@ def flow_targets(labels: LabelArray) -> FloatArray:
         Along y and x, of length 1 in objects and 0 elsewhere.
     """
     heat = _heat(labels)
-    slope = np.stack([heat[2:, 1:-1] - heat[:-2, 1:-1], heat[1:-1, 2:] - heat[1:-1, :-2]])
+    y, x = np.nonzero(labels)
+    width = heat.shape[1]
+    at, heat = (y + 1) * width + x + 1, heat.ravel()
+    slope = np.stack([heat.take(at + step) - heat.take(at - step) for step in (width, 1)])
     steepest = np.abs(slope).max(axis=0)
     # In the very middle of a cell there is no slope but for rounding.
-    slope *= (labels > 0) & (steepest > 1e-6 * heat[1:-1, 1:-1])
+    slope *= steepest > 1e-6 * heat.take(at)
     # Far from the middle of a large cell heat is so little that its square is nothing.
     slope /= np.maximum(steepest, 1e-200)
-    flows: FloatArray = (slope / np.maximum(np.linalg.norm(slope, axis=0), 1e-30)).astype(np.float32)
+    flows = np.zeros((2, *labels.shape), np.float32)
+    flows[:, y, x] = slope / np.maximum(np.linalg.norm(slope, axis=0), 1e-30)
     return flows
 
 
