@@ -20,6 +20,13 @@ EXTENTS = {2: 16, 3: 25}
 _SAMPLES = 20_000
 
 
+def relative(spacing: Spacing) -> Spacing:
+    """Return lengths of a voxel in those of the finest axis of the plane."""
+    finest = min(spacing[1:])
+    z, y, x = (s / finest for s in spacing)
+    return z, y, x
+
+
 @functools.cache
 def steps(dims: int) -> tuple[Triple, ...]:
     """Return the steps to a neighbour, each with its opposite left out: 4 of a pixel, 13 of a voxel."""

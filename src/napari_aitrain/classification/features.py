@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from .columns import BINS, HIGHEST, LOWEST, SCALES, Columns
 from .directions import EXTENTS, Spacing, crossing_weights, extent_directions, hull_areas
-from .summing import BINS, HIGHEST, LOWEST, SCALES, Columns
 from .sums import Float64Array, Sums
 from .table import FeatureTable
 

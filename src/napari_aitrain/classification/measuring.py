@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError, GroundTruthError
-from ..geometry import Region, Triple, tiles, triple
+from ..geometry import Region, Tile, Triple, tiles, triple
 from ..inference.blocks import Cancelled, PredictionCancelledError
 from ..volumes import Normalisation, Volume, read_labels, sample_voxels
 from ..volumes.units import VoxelSize
 from .directions import Spacing
 from .features import make_table
-from .summing import halo, sum_block
+from .intensities import halo
+from .summing import sum_block
 from .sums import Sums, join
 from .table import FeatureTable
 
@@ -73,24 +74,8 @@ def measure_objects(
     dims = dims or (2 if flat == 2 else 3)
     spacing, unit = lengths(voxel_size or labels.voxel_size or (None if seen is None else seen.voxel_size))
     around = halo(spacing, dims)
-    scaled = None if seen is None else normalisation_of(seen)
     blocks = list(tiles(labels.region, block_shape or (BLOCK_2D if dims == 2 else BLOCK_3D), around))
-    parts: list[Sums] = []
-    for number, tile in enumerate(blocks):
-        if cancelled is not None and cancelled():
-            raise PredictionCancelledError("measuring was stopped", "", "start it again")
-        if progress is not None:
-            progress(number, len(blocks))
-        ids = read_labels(labels, tile.outer)
-        if not ids[tile.core_in_outer.slices].any() and parts:
-            continue
-        if seen is None or scaled is None:
-            values = np.zeros((0, *tile.outer.shape), np.float32)
-        else:
-            values = scaled.apply(seen.read(tile.outer))
-        parts.append(sum_block(ids, values, tile.outer, tile.core, spacing, dims))
-    if progress is not None:
-        progress(len(blocks), len(blocks))
+    parts = _summed(labels, seen, blocks, spacing, dims, progress, cancelled)
     return make_table(join(parts), spacing, unit, dims, () if seen is None else seen.channels)
 
 
@@ -122,6 +107,36 @@ def measure_boxes(
     if not parts:
         raise ConfigError("there are no boxes", "boxes in the image", "draw some boxes first")
     return make_table(join(parts), spacing, unit, dims, image.channels, "boxes")
+
+
+def _summed(
+    labels: Volume,
+    image: Volume | None,
+    blocks: Sequence[Tile],
+    spacing: Spacing,
+    dims: int,
+    progress: Told | None,
+    cancelled: Cancelled | None,
+) -> list[Sums]:
+    """Return the sums of blocks with objects, and of the first in any case: it says how many columns there are."""
+    scaled = None if image is None else normalisation_of(image)
+    parts: list[Sums] = []
+    for number, tile in enumerate(blocks):
+        if cancelled is not None and cancelled():
+            raise PredictionCancelledError("measuring was stopped", "", "start it again")
+        if progress is not None:
+            progress(number, len(blocks))
+        ids = read_labels(labels, tile.outer)
+        if not ids[tile.core_in_outer.slices].any() and parts:
+            continue
+        if image is None or scaled is None:
+            values = np.zeros((0, *tile.outer.shape), np.float32)
+        else:
+            values = scaled.apply(image.read(tile.outer))
+        parts.append(sum_block(ids, values, tile.outer, tile.core, spacing, dims))
+    if progress is not None:
+        progress(len(blocks), len(blocks))
+    return parts
 
 
 def middle_of(box: Region) -> Region:
