@@ -20,7 +20,8 @@ from skimage.measure import regionprops_table
 from sklearn.ensemble import RandomForestClassifier
 
 from data import Nuclei, load_nuclei
-from napari_aitrain.classification.fitting import Marked, calibration_error, fit_classifier
+from napari_aitrain.classification.examples import Marked
+from napari_aitrain.classification.fitting import calibration_error, fit_classifier
 from napari_aitrain.classification.marks import MarkSheet, ObjectClass
 from napari_aitrain.classification.measuring import labels_volume, measure_objects
 from napari_aitrain.classification.table import FeatureTable

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from napari_aitrain.classification.classifier import read_classifier
-from napari_aitrain.classification.fitting import Marked, calibration_error, fit_classifier
+from napari_aitrain.classification.examples import Marked
+from napari_aitrain.classification.fitting import calibration_error, fit_classifier
 from napari_aitrain.classification.marks import Mark, MarkSheet, ObjectClass, ids_at, read_marks, read_sheet
 from napari_aitrain.classification.sheets import merged
 from napari_aitrain.errors import ConfigError, GroundTruthError, ModelError, NotReadyError

@@ -11,7 +11,8 @@ import torch
 from small_cellpose import SMALL, cellpose_file, small_network
 
 from napari_aitrain.classification import embedding
-from napari_aitrain.classification.fitting import Marked, fit_classifier
+from napari_aitrain.classification.examples import Marked
+from napari_aitrain.classification.fitting import fit_classifier
 from napari_aitrain.classification.measuring import labels_volume, measure_boxes, measure_objects
 from napari_aitrain.errors import ConfigError
 from napari_aitrain.geometry import Region

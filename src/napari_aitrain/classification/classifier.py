@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import ConfigError, ModelError
 from ..volumes.atomic import atomic_write_text
-from .forest import Trees
+from .classified import Classified
 from .marks import Choice, Kind, ObjectClass
-from .sums import Float64Array, IntArray
+from .probability import Output, Row, probability_of, standardised, transformed
+from .sums import Float64Array
 from .table import FeatureTable
 
 CLASSIFIER_VERSION = 1
 CLASSIFIER = "classifier.json"
 """Of a model that was trained together with a classifier: beside its card."""
 SUFFIX = ".classifier.json"
-CLIP = 5.0
-"""Standardised features farther out say no more."""
 MOST_BYTES = 2**26
-
-Row = tuple[float, ...]
 
 
 class _Strict(BaseModel):
@@ -54,31 +49,6 @@ class Embedding(_Strict):
     name: str = ""
     mean: Row
     axes: tuple[Row, ...]
-
-
-class Output(_Strict):
-    """What gives the probability of one class against all others, or of an attribute.
-
-    Parameters
-    ----------
-    weights : tuple of float
-        Per standardised feature; most are 0.
-    intercept : float
-        Added to their sum.
-    trees : Trees
-        A forest on the same features.
-    share : float
-        Of the forest in the mean of both.
-    slope, offset : float
-        Of the logistic function that makes the mean a probability.
-    """
-
-    weights: Row
-    intercept: Annotated[float, Field(allow_inf_nan=False)]
-    trees: Trees | None = None
-    share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    slope: Annotated[float, Field(allow_inf_nan=False)] = 1.0
-    offset: Annotated[float, Field(allow_inf_nan=False)] = 0.0
 
 
 class Measured(_Strict):
@@ -236,77 +206,6 @@ class ObjectClassifier(_Strict):
         return self.model_copy(update={"classes": classes})
 
 
-@dataclass(frozen=True)
-class Classified:
-    """What became of objects.
-
-    Parameters
-    ----------
-    ids : ndarray of int64, shape (k,)
-        Rising.
-    classes : tuple of ObjectClass
-        Classes, or attributes.
-    choice : {'single', 'multi'}
-        Which of both.
-    probability : ndarray of float32, shape (k, n)
-        Per class they sum to 1; per attribute each is on its own.
-    """
-
-    ids: IntArray
-    classes: tuple[ObjectClass, ...]
-    choice: Choice
-    probability: npt.NDArray[np.float32]
-
-    def best(self, attribute: int | None = None) -> tuple[IntArray, npt.NDArray[np.float32]]:
-        """Return the most probable class of each object, by id, and its probability.
-
-        Parameters
-        ----------
-        attribute : int, optional
-            Id of an attribute: then it is this attribute or 0, the object has it not, whichever is more probable.
-        """
-        numbers = np.array([one.id for one in self.classes], np.int64)
-        if attribute is None:
-            column = self.probability.argmax(axis=1)
-            sure = np.take_along_axis(self.probability, column[:, None], axis=1)[:, 0]
-            return numbers[column], sure
-        has = self.probability[:, int(np.flatnonzero(numbers == attribute)[0])]
-        return np.where(has >= 0.5, attribute, 0), np.maximum(has, 1 - has)
-
-    def columns(self, threshold: float = 0.0) -> dict[str, npt.NDArray[Any]]:
-        """Return class and probabilities as columns of a table; what is less sure than a threshold is *unsure*."""
-        found: dict[str, npt.NDArray[Any]] = {"id": self.ids}
-        names = {one.id: one.name for one in self.classes}
-        if self.choice == "single":
-            best, sure = self.best()
-            words = np.array([names[number] for number in best.tolist()], np.str_)
-            found["class"] = np.where(sure >= threshold, words, UNSURE).astype(np.str_)
-            found["probability"] = sure
-        for column, one in enumerate(self.classes):
-            if self.choice == "multi":
-                has, sure = self.best(one.id)
-                words = np.where(has == one.id, "yes", "no")
-                found[one.name] = np.where(sure >= threshold, words, UNSURE).astype(np.str_)
-            found[f"p_{one.name}"] = self.probability[:, column]
-        return found
-
-    def counts(self, threshold: float = 0.0) -> dict[str, int]:
-        """Return how many objects are of each class or have each attribute, and how many are *unsure*."""
-        if self.choice == "single":
-            best, sure = self.best()
-            kept = best[sure >= threshold]
-            found = {one.name: int(np.count_nonzero(kept == one.id)) for one in self.classes}
-            return found | {UNSURE: int(np.count_nonzero(sure < threshold))}
-        found = {}
-        for one in self.classes:
-            has, sure = self.best(one.id)
-            found[one.name] = int(np.count_nonzero((has == one.id) & (sure >= threshold)))
-        return found
-
-
-UNSURE = "unsure"
-
-
 def read_classifier(path: Path) -> ObjectClassifier:
     """Read a classifier, or that of a model's folder.
 
@@ -341,41 +240,3 @@ def read_classifier(path: Path) -> ObjectClassifier:
             "a classifier of objects",
             "copy it again, or train it again",
         ) from error
-
-
-def transformed(values: Float64Array, names: tuple[str, ...], logarithmic: tuple[str, ...]) -> Float64Array:
-    """Return features with the logarithm of those whose ratios count."""
-    result = np.array(values, np.float64)
-    for column, name in enumerate(names):
-        if name in logarithmic:
-            result[:, column] = np.log(np.maximum(result[:, column], 1e-9))
-    return result
-
-
-def standardised(values: Float64Array, mean: Float64Array, scale: Float64Array) -> Float64Array:
-    """Return values in units of their spread; those that are not finite are 0."""
-    found = (values - mean) / scale
-    result: Float64Array = np.clip(np.where(np.isfinite(found), found, 0.0), -CLIP, CLIP)
-    return result
-
-
-def probability_of(output: Output, inputs: Float64Array) -> Float64Array:
-    """Return the probability that an output gives."""
-    linear = sigmoid(inputs @ np.asarray(output.weights) + output.intercept)
-    if output.trees is None:
-        mixed = linear
-    else:
-        mixed = (1 - output.share) * linear + output.share * output.trees.probability(inputs)
-    return calibrated(mixed, output.slope, output.offset)
-
-
-def calibrated(probability: Float64Array, slope: float, offset: float) -> Float64Array:
-    """Return a probability whose logit is stretched and moved."""
-    kept = np.clip(probability, 1e-4, 1 - 1e-4)
-    return sigmoid(slope * np.log(kept / (1 - kept)) + offset)
-
-
-def sigmoid(values: Float64Array) -> Float64Array:
-    """Return the logistic function."""
-    found: Float64Array = 1 / (1 + np.exp(-np.clip(values, -50, 50)))
-    return found

@@ -20,8 +20,10 @@ from ..models import Model
 from ..volumes import LabelsWriter, Volume, open_volume, read_labels
 from ..volumes.opening import settle_axes
 from ..volumes.units import VoxelSize
-from .classifier import Classified, ObjectClassifier
-from .fitting import Marked, fit_classifier
+from .classified import Classified
+from .classifier import ObjectClassifier
+from .examples import Marked
+from .fitting import fit_classifier
 from .marks import Choice, Mark, read_marks
 from .measuring import BLOCK_2D, BLOCK_3D, at_labels, measure_boxes, measure_objects
 from .sheets import merged

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from ..classification.classifier import CLASSIFIER, ObjectClassifier
 from ..classification.embedding import embed_objects
-from ..classification.fitting import Marked, fit_classifier
+from ..classification.examples import Marked
+from ..classification.fitting import fit_classifier
 from ..classification.marks import Mark, MarkSheet, ids_at
 from ..classification.measuring import labels_volume, measure_objects
 from ..classification.sheets import merged

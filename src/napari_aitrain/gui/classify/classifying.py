@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from psygnal import Signal
 
-from ...classification.classifier import CLASSIFIER, Classified, ObjectClassifier, read_classifier
+from ...classification.classified import Classified
+from ...classification.classifier import CLASSIFIER, ObjectClassifier, read_classifier
+from ...classification.examples import Marked
 from ...classification.files import How, measure
-from ...classification.fitting import Marked, fit_classifier
+from ...classification.fitting import fit_classifier
 from ...classification.marks import MarkSheet
 from ...classification.table import FeatureTable
 from ...errors import AitrainError, NotReadyError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...classification.classifier import Classified
+from ...classification.classified import Classified
 from ..annotate.colours import class_colormap
 from ..review.prediction_layer import add_quietly
 from ..review.thresholded import Slices
