@@ -10,8 +10,9 @@ from ..inference.blocks import Cancelled, Progress
 from ..inference.tables import write_table
 from ..models import Model
 from .classifier import CLASSIFIER, read_classifier
-from .files import Given, How, columns_of, measure_given
+from .files import Given, How, measure_given
 from .table import PRECISE
+from .writing import columns_of
 
 if TYPE_CHECKING:
     from ..inference.run import PredictedImage

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ from .output import Output
 if TYPE_CHECKING:
     from ..classification.classifier import ObjectClassifier
     from ..classification.files import Given, How
+    from .watch import Watch
 
 app = typer.Typer(help="Tell objects, or boxes, of different classes apart, from a few examples.", no_args_is_help=True)
 
@@ -61,21 +64,16 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Learn classes of objects from examples: 20 are enough for a try, 40–50 of each class are good."""
-    from ..classification.files import train_from_files
-    from ..inference.blocks import PredictionCancelledError
-    from .watch import watched
+    from ..classification.training_files import train_from_files
 
     output = Output(as_json)
     how = _how(model, dims, channels, axes, voxel_size, device)
-    with watched(output.progress_console, "Measuring") as watch:
-        try:
-            trained = train_from_files(
-                _pairs(image, labels or [], boxes or []), classes, how,
-                choice="multi" if multi else "single", name=name or out.name.split(".")[0], seed=seed,
-                progress=watch.progress, cancelled=watch.cancelled,
-            )  # fmt: skip
-        except PredictionCancelledError:
-            raise typer.Exit(130) from None
+    with _measuring(output) as watch:
+        trained = train_from_files(
+            _pairs(image, labels or [], boxes or []), classes, how,
+            choice="multi" if multi else "single", name=name or out.name.split(".")[0], seed=seed,
+            progress=watch.progress, cancelled=watch.cancelled,
+        )  # fmt: skip
     trained.classifier.save(out, overwrite=False)
     _say_trained(output, trained.classifier, trained.gone, out)
     output.result(
@@ -106,28 +104,23 @@ def apply(
 ) -> None:
     """Classify all objects of an image, and write their classes, probabilities and features as a table."""
     from ..classification.classifier import CLASSIFIER, read_classifier
-    from ..classification.files import check_model, columns_of, measure_given, write_classes
-    from ..inference.blocks import PredictionCancelledError
+    from ..classification.files import check_model, measure_given
+    from ..classification.writing import columns_of, write_classes
     from ..volumes import check_output, open_volume
-    from .watch import watched
 
     output = Output(as_json)
     known = read_classifier(classifier)
     if model is None and (classifier / CLASSIFIER).is_file():
         model = str(classifier)
-    how = check_model(known, _how(model if known.embedding else None, None, channels, axes, voxel_size, device))
+    dims = known.dims if labels else None
+    how = check_model(known, _how(model if known.embedding else None, dims, channels, axes, voxel_size, device))
     _check_table(out)
     if classes_out is not None:
         if labels is None:
             raise ConfigError("boxes have no labels to be written", "a table alone", "leave --classes-out out")
         check_output(classes_out)
-    with watched(output.progress_console, "Measuring") as watch:
-        try:
-            given = _one(image, labels, boxes)
-            how = _with_dims(how, known.dims if labels else None)
-            table = measure_given(given, how, watch.progress, watch.cancelled)
-        except PredictionCancelledError:
-            raise typer.Exit(130) from None
+    with _measuring(output) as watch:
+        table = measure_given(_one(image, labels, boxes), how, watch.progress, watch.cancelled)
     found = known.classify(table)
     _write(out, columns_of(table, found, threshold))
     numbers: dict[str, Any] = {}
@@ -157,22 +150,31 @@ def measure_(
     as_json: options.Json = False,
 ) -> None:
     """Write size, shape, intensity, texture and neighbourhood of all objects as a table."""
-    from ..classification.files import columns_of, measure_given
-    from ..inference.blocks import PredictionCancelledError
-    from .watch import watched
+    from ..classification.files import measure_given
+    from ..classification.writing import columns_of
 
     output = Output(as_json)
     _check_table(out)
     how = _how(None, dims, channels, axes, voxel_size, None)
-    with watched(output.progress_console, "Measuring") as watch:
-        try:
-            table = measure_given(_one(image, labels, boxes), how, watch.progress, watch.cancelled)
-        except PredictionCancelledError:
-            raise typer.Exit(130) from None
+    with _measuring(output) as watch:
+        table = measure_given(_one(image, labels, boxes), how, watch.progress, watch.cancelled)
     _write(out, columns_of(table, None))
     if not as_json:
         output.say(f"{out}: {len(table.names)} features of {len(table):,} {table.kind}, lengths in {table.unit}")
     output.result({"table": str(out), "objects": len(table), "features": list(table.names), "unit": table.unit})
+
+
+@contextlib.contextmanager
+def _measuring(output: Output) -> Iterator[Watch]:
+    """Show a bar while the block runs; Ctrl-C ends the command at the next block of the image."""
+    from ..inference.blocks import PredictionCancelledError
+    from .watch import watched
+
+    with watched(output.progress_console, "Measuring") as watch:
+        try:
+            yield watch
+        except PredictionCancelledError:
+            raise typer.Exit(130) from None
 
 
 def _how(
@@ -191,12 +193,6 @@ def _how(
         model=None if model is None else find_model(model),
         device=device or "auto",
     )
-
-
-def _with_dims(how: How, dims: int | None) -> How:
-    from dataclasses import replace
-
-    return how if dims is None else replace(how, dims=2 if dims == 2 else 3)
 
 
 def _pairs(images: list[str], labels: list[str], boxes: list[Path]) -> list[Given]:

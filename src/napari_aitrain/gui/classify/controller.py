@@ -9,9 +9,9 @@ import numpy as np
 from qtpy.QtWidgets import QFileDialog
 
 from ...classification.classifier import SUFFIX, read_classifier
-from ...classification.files import columns_of
 from ...classification.marks import Kind, MarkSheet, hint
 from ...classification.table import PRECISE
+from ...classification.writing import columns_of
 from ...errors import AitrainError, ConfigError
 from ...inference.tables import write_table
 from ...models import starter_folder, starter_names
