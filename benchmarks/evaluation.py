@@ -92,7 +92,7 @@ def scores(chosen: argparse.Namespace, seed: int) -> dict[str, Any]:
     from napari_aitrain import evaluate_model, train
     from napari_aitrain.evaluation.figures import figures, trust
     from napari_aitrain.models import find_model
-    from napari_aitrain.training.config import parse_config
+    from napari_aitrain.training.config_file import parse_config
 
     training, testing = training_and_test(chosen.data)
     training = training[: chosen.images or None]

@@ -16,7 +16,7 @@ import tifffile
 import yaml
 
 from napari_aitrain.jobs import JobFolder
-from napari_aitrain.training.config import read_config
+from napari_aitrain.training.config_file import read_config
 
 Cli = Callable[..., Any]
 QUICK = ["--set", "batch_size=1", "--set", "patch_shape=[1,64,64]", "--set", "network=small",

@@ -11,7 +11,7 @@ from napari_aitrain.annotation.boxes import read_boxes
 from napari_aitrain.cli.main import run
 from napari_aitrain.demo import write_test
 from napari_aitrain.samples import nuclei_2d, write_sample
-from napari_aitrain.training.config import read_config
+from napari_aitrain.training.config_file import read_config
 
 ROOT = Path(__file__).parents[2]
 SNIPPETS = ROOT / "docs" / "snippets"

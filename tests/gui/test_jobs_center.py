@@ -22,7 +22,8 @@ from napari_aitrain.gui.jobs.center import JobCenter
 from napari_aitrain.gui.jobs.job_list import KnownJob
 from napari_aitrain.jobs import JobFolder, PredictConfig, Worker, last, stop_job
 from napari_aitrain.jobs.lock import living_owner
-from napari_aitrain.training.config import TrainConfig, parse_config
+from napari_aitrain.training.config import TrainConfig
+from napari_aitrain.training.config_file import parse_config
 
 pytestmark = pytest.mark.timeout(400)
 LONG = {"steps": 1_000_000}

@@ -15,7 +15,8 @@ from napari_aitrain.errors import AitrainError
 from napari_aitrain.gui.box_list import BoxList
 from napari_aitrain.gui.review.predictions import Predictions
 from napari_aitrain.jobs import Event, JobFolder
-from napari_aitrain.training.config import Source, TrainConfig, config_to_yaml
+from napari_aitrain.training.config import Source, TrainConfig
+from napari_aitrain.training.config_file import config_to_yaml
 from napari_aitrain.training.cropset import CropSet
 from napari_aitrain.volumes import Normalisation
 

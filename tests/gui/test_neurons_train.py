@@ -17,7 +17,8 @@ from napari_aitrain.annotation.world import WorldBox
 from napari_aitrain.gui.frames import LayerFrame
 from napari_aitrain.gui.train.form import TrainForm
 from napari_aitrain.gui.train.voxel_size import VoxelSizeDialog
-from napari_aitrain.training.config import Source, parse_config
+from napari_aitrain.training.config import Source
+from napari_aitrain.training.config_file import parse_config
 
 WaitFor = Callable[..., Any]
 OFFSETS = ((0, 0, 1), (0, 1, 0))

@@ -28,7 +28,8 @@ from napari_aitrain.gui.train.rows import row_of_source, sources_of_folder
 from napari_aitrain.gui.train.settings_fields import ELSEWHERE
 from napari_aitrain.gui.train.status import Problem, Status, StatusPanel
 from napari_aitrain.gui.train.telling import status_of, status_of_error
-from napari_aitrain.training.config import Source, TrainConfig, config_to_yaml, parse_config
+from napari_aitrain.training.config import Source, TrainConfig
+from napari_aitrain.training.config_file import config_to_yaml, parse_config
 from napari_aitrain.training.readiness import Readiness
 
 

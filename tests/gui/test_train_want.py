@@ -27,7 +27,7 @@ from napari_aitrain.gui.train.telling import left_words
 from napari_aitrain.gui.train.view import TrainView
 from napari_aitrain.jobs.following import use_of
 from napari_aitrain.tasks.script_store import trusted_scripts
-from napari_aitrain.training.config import parse_config
+from napari_aitrain.training.config_file import parse_config
 
 pytestmark = pytest.mark.timeout(400)
 WaitFor = Callable[..., Any]

@@ -21,7 +21,8 @@ from napari_aitrain.gui.session import session_of
 from napari_aitrain.gui.train.painting import LivePainting
 from napari_aitrain.gui.train.sources_model import SourcesModel
 from napari_aitrain.jobs import JobFolder
-from napari_aitrain.training.config import TrainConfig, config_to_yaml
+from napari_aitrain.training.config import TrainConfig
+from napari_aitrain.training.config_file import config_to_yaml
 from napari_aitrain.volumes import open_volume
 
 PLUGIN = "napari-aitrain"

@@ -11,7 +11,8 @@ import pytest
 import tifffile
 
 from napari_aitrain.jobs import JobFolder
-from napari_aitrain.training.config import TrainConfig, parse_config
+from napari_aitrain.training.config import TrainConfig
+from napari_aitrain.training.config_file import parse_config
 
 
 @pytest.fixture(autouse=True)

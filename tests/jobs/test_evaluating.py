@@ -28,7 +28,8 @@ from napari_aitrain.jobs.inbox import Inbox
 from napari_aitrain.jobs.worker import run_job
 from napari_aitrain.models import load_model, read_card, save_model, save_threshold
 from napari_aitrain.models.seen_test import SEEN_TEST, looks_at
-from napari_aitrain.training.config import Source, TrainConfig, parse_config
+from napari_aitrain.training.config import Source, TrainConfig
+from napari_aitrain.training.config_file import parse_config
 
 MakeJob = Callable[..., JobFolder]
 QUICK = {"steps": 3, "batch_size": 1, "patch_shape": (1, 64, 64), "precision": "float32", "network": "small",

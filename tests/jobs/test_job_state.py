@@ -19,7 +19,8 @@ from napari_aitrain.jobs.events import EventLog
 from napari_aitrain.jobs.inbox import Inbox
 from napari_aitrain.jobs.lock import LOCK, Lock, living_owner
 from napari_aitrain.jobs.queue import jobs_ahead, refuse_if_busy, wait_for_turn
-from napari_aitrain.training.config import TrainConfig, config_to_yaml
+from napari_aitrain.training.config import TrainConfig
+from napari_aitrain.training.config_file import config_to_yaml
 
 MakeJob = Callable[..., JobFolder]
 

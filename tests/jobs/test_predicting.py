@@ -21,7 +21,8 @@ from napari_aitrain.jobs.events import read_events
 from napari_aitrain.jobs.inbox import Inbox
 from napari_aitrain.jobs.predict_config import parse_predict_config
 from napari_aitrain.jobs.worker import run_job
-from napari_aitrain.training.config import TrainConfig, config_to_yaml
+from napari_aitrain.training.config import TrainConfig
+from napari_aitrain.training.config_file import config_to_yaml
 
 MakeJob = Callable[..., JobFolder]
 

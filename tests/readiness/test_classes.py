@@ -7,7 +7,7 @@ import pytest
 
 from napari_aitrain.annotation.boxes import Box
 from napari_aitrain.errors import ConfigError
-from napari_aitrain.training.config import config_to_yaml, parse_config, read_config
+from napari_aitrain.training.config_file import config_to_yaml, parse_config, read_config
 from napari_aitrain.training.crops import freeze_crops
 from napari_aitrain.training.readiness import check
 from napari_aitrain.training.wanted import wanted_boxes

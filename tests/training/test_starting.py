@@ -16,7 +16,8 @@ from napari_aitrain.models import load_model, starters
 from napari_aitrain.nets import build_network, choose_precision, read_network
 from napari_aitrain.tasks import make_task
 from napari_aitrain.training import fine_tuning
-from napari_aitrain.training.config import Source, TrainConfig, config_to_yaml, parse_config, read_config
+from napari_aitrain.training.config import Source, TrainConfig
+from napari_aitrain.training.config_file import config_to_yaml, parse_config, read_config
 from napari_aitrain.training.crops import CropSet, freeze_crops
 from napari_aitrain.training.readiness import check
 from napari_aitrain.training.setup import prepare

@@ -17,7 +17,7 @@ from misbehaving_server import PAGE, Handler, Server, serving
 from napari_aitrain.errors import VolumeError
 from napari_aitrain.geometry import Region
 from napari_aitrain.location import Url
-from napari_aitrain.training.config import parse_config, read_config
+from napari_aitrain.training.config_file import parse_config, read_config
 from napari_aitrain.volumes import Volume, open_volume, pair_files
 from napari_aitrain.volumes.counting import read_counts
 
@@ -257,7 +257,7 @@ def test_addresses_go_through_configs_unspoilt(tmp_path: Path) -> None:
     row = {"image": "https://host/a//b.zarr", "labels": "labels.tif"}
     config = parse_config({"sources": [row], "minutes": 1})
     assert config.sources[0].image == Url("https://host/a//b.zarr")
-    from napari_aitrain.training.config import config_to_yaml
+    from napari_aitrain.training.config_file import config_to_yaml
 
     (tmp_path / "job.yaml").write_text(config_to_yaml(config))
     (source,) = read_config(tmp_path / "job.yaml").sources

@@ -51,7 +51,7 @@ def check(
     from ..jobs.folder import CONFIG, check_settings
     from ..tasks import is_foreign
     from ..training import readiness as rules
-    from ..training.config import read_config
+    from ..training.config_file import read_config
 
     output = Output(as_json)
     if job is not None and job.is_dir():

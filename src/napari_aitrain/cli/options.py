@@ -147,7 +147,7 @@ def make_config(
     ConfigError, BoxError
         If they do not go together, or a value is not allowed.
     """
-    from ..training.config import parse_config, read_config
+    from ..training.config_file import parse_config, read_config
 
     if job is not None and (images or labels or boxes):
         raise ConfigError(

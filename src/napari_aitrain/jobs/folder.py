@@ -17,7 +17,8 @@ from ..models import find_model, load_model
 from ..models.folder import read_card
 from ..tasks import is_foreign, make_task, settled_name
 from ..tasks.script_store import SCRIPT_COPY, content_of, find_script, is_script
-from ..training.config import AUTO, SCRATCH, TrainConfig, config_to_yaml, read_config
+from ..training.config import AUTO, SCRATCH, TrainConfig
+from ..training.config_file import config_to_yaml, read_config
 from ..training.crops import freeze_plan
 from ..training.plan import Plan, plan_crops
 from ..training.using import check_use

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from ..annotation.boxes import Box, read_boxes
 from ..errors import ConfigError
 from ..location import Location, absolute
-from ..training.config import Source, TrainConfig, parse_config
+from ..training.config import Source, TrainConfig
+from ..training.config_file import parse_config
 from ..volumes.atomic import atomic_write_array, storage_errors
 
 PathLike = Path | str

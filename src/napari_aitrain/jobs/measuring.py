@@ -11,7 +11,8 @@ from typing import Any
 
 from ..errors import NotReadyError, StorageError
 from ..models import load_model
-from ..training.config import TrainConfig, read_config
+from ..training.config import TrainConfig
+from ..training.config_file import read_config
 from ..training.cropset import CropSet
 from ..training.estimate import StepMeasurement, estimate
 from ..training.readiness import check

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AitrainError, StorageError
 from ..tasks.code import allow_code
-from ..training.config import TrainConfig, config_to_yaml
+from ..training.config import TrainConfig
+from ..training.config_file import config_to_yaml
 from ..training.distributed_place import place_here
 from ..volumes.atomic import atomic_write_text
 from .bell import Bell

@@ -18,7 +18,8 @@ from ...jobs.inbox import Message
 from ...jobs.predict_config import predict_config_to_yaml
 from ...models.folder import read_card
 from ...tasks import is_foreign
-from ...training.config import TrainConfig, config_to_yaml
+from ...training.config import TrainConfig
+from ...training.config_file import config_to_yaml
 
 if TYPE_CHECKING:
     from ...training.estimate import Estimate

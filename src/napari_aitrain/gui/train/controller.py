@@ -10,7 +10,8 @@ from qtpy.QtCore import QTimer
 from ...errors import AitrainError
 from ...jobs import ENDED, JobFolder
 from ...tasks import get_task
-from ...training.config import TrainConfig, parse_config
+from ...training.config import TrainConfig
+from ...training.config_file import parse_config
 from ..annotate.copies import StillCopying
 from ..notify import report, reported
 from ..settings import preferences

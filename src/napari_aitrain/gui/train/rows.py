@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConfigError
 from ...geometry import format_magnification, parse_magnification
-from ...training.config import Source, read_config
+from ...training.config import Source
+from ...training.config_file import read_config
 from ..annotate.image_of import finest_shape
 from .magnifications import choices
 

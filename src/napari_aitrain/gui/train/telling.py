@@ -9,7 +9,8 @@ from ...annotation.choosing import Choice, Chosen
 from ...annotation.findings import Finding
 from ...errors import AitrainError, ConfigError, MissingWeightsError, ScriptNotTrustedError
 from ...jobs import JobFolder, State
-from ...training.config import AUTO, TrainConfig, known_keys
+from ...training.config import AUTO, TrainConfig
+from ...training.config_file import known_keys
 from ...words import sentence, spoken_size, spoken_time
 from ..weights.models import named_in
 from .checker import Checked
