@@ -285,7 +285,7 @@ def test_a_prediction_that_was_interrupted_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config()
-    monkeypatch.setattr("napari_aitrain.jobs.folder.load_model", lambda _path: None)
+    monkeypatch.setattr("napari_aitrain.jobs.settling.load_model", lambda _path: None)
     prediction = PredictConfig(model=tmp_path / "model", image=tmp_path / "image.tif")
     job = JobFolder.create_prediction(prediction, tmp_path / "jobs" / "prediction")
     given: list[Path] = []

@@ -48,7 +48,8 @@ def check(
 
     Takes what `train` takes. Exit code 2 if there are errors.
     """
-    from ..jobs.folder import CONFIG, check_settings
+    from ..jobs.folder import CONFIG
+    from ..jobs.settling import check_settings
     from ..tasks import is_foreign
     from ..training import readiness as rules
     from ..training.config_file import read_config

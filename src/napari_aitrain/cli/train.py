@@ -133,7 +133,8 @@ def create_job(config: TrainConfig, out: Path | None, output: Output) -> JobFold
         If anything stands against the start; then nothing is written.
     """
     from ..jobs import JobFolder, default_folder
-    from ..jobs.folder import check_settings, refuse_filled
+    from ..jobs.folder import refuse_filled
+    from ..jobs.settling import check_settings
     from ..training.readiness import check
     from .check import check_device, raise_errors, say_findings
 

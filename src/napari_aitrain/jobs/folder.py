@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..annotation.policy import alone
 from ..errors import AitrainError, ConfigError, JobError, OutputExistsError
 from ..evaluation.box_records import BOXES
 from ..evaluation.box_results import EVALUATION
-from ..models import find_model, load_model
 from ..models.folder import read_card
-from ..tasks import is_foreign, make_task, settled_name
+from ..tasks import is_foreign
 from ..tasks.script_store import SCRIPT_COPY, content_of, find_script, is_script
-from ..training.config import AUTO, SCRATCH, TrainConfig
+from ..training.config import TrainConfig
 from ..training.config_file import config_to_yaml, read_config
 from ..training.crops import freeze_plan
-from ..training.plan import Plan, plan_crops
-from ..training.using import check_use
-from ..volumes import open_volume
+from ..training.plan import Plan
 from ..volumes.atomic import atomic_folder, atomic_write_bytes, atomic_write_text, storage_errors
-from ..volumes.outputs import holds_images, pair_outputs
 from . import registry
-from .evaluate_config import (
-    EVALUATION_KIND,
-    EvaluateConfig,
-    absolute_evaluation,
-    evaluate_config_to_yaml,
-    read_evaluate_config,
-)
+from .evaluate_config import EVALUATION_KIND, EvaluateConfig, evaluate_config_to_yaml, read_evaluate_config
 from .events import ACTIVE, EVENTS, Event, EventLog, State, read_events, told_state
 from .follow import Follower
 from .lines import append_line
 from .lock import LOCK, Lock, living_owner
-from .predict_config import KIND, PredictConfig, absolute, predict_config_to_yaml, read_predict_config, read_yaml
+from .predict_config import KIND, PredictConfig, predict_config_to_yaml, read_predict_config, read_yaml
+from .settling import settled_evaluation, settled_prediction, settled_training
 
 CONFIG = "job.yaml"
 CONTROL = "control.jsonl"
@@ -63,27 +52,6 @@ def refuse_filled(folder: Path) -> None:
             "a new or an empty folder",
             f"choose another --out, or go on with `napari-aitrain jobs resume {folder}`",
         )
-
-
-def check_settings(config: TrainConfig) -> None:
-    """Check what can be checked without torch and without reading images.
-
-    Raises
-    ------
-    ConfigError
-        If the task, one of its settings or the device is not known.
-    ModelError
-        If the model to go on from cannot be opened.
-    """
-    make_task(config.task, config.task_settings)
-    _check_device(config.device)
-    if config.start_from not in (AUTO, SCRATCH):
-        find_model(config.start_from)
-
-
-def _check_device(device: str) -> None:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
-        raise ConfigError(f"device {device!r} is not known", "auto, cpu, cuda, cuda:N or mps", "use --device auto")
 
 
 @dataclass(frozen=True)
@@ -122,18 +90,12 @@ class JobFolder:
         """
         folder = Path(folder).absolute()
         refuse_filled(folder)
-        check_settings(config)
-        plan = plan_crops(config) if plan is None else plan
-        plan.raise_errors()
-        check_use(config)
-        task = settled_name(config.task)
-        config = config.model_copy(update={"policy": alone(plan.policy), "task": task})
-        plan = replace(plan, task=task)
+        config, plan = settled_training(config, plan)
 
         def fill(place: Path) -> None:
             freeze_plan(plan, place)
-            if is_script(task):
-                atomic_write_bytes(place / SCRIPT_COPY, content_of(find_script(task)))
+            if is_script(config.task):
+                atomic_write_bytes(place / SCRIPT_COPY, content_of(find_script(config.task)))
 
         return cls._write(folder, config_to_yaml(config), fill)
 
@@ -161,17 +123,7 @@ class JobFolder:
         """
         folder = Path(folder).absolute()
         refuse_filled(folder)
-        _check_device(config.device)
-        config = absolute(config)
-        load_model(config.model)
-        if holds_images(config.image):
-            config = config.model_copy(update={"out": config.out or folder / OUTPUTS})
-            list(pair_outputs(config.image, config.out or folder))
-        else:
-            open_volume(
-                config.image, channels=config.channels, axes=config.axes, voxel_size=config.voxel_size, at=config.at
-            )
-        return cls._write(folder, predict_config_to_yaml(config))
+        return cls._write(folder, predict_config_to_yaml(settled_prediction(config, folder / OUTPUTS)))
 
     @classmethod
     def create_evaluation(cls, config: EvaluateConfig, folder: Path) -> JobFolder:
@@ -195,16 +147,7 @@ class JobFolder:
         """
         folder = Path(folder).absolute()
         refuse_filled(folder)
-        _check_device(config.device)
-        config = absolute_evaluation(config)
-        load_model(config.model)
-        if not config.sources:
-            raise ConfigError(
-                "there is nothing to evaluate on",
-                "images with ground truth",
-                "name some, or a training whose boxes are to be taken",
-            )
-        return cls._write(folder, evaluate_config_to_yaml(config))
+        return cls._write(folder, evaluate_config_to_yaml(settled_evaluation(config)))
 
     @classmethod
     def _write(cls, folder: Path, config: str, fill: Callable[[Path], object] = lambda place: None) -> JobFolder:
