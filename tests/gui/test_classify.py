@@ -111,7 +111,7 @@ def test_click_train_threshold_undo_and_keep(viewer, session, open_dock, hand, w
     assert unsure[tuple(int(v) for v in middle(labels, ids[-1]))] == 3
     dock.leave()
     assert layer.contour == 0 and not controller.shown.present
-    controller.export(tmp_path / "table.csv")
+    controller.files.export(tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()[0].startswith("id,class,probability")
 
 
@@ -144,7 +144,7 @@ def test_marks_come_back_with_the_project_and_a_renamed_class_is_told(viewer, se
     file = tmp_path / "shapes.classifier.json"
     hand_trained.result(subject).classifier.save(file)
     assert json.loads(file.read_text(encoding="utf-8"))["classes"][0]["id"] == SQUARE
-    dock.controller.apply(file)
+    dock.controller.files.apply(file)
     wait_for(lambda: not session.classifying.busy, timeout=150)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_aitrain.gui.review.thresholded import SCORE_COLOURS, Thresholded
+from napari_aitrain.gui.review.drawn import SCORE_COLOURS
+from napari_aitrain.gui.review.thresholded import Thresholded
 from napari_aitrain.tasks.merge_tree import Correction, MergeTree
 
 LABELS = np.array([[[0, 1, 2], [3, 3, 0]]] * 4, np.int32)

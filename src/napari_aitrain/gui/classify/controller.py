@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QFileDialog
 
-from ...classification.classifier import SUFFIX, read_classifier
 from ...classification.marks import Kind, MarkSheet, hint
-from ...classification.table import PRECISE
-from ...classification.writing import columns_of
-from ...errors import AitrainError, ConfigError
-from ...inference.tables import write_table
+from ...errors import AitrainError
 from ...models import starter_folder, starter_names
 from ..notify import inform, report, reported
 from ..review.prediction import BINS
 from ..train.models import known_models
 from .class_table import ClassRow
-from .shown import ClassLayer, numbers_of, set_features
+from .files import ClassifyFiles
+from .shown import ClassLayer, give_features, numbers_of
 from .subject import Subject, subject_of
+from .telling import counts_of, told_of
 from .tool import ClassTool
 from .view import ClassifyView
 
 if TYPE_CHECKING:
     from ..session import Session
     from .classifying import Result
-
-_MOST_IDS = 65535
-"""Of a layer whose numbers of 16 bits stand for objects."""
 
 
 class ClassifyController:
@@ -52,6 +45,7 @@ class ClassifyController:
         self._closed = False
         self.shown = ClassLayer(self._viewer)
         self.tool = ClassTool(session, self._on_click, self._on_key)
+        self.files = ClassifyFiles(self._work, view, lambda: self.subject, lambda: self._model)
         self._connect_view()
         layers = self._viewer.layers.events
         self._events = [(layers.inserted, self.refresh), (layers.removed, self.refresh), (layers.renamed, self.refresh)]
@@ -81,9 +75,9 @@ class ClassifyController:
         view.undo_pressed.connect(self._with_subject(lambda subject: self._work.sheets.undo(subject)))
         view.train_pressed.connect(self._with_subject(lambda subject: self._work.train(subject, self._model)))
         view.cancel_pressed.connect(self._work.cancel)
-        view.save_pressed.connect(self._save)
-        view.apply_pressed.connect(self._apply)
-        view.export_pressed.connect(self._export)
+        view.save_pressed.connect(self.files.ask_to_save)
+        view.apply_pressed.connect(self.files.ask_to_apply)
+        view.export_pressed.connect(self.files.ask_to_export)
         view.sure.valueChanged.connect(lambda _: self._show())
         table = view.table
         table.chosen.connect(self._on_chosen)
@@ -245,7 +239,7 @@ class ClassifyController:
         if self._class not in known:
             self._class = known[0] if known else 0
         marked = sheet.counts()
-        found = {} if result is None else _counts(result, self._view.sure.value())
+        found = {} if result is None else counts_of(result, self._view.sure.value())
         rows = [
             ClassRow(one.id, one.name, one.color, marked[one.id], f"{found[one.id]:,}" if one.id in found else "")
             for one in sheet.classes
@@ -258,14 +252,14 @@ class ClassifyController:
     def _show_result(self, subject: Subject, result: Result | None) -> None:
         self._tell(subject)
         if result is not None:
-            self._give_features(subject, result)
+            give_features(subject, result)
         self._show_sheet(subject)
         self._show()
 
     def _tell(self, subject: Subject) -> None:
         result = self._work.result(subject)
         self._view.set_result(
-            "" if result is None else _told(result, self._work.sheets.get(subject)), result is not None
+            "" if result is None else told_of(result, self._work.sheets.get(subject)), result is not None
         )
 
     def _show(self) -> None:
@@ -295,109 +289,9 @@ class ClassifyController:
                 self._view.sure.set_histogram(np.histogram(sure, BINS, (0, 1))[0].tolist())
                 self._show_sheet(subject)
 
-    def _give_features(self, subject: Subject, result: Result) -> None:
-        """Have napari tell the features of the object under the cursor."""
-        layer = subject.labels
-        if subject.kind != "objects" or (
-            subject.prediction is not None and int(result.table.ids.max(initial=0)) > _MOST_IDS
-        ):
-            return
-        set_features(layer, columns_of(result.table, result.found))
-
-    def _save(self) -> None:
-        subject = self.subject
-        result = None if subject is None else self._work.result(subject)
-        if subject is None or result is None:
-            return
-        path = self._asked_path("Save the classifier", f"{subject.name}{SUFFIX}", f"Classifier (*{SUFFIX})")
-        if path is not None:
-            names = {one.id: one.name for one in self._work.sheets.get(subject).classes}
-            with reported():
-                classifier = result.classifier.renamed(names).model_copy(update={"name": path.name.split(".")[0]})
-                classifier.save(path if path.name.endswith(".json") else path.with_name(path.name + SUFFIX))
-
-    def _apply(self) -> None:
-        subject = self.subject
-        if subject is None:
-            return
-        chosen, _ = QFileDialog.getOpenFileName(self._view, "Apply a classifier", "", "Classifier (*.json)")
-        if chosen:
-            self.apply(Path(chosen))
-
-    def apply(self, path: Path) -> None:
-        """Classify by a classifier that was saved; its classes are taken over where nothing is marked yet."""
-        subject = self.subject
-        if subject is None:
-            return
-        with reported():
-            classifier = read_classifier(path)
-            if classifier.kind != subject.kind:
-                raise ConfigError(
-                    f"{path.name} was trained on {classifier.kind}", classifier.kind, f"choose {classifier.kind} above"
-                )
-            sheet = self._work.sheets.get(subject)
-            if not sheet.marks:
-                self._work.sheets.set(
-                    subject, sheet.model_copy(update={"classes": classifier.classes, "choice": classifier.choice})
-                )
-            self._work.apply(subject, classifier, self._model)
-
-    def _export(self) -> None:
-        subject = self.subject
-        result = None if subject is None else self._work.result(subject)
-        if subject is None or result is None:
-            return
-        path = self._asked_path("Export the table", f"{subject.name}.csv", "Tables (*.csv *.parquet)")
-        if path is not None:
-            self.export(path)
-
-    def export(self, path: Path) -> None:
-        """Write classes, probabilities and features of all objects as CSV or Parquet."""
-        subject = self.subject
-        result = None if subject is None else self._work.result(subject)
-        if result is None:
-            return
-        with reported():
-            if path.suffix not in (".csv", ".parquet"):
-                path = path.with_name(path.name + ".csv")
-            columns = columns_of(result.table, result.found, self._view.sure.value())
-            write_table(path, columns, significant=PRECISE)
-
-    def _asked_path(self, title: str, name: str, kinds: str) -> Path | None:
-        chosen, _ = QFileDialog.getSaveFileName(self._view, title, name, kinds)
-        return Path(chosen) if chosen else None
-
 
 class _At:
     """A place that is asked for as that of an event."""
 
     def __init__(self, position: Any) -> None:
         self.position = position
-
-
-def _counts(result: Result, threshold: float) -> dict[int, int]:
-    counts = result.found.counts(threshold)
-    return {one.id: counts[one.name] for one in result.found.classes}
-
-
-def _told(result: Result, sheet: MarkSheet) -> str:
-    classifier = result.classifier
-    lines = []
-    if classifier.measured is not None:
-        marked = sum(classifier.measured.marked.values()) if classifier.choice == "single" else len(sheet.marks)
-        lines.append(
-            f"{classifier.measured.accuracy:.0%} right, measured on the {marked} marked ones, each left out in turn."
-        )
-    if result.gone:
-        lines.append(f"{result.gone} marks are left out: their objects have gone.")
-    lines += classifier.warnings
-    now = {one.id: one.name for one in sheet.classes}
-    renamed = [
-        f"“{one.name}” is “{now[one.id]}” now" for one in classifier.classes if now.get(one.id, one.name) != one.name
-    ]
-    missing = [one.name for one in classifier.classes if one.id not in now]
-    if renamed:
-        lines.append("Since the training " + ", ".join(renamed) + ".")
-    if missing:
-        lines.append(f"Since the training {', '.join(missing)} was removed: train again.")
-    return " ".join(lines)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...classification.classified import Classified
+from ...classification.writing import columns_of
 from ..annotate.colours import class_colormap
 from ..review.prediction_layer import add_quietly
 from ..review.thresholded import Slices
@@ -17,10 +18,13 @@ from ..review.through import Held
 if TYPE_CHECKING:
     import napari
 
+    from .classifying import Result
     from .subject import Subject
 
 UNSURE_COLOUR = "#9a9a9a"
 _DENSE = 2**24
+_MOST_IDS = 65535
+"""Of a layer whose numbers of 16 bits stand for objects."""
 
 
 class ByClass:
@@ -179,9 +183,17 @@ def numbers_of(
     return numbers
 
 
-def set_features(layer: Any, columns: Mapping[str, npt.NDArray[Any]]) -> None:
+def give_features(subject: Subject, result: Result) -> None:
     """Give a labels layer the table of its objects: napari shows the row of what is under the cursor."""
-    layer.features = {"index": columns["id"], **{name: values for name, values in columns.items() if name != "id"}}
+    if subject.kind != "objects" or (
+        subject.prediction is not None and int(result.table.ids.max(initial=0)) > _MOST_IDS
+    ):
+        return
+    columns = columns_of(result.table, result.found)
+    subject.labels.features = {
+        "index": columns["id"],
+        **{name: values for name, values in columns.items() if name != "id"},
+    }
 
 
-__all__ = ["ByClass", "ClassLayer", "numbers_of", "set_features"]
+__all__ = ["ByClass", "ClassLayer", "give_features", "numbers_of"]

@@ -122,6 +122,28 @@ def pick_fragment(prediction: Prediction, fragment: int) -> Picked:
     )
 
 
+def describe(picked: Picked) -> str:
+    """Return what is known of an object, in a line or two."""
+    one = picked.prediction
+    name = one.class_names.get(picked.class_id or 0, f"class {picked.class_id}")
+    what = f"Object {picked.identity:,}" if one.data.instances else name
+    parts = [what] if picked.score is None or one.joins else [what, f"score {picked.score:.3f}"]
+    if not picked.shown:
+        parts.append("not shown")
+    if picked.voxels is not None:
+        unit = "pixels" if one.placement.flat else "voxels"
+        parts.append(f"{picked.voxels:,} {unit}")
+        if picked.volume is not None:
+            parts.append(f"{picked.volume:,.4g} µm{'²' if one.placement.flat else '³'}")
+    if one.joins:
+        parts.append("1 fragment" if picked.fragments == 1 else f"{picked.fragments:,} fragments")
+        if picked.score is not None:
+            parts.append(f"weakest merge {picked.score:.3f}")
+    if one.data.instances and picked.class_id is not None:
+        parts.append(name)
+    return " · ".join(parts)
+
+
 def _object(prediction: Prediction, identity: int) -> Picked:
     if prediction.joins:
         return pick_fragment(prediction, identity)

@@ -16,7 +16,8 @@ from napari.utils.colormaps import CyclicLabelColormap
 from ...geometry import Triple
 from ..annotate.colours import class_colormap
 from ..frames import LayerFrame
-from .thresholded import SCORE_COLOURS, Thresholded
+from .drawn import SCORE_COLOURS
+from .thresholded import Thresholded
 from .through import Held, levels_of
 
 if TYPE_CHECKING:

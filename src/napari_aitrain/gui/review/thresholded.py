@@ -11,17 +11,10 @@ import numpy.typing as npt
 from ...geometry import Triple
 from ...tasks.merge_tree import MergeTree
 from ...tasks.protocol import FloatArray, LabelArray
+from .drawn import ShownArray, drawn_ids, drawn_scores, score_colours
 from .tiles import Level, Tiles
 
-ShownArray = npt.NDArray[np.uint16]
-
-SCORE_COLOURS = 250
-"""Colours that scores from 0 to 1 are drawn in."""
-
-# What napari draws is a number of 16 bits: 32 bits cost it three times the time of a slice.
-_MOST = 65535
 _KEPT_VOXELS = 2**24
-_VARIANTS = _MOST // SCORE_COLOURS
 
 
 class Slices(Protocol):
@@ -226,7 +219,7 @@ class Thresholded:
         last = len(self._table) - 1
         shown: ShownArray = self._table.take(labels, mode="clip")
         if self.merges is None and labels.size and int(labels.max()) >= last:
-            shown = np.where(labels >= last, _drawn(labels), shown)
+            shown = np.where(labels >= last, drawn_ids(labels), shown)
         return shown
 
     def _make_table(self) -> ShownArray:
@@ -234,9 +227,9 @@ class Thresholded:
         assert self.scores is not None
         count = len(self.scores)
         ids = np.arange(count + 1, dtype=np.int64)
-        table = _drawn(ids)
+        table = drawn_ids(ids)
         if self.by_score:
-            table[:count] = _scored(ids[:count], self.scores)
+            table[:count] = drawn_scores(ids[:count], self.scores)
         keep = np.append(self.scores >= self.threshold, True)
         keep[0] = False
         if self.classes is not None and self.hidden_classes:
@@ -248,9 +241,9 @@ class Thresholded:
         """Return what is drawn for each fragment; scores are those of the weakest merge around it."""
         segments = self.segments
         assert segments is not None
-        table = _drawn(segments)
+        table = drawn_ids(segments)
         if self.by_score:
-            table = _scored(segments, merges.weakest(self.threshold)[segments])
+            table = drawn_scores(segments, merges.weakest(self.threshold)[segments])
             table[0] = 0
         if self.hidden_ids:
             table[list(self.hidden_ids)] = 0
@@ -260,12 +253,12 @@ class Thresholded:
         shown = labels != self.background
         for hidden in self.hidden_classes:
             shown &= labels != hidden
-        drawn = _drawn(labels)
+        drawn = drawn_ids(labels)
         if self.certainty is not None and (self.threshold > 0 or self.by_score):
             sure = certainty()
             shown &= sure >= self.threshold * np.float32(255)
             if self.by_score:
-                drawn = (1 + _bins(sure / np.float32(255))).astype(np.uint16)
+                drawn = (1 + score_colours(sure / np.float32(255))).astype(np.uint16)
         return np.where(shown, drawn, np.uint16(0))
 
     def certain(self, index: tuple[Any, ...]) -> npt.NDArray[np.uint8]:
@@ -285,19 +278,3 @@ def certain(certainty: Slices | None, index: tuple[Any, ...]) -> npt.NDArray[np.
         return np.asarray(certainty[index])
     most: npt.NDArray[np.uint8] = np.asarray(certainty[(slice(None), *index)]).max(axis=0)
     return most
-
-
-def _drawn(ids: npt.NDArray[Any]) -> ShownArray:
-    if ids.size and int(ids.max()) > _MOST:
-        return np.where(ids > 0, (ids - 1) % _MOST + 1, 0).astype(np.uint16)
-    return ids.astype(np.uint16)
-
-
-def _scored(ids: npt.NDArray[Any], scores: FloatArray) -> ShownArray:
-    numbers: ShownArray = (1 + _bins(scores) + SCORE_COLOURS * (ids % _VARIANTS)).astype(np.uint16)
-    return numbers
-
-
-def _bins(scores: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    bins: npt.NDArray[np.int64] = np.clip(np.nan_to_num(scores) * SCORE_COLOURS, 0, SCORE_COLOURS - 1).astype(np.int64)
-    return bins

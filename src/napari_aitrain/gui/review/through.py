@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .thresholded import ShownArray, Slices, Thresholded
+from .drawn import ShownArray
+from .thresholded import Slices, Thresholded
 
 
 class Shown(Protocol):
