@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ..errors import VolumeError
 from ..geometry import Triple, format_magnification, magnified_shape
 from ..location import Location
-from .axes import Kind, resolve_layout
+from .axes import Kind, Layout, resolve_layout
 from .damage import DamageLog
 from .lazy import LazyArray
 from .level import Level, native_dtype
@@ -56,21 +56,11 @@ def build_volume(
     layout = resolve_layout(shape, known, asked, kind, at=at, stack=stack, name=name)
     if 0 in shape:
         raise VolumeError(f"{name} of shape {shape} holds no voxels", "at least one voxel", "save the image again")
-    base = Level(finest, layout)
-    levels, remarks = [base], list(remarks)
-    for array, magnification in arrays[1:]:
-        level = Level(array, layout, magnification)
-        wanted = magnified_shape(base.shape, magnification)
-        if all(0 <= n - have <= 1 for n, have in zip(wanted, level.shape, strict=True)):
-            levels.append(level)
-        else:
-            remarks.append(
-                f"a level of {name} is left out: at magnification {format_magnification(magnification)} of"
-                f" {base.shape} it should have {wanted} voxels in z, y, x, and has {level.shape}"
-            )
+    levels, left_out = _levels(arrays, layout, name)
+    remarks = [*remarks, *left_out]
     for remark in remarks:
         _log.warning("%s", remark)
-    count = base.channel_count
+    count = levels[0].channel_count
     if names is not None and len(names) != count:
         names = None
     channels = tuple(str(n) for n in names) if names else tuple(str(i) for i in range(count))
@@ -87,3 +77,20 @@ def build_volume(
         remarks=tuple(remarks),
         damage=damage or DamageLog(),
     )
+
+
+def _levels(arrays: Sequence[tuple[LazyArray, Triple]], layout: Layout, name: str) -> tuple[list[Level], list[str]]:
+    """Return the levels that fit the finest one, and what is to be said of the others."""
+    base = Level(arrays[0][0], layout)
+    levels, remarks = [base], []
+    for array, magnification in arrays[1:]:
+        level = Level(array, layout, magnification)
+        wanted = magnified_shape(base.shape, magnification)
+        if all(0 <= n - have <= 1 for n, have in zip(wanted, level.shape, strict=True)):
+            levels.append(level)
+        else:
+            remarks.append(
+                f"a level of {name} is left out: at magnification {format_magnification(magnification)} of"
+                f" {base.shape} it should have {wanted} voxels in z, y, x, and has {level.shape}"
+            )
+    return levels, remarks

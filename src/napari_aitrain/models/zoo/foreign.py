@@ -72,23 +72,7 @@ def take_foreign(described: Path, description: Any, name: str | None, wanted: Wa
     folder = described.parent
     file, source = _weights(folder, description)
     tensors = read_tensors(description)
-    before, after = read_before(description, tensors), read_after(description, tensors)
-    try:
-        config = ZooConfig(
-            dims=2 if tensors.dims == 2 else 3,
-            in_channels=len(tensors.channels),
-            file=file,
-            inputs=tensors.inputs,
-            outputs=tensors.outputs,
-            answer=tensors.answer,
-            dtype=tensors.dtype,
-            sizes=tensors.sizes,
-            halo=tensors.halo,
-            before=before,
-            after=after,
-        )
-    except ValidationError as error:
-        raise refused(error.errors()[0]["msg"], "a model that segments slices or volumes") from error
+    config = _network_of(description, tensors, file)
     with arriving(name or str(description.name)) as one:
         with storage_errors(one.folder):
             one.folder.mkdir()
@@ -133,6 +117,27 @@ def _weights(folder: Path, description: Any) -> tuple[Literal["weights.onnx", "w
             "if you trust it, convert it where that program may run (bioimageio add-weights), and import the result",
         )
     raise refused("its weights are for TensorFlow or Keras", "weights for ONNX or TorchScript")
+
+
+def _network_of(description: Any, tensors: Tensors, file: Literal["weights.onnx", "weights.torchscript"]) -> ZooConfig:
+    """Return what is known of a network from its description."""
+    before, after = read_before(description, tensors), read_after(description, tensors)
+    try:
+        return ZooConfig(
+            dims=2 if tensors.dims == 2 else 3,
+            in_channels=len(tensors.channels),
+            file=file,
+            inputs=tensors.inputs,
+            outputs=tensors.outputs,
+            answer=tensors.answer,
+            dtype=tensors.dtype,
+            sizes=tensors.sizes,
+            halo=tensors.halo,
+            before=before,
+            after=after,
+        )
+    except ValidationError as error:
+        raise refused(error.errors()[0]["msg"], "a model that segments slices or volumes") from error
 
 
 def _copy_weights(source: Path, target: Path, description: Any) -> None:
