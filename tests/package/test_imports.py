@@ -24,7 +24,7 @@ def imported(modules: str) -> str:
     "modules",
     [
         "napari_aitrain",
-        "napari_aitrain.training.config",
+        "napari_aitrain.training.config_file",
         "napari_aitrain.tasks",
         "napari_aitrain.annotation.boxes",
         "napari_aitrain.annotation.rules",
