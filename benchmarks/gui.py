@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from figures import Report
+from screen import need_screen
 from strokes import simulate_strokes
 
 # What the other benchmarks set for themselves would reach the worker, which is to leave a core to the window.
@@ -489,19 +489,7 @@ def slowdown(report: Report, quick: bool) -> None:
                ratio=ratio, to="training without")  # fmt: skip
 
 
-def on_virtual_screen() -> int | None:
-    """Run this command again on a virtual screen, if there is no other; return its exit status then."""
-    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return None
-    program = shutil.which("xvfb-run")
-    if program is None:
-        raise SystemExit("there is no screen: set DISPLAY, or install Xvfb")
-    environment = os.environ | {"LIBGL_ALWAYS_SOFTWARE": "1"}
-    screen = ["-a", "-s", "-screen 0 1366x768x24"]
-    return subprocess.run([program, *screen, sys.executable, __file__, *sys.argv[1:]], env=environment).returncode
-
-
-def main() -> int:
+def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--figures", nargs="+", choices=FIGURES, default=list(FIGURES))
@@ -511,10 +499,8 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.produce is not None:
         produce(chosen.produce, chosen.rounds)
-        return 0
-    status = on_virtual_screen()
-    if status is not None:
-        return status
+        return
+    need_screen()
     os.environ["NAPARI_CONFIG"] = ""
     report = Report("gui", COLUMNS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
@@ -527,8 +513,7 @@ def main() -> int:
         if "slowdown" in chosen.figures:
             slowdown(report, chosen.quick)
     report.close()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

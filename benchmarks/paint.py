@@ -17,10 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from figures import Report
+from screen import need_screen
 
 COLUMNS = ("figure", "of", "value", "unit", "target", "ratio", "to")
 SIDE, STEPS = 100_000, (1, 4, 16, 64)
@@ -193,12 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few strokes: to see that it runs")
     arguments = parser.parse_args()
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        if not shutil.which("xvfb-run"):
-            raise SystemExit("no display: set DISPLAY, or install Xvfb")
-        screen = ["xvfb-run", "-a", "-s", "-screen 0 1366x768x24"]
-        software = {**os.environ, "LIBGL_ALWAYS_SOFTWARE": "1"}
-        raise SystemExit(subprocess.run([*screen, sys.executable, *sys.argv], env=software).returncode)
+    need_screen()
     os.environ["NAPARI_CONFIG"] = ""
     report = Report("paint", COLUMNS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

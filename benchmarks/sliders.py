@@ -21,6 +21,7 @@ import numpy as np
 
 from figures import Report
 from gui import Window, pump, sample
+from screen import need_screen
 
 COLUMNS = ("of", "value", "unit", "target", "ratio", "to")
 TARGET = "≤ 100"
@@ -121,6 +122,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
+    need_screen()
 
     from napari_aitrain.tasks import make_task
     from napari_aitrain.tasks.sliders import with_values
