@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_aitrain.evaluation import curve_from_scores, instance_metrics, semantic_metrics, threshold_curve
+from napari_aitrain.evaluation.curve import ScoreCounts
 from napari_aitrain.tasks import Objects, apply_threshold, make_task
 
 
@@ -50,6 +51,27 @@ def test_best_is_in_the_middle_of_the_range_that_is_best() -> None:
     curve = curve_from_scores(scores, np.array([False, True]), 1)
     assert curve.best == pytest.approx(0.505)
     assert curve.best_f1 == 1
+
+
+@given(st.integers(0, 10**6), st.floats(0.3, 3), st.floats(0.3, 3), st.integers(0, 5000))
+@settings(max_examples=20, deadline=None)
+def test_the_expected_threshold_is_as_good_as_the_best_where_scores_are_probabilities(
+    seed: int, right: float, wrong: float, missed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.beta(right, wrong, 20_000).astype(np.float32)
+    correct = random.random(len(scores)) < scores
+    counts = ScoreCounts.of(scores, correct, int(correct.sum()) + missed)
+    curve, threshold = counts.curve(), counts.expected_threshold()
+    assert np.interp(threshold, curve.thresholds, curve.f1) > curve.best_f1 - 0.01
+
+
+def test_of_a_few_objects_the_expected_threshold_is_none_that_cuts_by_chance() -> None:
+    scores, correct = np.array([0.1, 0.12, 0.15, 0.2, 0.22], np.float32), np.arange(5) == 4
+    counts = ScoreCounts.of(scores, correct, 3)
+    assert counts.curve().best > 0.2
+    assert 0.09 < counts.expected_threshold() < 0.11
+    assert ScoreCounts.of(scores[:0], correct[:0], 3).expected_threshold() == 0
 
 
 def test_a_score_equal_to_the_threshold_is_kept() -> None:

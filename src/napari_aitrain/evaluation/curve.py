@@ -91,6 +91,17 @@ class ScoreCounts:
         best = round(float(THRESHOLDS[first] + THRESHOLDS[last]) / 2, 3)
         return ThresholdCurve(THRESHOLDS, precision, recall, f1, best)
 
+    def expected_threshold(self) -> float:
+        """Return the threshold of the highest F1 that is to be expected if scores are probabilities.
+
+        It is half of that F1 (Lipton et al. 2014, *Optimal thresholding of classifiers to maximize F1 measure*). Unlike
+        the best on what is right here, it follows the scores alone, so that a few objects do not decide.
+        """
+        kept, right = (np.cumsum(row[::-1])[::-1] for row in (self.count, self.total))
+        whole = kept + self.n_truth
+        f1 = np.divide(2 * right, whole, out=np.zeros(len(kept)), where=whole > 0)
+        return round(float(f1.max()) / 2, 3)
+
     def bins(self, bins: int = 10) -> list[tuple[float, float, int]]:
         """Return mean score, share of right predictions and number of predictions of each bin that holds any."""
         number = np.minimum(np.arange(len(THRESHOLDS)) * bins // (len(THRESHOLDS) - 1), bins - 1)

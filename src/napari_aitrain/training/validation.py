@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..evaluation.calibration import Calibration, calibrate, rescore
-from ..evaluation.curve import curve_from_scores
+from ..evaluation.curve import ScoreCounts
 from ..inference.predictor import Network
 from ..tasks.protocol import Example, FloatArray, Task
 from ..tasks.scoring import correct_objects
@@ -69,15 +69,15 @@ class Validator:
 
 
 def fit_scores(judged: Sequence[Example], task: Task, seed: int) -> tuple[Calibration | None, float]:
-    """Fit the scores of objects, and choose the threshold with the best F1, on validation predictions.
+    """Fit the scores of objects, and choose the threshold, on validation predictions.
 
     Returns
     -------
     calibration : Calibration or None
         None for tasks without scored objects.
     threshold : float
-        Never above one half: objects that are more likely right than wrong are shown. For tasks that agglomerate, the
-        threshold of the least variation of information.
+        That of `ScoreCounts.expected_threshold`: the one that was best on a few validation objects lies near a cliff as
+        often as not. For tasks that agglomerate, the threshold of the least variation of information.
     """
     if task.agglomerates:
         return None, best_threshold(judged)
@@ -92,5 +92,5 @@ def fit_scores(judged: Sequence[Example], task: Task, seed: int) -> tuple[Calibr
         n_truth += found.n_truth
     if calibration.kind == "raw":
         return calibration, 0.0
-    curve = curve_from_scores(np.concatenate(scores), np.concatenate(correct), n_truth)
-    return calibration, min(0.5, curve.best)
+    counts = ScoreCounts.of(np.concatenate(scores), np.concatenate(correct), n_truth)
+    return calibration, counts.expected_threshold()
