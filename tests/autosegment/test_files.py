@@ -145,6 +145,14 @@ def test_numbers_out_of_range_are_told(bad: dict[str, Any]) -> None:
     assert "500" in caught.value.expected
 
 
+def test_numbers_of_another_preset_are_told() -> None:
+    with pytest.raises(ConfigError, match="single-cells does not use diameter and threshold"):
+        Asked(diameter=20, threshold=0.5)
+    with pytest.raises(ConfigError, match="starter does not use sigma"):
+        Asked("starter", sigma=0)
+    assert Asked("starter", dark=True).dark and Asked("membranes", dark=True).dark
+
+
 def test_the_command_with_a_sigma_out_of_range(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["autosegment", str(folder), "--out", str(tmp_path / "out"), "--sigma", "900"]) == 2
     assert "sigma cannot be 900" in capfd.readouterr().err and not (tmp_path / "out").exists()

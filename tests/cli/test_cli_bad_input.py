@@ -131,7 +131,12 @@ def test_boxes_outside_and_too_small(cli: Cli, data: Path, tmp_path: Path) -> No
 def test_models_that_are_none(cli: Cli, tmp_path: Path, data: Path, command: list[str]) -> None:
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "model.json").write_text('{"format_version": 99}')
-    for model, word in (("nowhere", "does not exist"), (data, "holds no model"), (tmp_path / "damaged", "newer")):
+    for model, word in (
+        ("nowhere", "no model 'nowhere'"),
+        (data / "nowhere", "does not exist"),
+        (data, "holds no model"),
+        (tmp_path / "damaged", "newer"),
+    ):
         ran = cli(
             *(str(part).replace("MODEL", str(model)).replace("IMAGE", str(data / "image.tif")) for part in command)
         )

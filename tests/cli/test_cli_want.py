@@ -71,6 +71,16 @@ def test_check_obeys_the_filters_and_the_policy(capsys: pytest.CaptureFixture[st
 def test_what_is_to_be_predicted_is_looked_at_before(capsys: pytest.CaptureFixture[str]) -> None:
     code, found = check(capsys, "--set", "then_predict=nowhere.tif")
     assert code == 2 and "nowhere.tif" in found["errors"][0]["message"]
+    Path("out.tif").write_bytes(b"kept")
+    code, found = check(capsys, "--set", "then_predict=a.tif", "--set", "then_out=out.tif")
+    assert code == 2 and "out.tif exists already" in found["errors"][0]["message"]
+    assert check(capsys, "--set", "then_predict=a.tif", "--set", "then_out=new.tif")[0] == 0
+
+
+def test_a_job_is_moved_forward(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "move", "cells", "-1"]) == 1
+    told = capsys.readouterr().err
+    assert "no job is named 'cells'" in told and "No such option" not in told
 
 
 def test_scripts_are_shown_confirmed_and_forgotten(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,6 +242,14 @@ def test_other_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load_model(path).network()
     assert caught.value.expected and caught.value.remedy
     assert not (tmp_path / "pwned").exists()
+
+
+def test_of_a_packed_model_it_is_said_what_to_do(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "nuclei-v2.aitrain.zip", "w") as file:
+        file.writestr("aitrain.json", "{}")
+    with pytest.raises(ModelError, match=r"nuclei-v2\.aitrain\.zip is no model that") as caught:
+        load_model(tmp_path / "nuclei-v2.aitrain.zip")
+    assert "models import" in caught.value.remedy
 
 
 def test_weights_that_do_not_fit_their_sizes_are_refused(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from napari_aitrain.models import (
     ModelCard,
     find_model,
     fitting_starter,
+    import_model,
     load_model,
     locate_model,
+    rename_model,
     save_model,
     save_settings,
     save_threshold,
@@ -80,6 +82,27 @@ def test_a_starter_is_found_by_name_wherever_a_model_is(make: Make, tmp_path: Pa
     own = save_model(tmp_path / "job" / "nuclei-2d", ModelCard(task="instances", dims=2, network={}), {})
     monkeypatch.chdir(tmp_path / "job")
     assert find_model("nuclei-2d").folder.absolute() == own.folder.absolute()
+
+
+def test_a_model_that_once_had_its_name_does_not_stand_for_it(make: Make, tmp_path: Path, monkeypatch) -> None:
+    folder = make("nuclei-2d").folder
+    monkeypatch.setenv("AITRAIN_HOME", str(tmp_path / "home"))
+    own = save_model(tmp_path / "own", ModelCard(task="instances", dims=2, network={}), {})
+    import_model(own.folder, "nuclei-2d")
+    assert find_model("nuclei-2d").folder != folder, "a name that somebody gave goes before"
+    rename_model("nuclei-2d", "mine")
+    assert find_model("nuclei-2d").folder == folder
+    assert find_model("nuclei-2d/v1").folder == find_model("mine").folder, "earlier jobs know that number"
+
+
+def test_of_a_name_that_nothing_has_it_is_said_where_names_are(make: Make, tmp_path: Path, monkeypatch) -> None:
+    make("nuclei-2d")
+    monkeypatch.setenv("AITRAIN_HOME", str(tmp_path / "home"))
+    with pytest.raises(ModelError, match="there is no model 'cells'") as caught:
+        find_model("cells")
+    assert "models list" in caught.value.remedy and "folder" in caught.value.remedy
+    with pytest.raises(ModelError, match="does not exist"):
+        find_model(tmp_path / "cells")
 
 
 def test_of_an_unknown_name_the_nearest_is_said(make: Make) -> None:

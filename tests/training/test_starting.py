@@ -12,7 +12,7 @@ from tiny_starter import DIAMETER, balls, make_starter, photographed
 
 from napari_aitrain.annotation.boxes import Box
 from napari_aitrain.errors import ModelError, NotReadyError
-from napari_aitrain.models import load_model, starters
+from napari_aitrain.models import find_model, import_model, load_model, starters
 from napari_aitrain.nets import build_network, choose_precision, read_network
 from napari_aitrain.tasks import make_task
 from napari_aitrain.training import fine_tuning
@@ -75,6 +75,13 @@ def test_a_training_that_makes_the_model_worse_gives_the_model_that_it_began_wit
     assert result.of("metrics")[0]["step"] == 0
     own, new = (load_model(folder).state_dict() for folder in (starters.FOLDER / "nuclei-2d", result.folder))
     assert all(torch.allclose(own[name], new[name], atol=1e-3) for name in own)
+
+
+def test_auto_takes_the_starter_also_where_a_model_of_the_store_has_its_name(make, starter) -> None:
+    import_model(starter.folder, "nuclei-2d")
+    own = check(make(start_from="nuclei-2d")).plan.start
+    auto = check(make()).plan.start
+    assert own.start_from == "nuclei-2d/v1" and find_model(auto.start_from).folder == starter.folder
 
 
 @pytest.mark.parametrize("more", [{"start_from": "scratch"}, {"task": "semantic"}, {"channels": 2}])

@@ -107,7 +107,7 @@ def parse_policy(data: object, where: str) -> Policy:
         raise ConfigError(
             f"{where}: {key}: {first['msg'].removeprefix('Value error, ')}",
             (field.description if field else None) or "one of " + ", ".join(Policy.model_fields),
-            "see the page What to train on for every rule; an empty file means the usual rules",
+            "see Rules on the page of settings for every one; an empty file means the usual rules",
         ) from error
 
 

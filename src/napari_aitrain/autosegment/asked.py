@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..errors import ConfigError
 from ..tasks.protocol import FloatArray, VoxelSize
 from .finding import Found
-from .settings import MOST_DIAMETER, MOST_SIGMA, AutosegmentSettings, Preset
+from .settings import MOST_DIAMETER, MOST_SIGMA, AutosegmentSettings, Preset, used_with
 from .starter import choose_starter, find_by_starter
 from .suggesting import suggest_and_find
 
@@ -48,7 +48,7 @@ class Asked:
     Raises
     ------
     ConfigError
-        If a number is out of its range, or there is no such preset.
+        If a number is out of its range or is not one of the preset, or there is no such preset.
     """
 
     preset: Preset = "single-cells"
@@ -71,6 +71,12 @@ class Asked:
                 _ALLOWED,
                 "change it, or leave it away: the image suggests the numbers",
             ) from error
+        if idle := [key for key, value in given.items() if value != "" and key not in used_with(self.preset)]:
+            raise ConfigError(
+                f"the preset {self.preset} does not use {' and '.join(idle)}",
+                "model, diameter and threshold with the preset starter; minimum_size and sigma with the others",
+                "leave it away, or choose another preset",
+            )
 
     @classmethod
     def of(cls, settings: AutosegmentSettings, dims: Dims = "auto") -> Asked:

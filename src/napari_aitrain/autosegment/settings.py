@@ -88,7 +88,12 @@ class AutosegmentSettings(BaseModel):
 
     def used(self) -> dict[str, Any]:
         """Return the preset and the numbers that count with it."""
-        return self.model_dump(include={"preset", *(_OF_STARTER if self.by_starter else _OF_CLASSICAL)})
+        return self.model_dump(include=used_with(self.preset))
+
+
+def used_with(preset: Preset) -> set[str]:
+    """Return the names of the settings that count with a preset."""
+    return {"preset", *(_OF_STARTER if preset == "starter" else _OF_CLASSICAL)}
 
 
 def spoken_size(voxels: int, voxel_size: VoxelSize | None, dims: int) -> str:

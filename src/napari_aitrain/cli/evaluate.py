@@ -28,7 +28,7 @@ WORDS = {
     "voi": "variation of information, both (0 is best)",
     "v_rand": "V_rand, foreground-restricted (1 is best)",
     "v_info": "V_info, foreground-restricted (1 is best)",
-    "best_threshold": "threshold of the least variation of information",
+    "best_threshold": "best threshold",
     "best_voi": "variation of information at its best threshold",
     "best_arand": "adapted Rand error at its best threshold",
     "best_v_rand": "V_rand at its best threshold",

@@ -26,7 +26,7 @@ Reference = Annotated[str, typer.Argument(help="A job's name or folder; a part o
 @app.command("list")
 def list_(as_json: options.Json = False) -> None:
     """List jobs, the newest first."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from ..jobs.queue import waiting_jobs
     from ..tasks.script_store import shown_name
@@ -34,7 +34,7 @@ def list_(as_json: options.Json = False) -> None:
     output = Output(as_json)
     places = {str(job.path): number for number, job in enumerate(waiting_jobs(), start=1)}
     rows = [{**_row(job), "place": places.get(str(job.path))} for job in _known()]
-    table = Table("job", "state", "task", "score", "time", "begun", "folder", box=None)
+    table = Table("job", "state", "task", "score", "time", "begun", Column("folder", overflow="fold"), box=None)
     for row in rows:
         score = "" if row["best"] is None else f"{row['best']:.3f}"
         seconds = "" if row["seconds"] is None else spoken_time(row["seconds"])
@@ -208,7 +208,8 @@ def run_again(folder: Path, output: Output, *, at_once: bool, processes: int = 1
     running.run(job, output, at_once=at_once, processes=processes)
 
 
-@app.command()
+# Or -1 would be taken for an option.
+@app.command(context_settings={"ignore_unknown_options": True})
 def move(
     job: Reference,
     places: Annotated[int, typer.Argument(help="How many places backward; below 0 forward. -99 makes it the next.")],

@@ -45,8 +45,8 @@ def list_(
             damaged.append(row)
         elif archived or not row["archived"]:
             rows.append(row)
-    name_column = Column("name", no_wrap=True)
-    table = Table(name_column, "task", "dims", "score", "trained", "created", "tags", "folder", box=None)
+    name_column, folder_column = Column("name", no_wrap=True), Column("folder", overflow="fold")
+    table = Table(name_column, "task", "dims", "score", "trained", "created", "tags", folder_column, box=None)
     for row in rows:
         score = "" if row["score"] is None else f"{row['score']:.3f}"
         where = "starter model" if row["starter"] else row["folder"]

@@ -82,7 +82,7 @@ def suggest(
     output = Output(as_json)
     chosen = {"measure": measure, "spread": spread, "random_share": random_share, "count": count}
     settings = SuggestSettings(**{key: value for key, value in chosen.items() if value is not None})  # type: ignore[arg-type]
-    voxels, extent = values.three_numbers(voxel_size), values.three_numbers(size)
+    voxels = values.three_numbers(voxel_size)
     with watched(output.progress_console, "Predicting") as watch:
         try:
             found = suggest_places(
@@ -91,7 +91,7 @@ def suggest(
                 queue,
                 settings,
                 others=other or (),
-                size=None if extent is None else (int(extent[0]), int(extent[1]), int(extent[2])),
+                size=values.extent(size),
                 device=device or "auto",
                 channels=values.names_or_numbers(channels),
                 axes=axes,

@@ -29,6 +29,24 @@ def three_numbers(text: str | None) -> list[float] | None:
     return numbers
 
 
+def extent(text: str | None) -> tuple[int, int, int] | None:
+    """Read the size of a box written as Z,Y,X.
+
+    Raises
+    ------
+    ConfigError
+        If it is not three whole numbers above 0.
+    """
+    if text is None:
+        return None
+    parts = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if len(parts) != 3 or not all(parts):
+        raise ConfigError(
+            f"the size {text!r} is not known", "three whole numbers of voxels, as Z,Y,X", "write --size 1,128,128"
+        )
+    return parts[0], parts[1], parts[2]
+
+
 def diameter(text: str | None) -> float | Literal["auto"] | None:
     """Read a diameter: a number or auto.
 

@@ -31,7 +31,7 @@ WORDS = {
     "voi": ("Variation of information", "0 is best; bits, both together"),
     "v_rand": ("V_rand", "1 is best; foreground-restricted, as in ISBI 2012"),
     "v_info": ("V_info", "1 is best; foreground-restricted, as in ISBI 2012"),
-    "best_threshold": ("Best threshold", "of the least variation of information"),
+    "best_threshold": ("Best threshold", "of the highest F1; of neurons, of the least variation of information"),
     "best_voi": ("Variation of information at its best threshold", "0 is best"),
     "best_arand": ("Adapted Rand error at its best threshold", "0 is best"),
     "best_v_rand": ("V_rand at its best threshold", "1 is best"),

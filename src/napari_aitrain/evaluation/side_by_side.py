@@ -130,9 +130,10 @@ def side_by_side(
     if found is None or not shared[0]:
         said = f"no {role} box" if role else "no box"
         raise ConfigError(
-            f"the models have {said} in common that all were evaluated on",
-            "the same boxes for all",
-            "evaluate each on the same boxes: napari-aitrain evaluate MODEL --job TRAINING, or in the Evaluate dock",
+            f"the models have {said} in common that all were evaluated on, as far as these evaluations go",
+            "the same boxes for all; of a model its newest evaluation counts",
+            "evaluate each on the same boxes: napari-aitrain evaluate MODEL --job TRAINING, or in the Evaluate dock; "
+            "or name the folders of earlier evaluations",
         )
     first = evaluations[0].model
     columns = [

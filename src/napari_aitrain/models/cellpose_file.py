@@ -27,6 +27,7 @@ DIAMETER = 30.0
 """Of the cells that Cellpose's networks were trained on, in pixels; files hold it, too."""
 _UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, OSError, TypeError,
                AttributeError, struct.error)  # fmt: skip
+_USABLE = "a model folder, the name of a model, or a file that Cellpose 4 wrote"
 _AGAIN = "download it or copy it again"
 
 
@@ -153,6 +154,12 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _unreadable(path: Path, head: bytes, error: Exception) -> ModelError:
     if head.startswith(b"PK") and not zipfile.is_zipfile(path):
         return ModelError(f"{path} is cut short", "the whole file", _AGAIN)
+    if path.suffix.lower() == ".zip":
+        return ModelError(
+            f"{path} is no model that can be used as it is",
+            _USABLE,
+            f"put a model that came as a zip into the model store first: napari-aitrain models import {path}",
+        )
     if head[:1] == b"<":
         return _no_weights(path, "it is a web page")
     if isinstance(error, pickle.UnpicklingError) and (head.startswith(b"PK") or head[:1] == b"\x80"):
@@ -161,7 +168,7 @@ def _unreadable(path: Path, head: bytes, error: Exception) -> ModelError:
             "a file with weights only, as Cellpose 4 writes it",
             "get the model from a source you trust, and as a file that torch opens with weights_only=True",
         )
-    return _no_weights(path, str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    return _no_weights(path, f"it cannot be opened as such ({type(error).__name__})")
 
 
 def _check_kind(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -184,4 +191,4 @@ def _check_kind(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def _no_weights(path: Path, why: str) -> ModelError:
-    return ModelError(f"{path} is no file of weights of Cellpose 4: {why}", "a file that Cellpose 4 wrote", _AGAIN)
+    return ModelError(f"{path} is no file of weights of Cellpose 4: {why}", _USABLE, _AGAIN)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from ..errors import ConfigError, ModelError
+from ..errors import ConfigError, ModelError, ScriptNotTrustedError
 from .card import ModelCard
 from .cellpose_file import read_cellpose
 
@@ -60,12 +60,16 @@ class Model:
             If no such task is installed or the settings are not the task's.
         """
         from ..tasks import make_task, scaled_settings
+        from ..tasks.script_store import SCRIPT_COPY
 
         card = self.card
         try:
             return make_task(card.task, scaled_settings(card.task, card.task_settings, card.scale), card.classes)
         except ConfigError as error:
-            raise ModelError(f"{self.folder}: {error.what}", error.expected, error.remedy) from error
+            remedy, script = error.remedy, self.folder / SCRIPT_COPY
+            if isinstance(error, ScriptNotTrustedError) and script.is_file():
+                remedy = f"look at {script}; then confirm it with: napari-aitrain scripts trust {script}"
+            raise ModelError(f"{self.folder}: {error.what}", error.expected, remedy) from error
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Read the weights, on the CPU; those that were saved in float16 become float32.

@@ -57,8 +57,15 @@ def find_model(reference: str | Path) -> Model:
             raise ModelError(
                 f"there is no model {name!r}", "a model folder, or the name of a model", f"did you mean {near[0]!r}?"
             )
-    if found is None and not Path(reference).exists() and (gone := reference_of(Path(reference))) is not None:
-        raise missing(gone)
+    if found is None and not Path(reference).exists():
+        if (gone := reference_of(Path(reference))) is not None:
+            raise missing(gone)
+        if Path(name).name == name and not Path(name).suffix:
+            raise ModelError(
+                f"there is no model {name!r}",
+                "a model folder, or the name of a model of the store or of a starter model",
+                "choose one of `napari-aitrain models list`; of a training's model give the folder that is shown there",
+            )
     return load_model(found or Path(reference))
 
 
@@ -100,8 +107,9 @@ def _stored(reference: str) -> Path | None:
         name, number = split_reference(reference)
     except ModelError:
         return None
-    known = versions_of(current_name(name), strict=False)
     elsewhere = number is None and (name in starter_names() or name in _weights_names())
+    # Only a model that has this name now goes before a starter model, not one that once had it.
+    known = versions_of(name if elsewhere else current_name(name), strict=False)
     if not known and (elsewhere or not was_deleted(reference)):
         return None
     return find_version(reference).folder

@@ -206,6 +206,10 @@ def _read(path: Path) -> QueueState:
         return QueueState.model_validate_json(text)
     except FileNotFoundError:
         return QueueState()
+    except NotADirectoryError as error:
+        raise ConfigError(
+            f"{path.parent} is a file", "a folder, or a new name for one", "choose another one"
+        ) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, AttributeError, TypeError, ValidationError) as error:
         raise ConfigError(
             f"{path} is damaged: {str(error).splitlines()[0]}",

@@ -174,7 +174,7 @@ def suggest(
     queue.set(settings=settings, model=str(model.folder))
     boxes = {one.name: _write_boxes(queue, one.name) for one in opened}
     notes = (f"{found.places:,} places of one box were compared.",) if found.places else (
-        "There is no place left for a box that touches nothing labelled.",
+        "There is no place left for a box that touches nothing labelled; try a smaller one (--size Z,Y,X).",
     )  # fmt: skip
     return Suggested(queue.open(), finished, found.places, queue.verdict(), boxes, notes)
 

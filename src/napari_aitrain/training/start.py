@@ -11,9 +11,9 @@ import numpy as np
 from ..annotation.findings import Finding, error, info, warning
 from ..errors import AitrainError, ModelError
 from ..geometry import Region, tiles, triple
-from ..models import Model, ModelCard, find_model, fitting_starter, starter_names
+from ..models import Model, ModelCard, find_model, fitting_starter, load_model, starter_folder, starter_names
 from ..models.model import MOST_SCALED, bounded_scale
-from ..models.versions import reference_of
+from ..models.versions import reference_of, stored_names
 from ..models.weights import KNOWN
 from ..nets import CellposeConfig, read_network
 from ..nets.cellpose_config import MOST_CHANNELS
@@ -95,8 +95,7 @@ def plan_start(config: TrainConfig, crops: Sequence[PlannedCrop], dims: int) -> 
     if model is None:
         return Start(diameter=diameter)
     scale = choose_scale(model.card, diameter) if sized else 1.0
-    # A name alone may mean another version tomorrow.
-    named = reference_of(model.folder) or (config.start_from if config.start_from != AUTO else model.folder.name)
+    named = _named(config, model)
     findings = (
         *_check_fit(named, model.card, config, dims, channels),
         *_tell(named, model.card, diameter, scale, all(crop.sparse for crop in train)),
@@ -129,7 +128,17 @@ def _choose(config: TrainConfig, dims: int, channels: int, voxel_size: VoxelSize
     if get_task(config.task).architecture == "cellpose":
         return find_model(KNOWN[0].name)
     fitting = fitting_starter(config.task, dims, channels, voxel_size)
-    return None if fitting is None else find_model(fitting)
+    return None if fitting is None else load_model(starter_folder(fitting))
+
+
+def _named(config: TrainConfig, model: Model) -> str:
+    """Return what is written down of the model: a name alone may mean another version tomorrow."""
+    if version := reference_of(model.folder):
+        return version
+    if config.start_from != AUTO:
+        return config.start_from
+    # A model of the store goes before a starter model of the same name.
+    return str(model.folder) if model.folder.name in stored_names() else model.folder.name
 
 
 def _with_weights(model: Model) -> Model:

@@ -7,13 +7,13 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..location import Location
-from ..volumes import open_volume
+from ..volumes import check_output, open_volume
 from ..volumes.outputs import holds_images, pair_outputs
 from .config import TrainConfig
 
 
 def check_use(config: TrainConfig) -> None:
-    """Look whether what is to be predicted after a training can be opened.
+    """Look whether what is to be predicted after a training can be opened, and its labels be written.
 
     Raises
     ------
@@ -29,10 +29,11 @@ def check_use(config: TrainConfig) -> None:
                 "name it, or leave then_out away",
             )
         return
-    if holds_images(image):
-        list(pair_outputs(image, config.then_out or Path("labels")))
-    else:
+    outputs = [out for _, out in pair_outputs(image, config.then_out or Path("labels"))]
+    if not holds_images(image):
         open_volume(image, **opened_like(config, image))
+    for out in outputs if config.then_out is not None else []:
+        check_output(out)
 
 
 def opened_like(config: TrainConfig, image: Location) -> dict[str, Any]:
