@@ -52,7 +52,7 @@ def saved_at(session, truth, y, x, size=20):
 
 
 def test_strokes_of_the_mouse_reach_the_sparse_labels(viewer, session, image, dock, hand, wait_for):
-    assert dock.truth_view.where.currentText() == "What is on screen"
+    assert dock.truth_view.where.currentText() == "On screen"
     # The view shows the pixels around y 50,000, x 60,000.
     y, x = 10 + 0.25 * 50_000, 20 + 0.25 * 60_000
     look_at(viewer, y, x, 4.0)
@@ -145,7 +145,7 @@ def test_a_box_of_a_volume_is_painted_and_trained_on(viewer, session, dock, hand
     image = viewer.add_image(
         virtual_pyramid((200, 40_000, 40_000)), multiscale=True, name="em", scale=(40, 8, 8), contrast_limits=(0, 255)
     )
-    dock.truth_view.where.setCurrentText("The selected box")
+    dock.truth_view.where.setCurrentText("Selected box")
     hand.click(dock.truth_view.new)
     assert "no box is selected" in told[0]
     start, stop = LayerFrame.of(image).to_world(Region((50, 20_000, 20_010), (70, 20_200, 20_300)))

@@ -42,7 +42,7 @@ _ON_SELECTED = (
         f"Let the selected box end with the slice on screen. Key: {LAST_KEY}, as for the first slice.",
     ),
 )
-_EDITING = "Drag an edge, a corner or the inside. Escape stops."
+_EDITING = "Drag an edge, a corner or the inside."
 _EDIT = (
     "Move and resize boxes with the mouse: drag a corner or an edge of the selected box, or its inside to move it; "
     "elsewhere a drag moves the view. What you drag keeps to whole voxels of the ground truth's magnification. Escape "
@@ -105,6 +105,8 @@ class BoxView(QWidget):
         )
         self._numbers = [[_spin(low, tip) for _ in range(3)] for low, tip in ((0, _START), (1, _SIZE))]
         for number in (*self._numbers[0], *self._numbers[1]):
+            # Six pairs of buttons would leave room for no more than four digits.
+            number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
             number.setKeyboardTracking(False)
             number.valueChanged.connect(self._on_number)
         # While boxes are edited none is new, and the hint is wanted where nothing jumps for it.
@@ -171,12 +173,12 @@ class BoxView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.hint)
-        layout.addLayout(_row(self.draw, self.edit, self.add, None, self.undo, self.redo))
+        layout.addLayout(_row(self.draw, self.edit, self.add))
         layout.addWidget(self._pages)
-        layout.addLayout(_row(self.generate, self.many, "boxes,", self.wide, "voxels wide"))
+        layout.addLayout(_row(self.generate, self.many, "boxes of", self.wide, "voxels"))
         layout.addWidget(self.table, 1)
         actions = list(self.on_selected.values())
-        layout.addLayout(_row(*actions[:4]))
+        layout.addLayout(_row(*actions[:4], None, self.undo, self.redo))
         layout.addLayout(_row(*actions[4:]))
         grid = QGridLayout()
         grid.setVerticalSpacing(2)
@@ -191,7 +193,7 @@ class BoxView(QWidget):
 
 
 _DRAW = "Drag on the image, in any of its three views, to draw a box. Escape stops."
-_START = "Where the selected box begins, in voxels of its image."
+_START = "Where the selected box begins, in voxels of its image. The arrow keys change it by one."
 _SIZE = "How large the selected box is, in voxels of its image. Fewer than 32 are too few to learn from well."
 
 
@@ -199,7 +201,9 @@ def _spin(low: int, tip: str) -> QSpinBox:
     spin = QSpinBox()
     spin.setRange(low, _MOST)
     spin.setToolTip(tip)
-    spin.setFixedWidth(84)
+    # napari's style makes them wider than any number in them.
+    spin.setStyleSheet("min-width: 0; padding: 1px 2px")
+    spin.setFixedWidth(72)
     return spin
 
 

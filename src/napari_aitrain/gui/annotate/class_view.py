@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from ..buttons import push_button
+from .box_table import ROW
 
 _COLOUR, _NAME, _COUNT = range(3)
 _EDITABLE = Qt.ItemFlag.ItemIsEditable
@@ -83,6 +84,8 @@ class ClassView(QWidget):
         across.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         down: Any = self.table.verticalHeader()
         down.setVisible(False)
+        down.setDefaultSectionSize(ROW)
+        across.setHighlightSections(False)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setTabKeyNavigation(False)
@@ -117,7 +120,7 @@ class ClassView(QWidget):
         """Show the buttons of a mode; None when there is no ground truth."""
         self.setVisible(mode is not None)
         # Objects have two lines, classes have as many as there are.
-        self.table.setFixedHeight(104 if mode == "classes" else 88)
+        self.table.setFixedHeight(24 + ROW * (3 if mode == "classes" else 2))
         self.next.setVisible(mode == "instances")
         for button in (self.add, self.remove):
             button.setVisible(mode == "classes")

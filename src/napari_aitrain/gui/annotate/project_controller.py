@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
 
+from ..jobs.use import open_dock
 from ..notify import reported
 from .open_projects import base_folder, forgotten_project, let_go
 from .project_view import ProjectView, ReopenView
@@ -45,6 +46,7 @@ class ProjectController:
         self._choose = choose or self._choose_folder
         view.open_asked.connect(self._open)
         view.retry_asked.connect(session.saver.flush)
+        view.train_asked.connect(lambda: open_dock(session, "Train"))
         session.saver.saved.connect(self._on_saved)
         session.saver.failed.connect(self._on_failed)
         self._offer: ReopenView | None = None

@@ -13,12 +13,13 @@ class ProjectView(QWidget):
 
     Signals
     -------
-    open_asked, retry_asked
+    open_asked, retry_asked, train_asked
         The buttons.
     """
 
     open_asked = Signal()
     retry_asked = Signal()
+    train_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,11 +30,13 @@ class ProjectView(QWidget):
         self.retry.hide()
         tip = "Bring back the images, ground truths and boxes of an earlier project folder."
         self.open = push_button("&Open project…", tip, self.open_asked.emit)
+        tip = "Go on to the Train dock, to train on what is in the boxes."
+        self.train = push_button("Train…", tip, self.train_asked.emit)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 8, 4)
         layout.addWidget(self.status, 1)
-        layout.addWidget(self.retry)
-        layout.addWidget(self.open)
+        for button in (self.retry, self.open, self.train):
+            layout.addWidget(button)
 
     def set_saved(self, when: str, folder: str) -> None:
         """Show that everything was saved."""

@@ -91,7 +91,8 @@ class TruthController:
         self._view.set_images(images, self._image)
         names = [truth.layer for truth in truths.all()]
         self._view.set_truths(names, "" if current is None else current.layer)
-        labels = [one for one in layers if one._type_string == "labels" and not one.multiscale]
+        # What the other docks show is made anew, or taken away, when they like; nobody can paint in it.
+        labels = [one for one in layers if one._type_string == "labels" and one.editable and not one.multiscale]
         free = [one.name for one in labels if truths.of_layer(one.name) is None]
         self._view.set_labels(free if images else [])
         self._view.set_magnifications([format_magnification(m) for m in self._magnifications()])

@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLay
 from ..buttons import push_button
 
 _MODES = {
-    "Instances: number every object": "instances",
-    "Classes: name every voxel": "classes",
+    "Instances: number objects": "instances",
+    "Classes: name voxels": "classes",
 }
-_WHERE = {"All of the image": "all", "What is on screen": "screen", "The selected box": "box"}
+_WHERE = {"Whole image": "all", "On screen": "screen", "Selected box": "box"}
 _NO_IMAGE = "Open an image first: File ▸ Open File, or File ▸ Open Sample ▸ AI Train."
 _NO_TRUTH = "Now make a ground truth: an empty labels layer that you paint what is to be found into."
 
@@ -59,6 +59,7 @@ class TruthView(QWidget):
             "one, or type another."
         )
         self.magnification.setEditable(True)
+        self.magnification.setMinimumContentsLength(2)
         # What is typed is neither completed, so that 2 stays 2, nor added to what is offered.
         completer: Any = None
         self.magnification.setCompleter(completer)
@@ -66,7 +67,7 @@ class TruthView(QWidget):
         self.where = _combo(
             "What of the image the ground truth lets you paint at a time. Of an image of any size you paint what is on "
             "screen, or in the selected box, go on to another place, and paint there: all of it is one ground truth, "
-            "and only what is painted takes space on the disk. All of the image suits images that fit into memory."
+            "and only what is painted takes space on the disk. The whole image suits images that fit into memory."
         )
         for text, where in _WHERE.items():
             self.where.addItem(text, where)
@@ -146,8 +147,8 @@ class TruthView(QWidget):
         where.setBuddy(self.where)
         form.addRow(where, place)
         row = QHBoxLayout()
-        row.addWidget(self.magnification)
-        row.addWidget(self.new, 1)
+        row.addWidget(self.magnification, 1)
+        row.addWidget(self.new)
         label = QLabel("&Magnification")
         label.setBuddy(self.magnification)
         form.addRow(label, row)
@@ -167,7 +168,7 @@ class TruthView(QWidget):
 def _combo(tip: str) -> QComboBox:
     box = QComboBox()
     box.setToolTip(tip)
-    box.setMinimumContentsLength(8)
+    box.setMinimumContentsLength(6)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box
 
