@@ -42,7 +42,7 @@ def search(person: Person) -> None:
     truth = session.truths.create(image, "instances")
     session.boxes.add(BoxActions(session).make(image, Region((0, 0, 0), (1, SIDE, SIDE))))
     paint(truth, Region((0, 0, 0), (1, SIDE, SIDE)))
-    view = person.open("Next").view
+    view = person.open("Label next").view
     view.choices.count.setValue(14)
     view.choices.share.setValue(40)
     person.click(view.search)
@@ -57,7 +57,7 @@ def search(person: Person) -> None:
 def label(person: Person) -> None:
     """Label all places, and see whether that paid."""
     session, suggestions = person.session, person.session.suggestions
-    view = person.open("Next").view
+    view = person.open("Label next").view
     truth = session.truths.layer(session.truths.current)
     while suggestions.current is not None:
         one = suggestions.current

@@ -45,8 +45,11 @@ class Person:
 
     def open(self, name: str) -> Any:
         """Open a dock, in front of the others."""
+        from napari_aitrain.gui.jobs.use import open_dock
+
         if name not in self.docks:
-            self.docks[name] = self.viewer.window.add_plugin_dock_widget("napari-aitrain", name, tabify=True)
+            inner = open_dock(self.session, name)
+            self.docks[name] = inner.parent(), inner
         dock, inner = self.docks[name]
         dock.show()
         dock.raise_()

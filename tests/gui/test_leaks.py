@@ -22,7 +22,7 @@ from napari_aitrain.annotation.world import WorldBox
 from napari_aitrain.gui.canvas_tool import alive
 from napari_aitrain.gui.session import Session, session_of
 
-NAMES = ("Annotate", "Train", "Jobs", "Review", "Next")
+NAMES = ("Annotate", "Train", "Jobs", "Review", "Label next")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The Next dock with real mouse and keys: a search, places one after the other, a restart, and training again."""
+"""The Label next dock with real mouse and keys: a search, places one after the other, a restart, and training again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def model(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def open_dock(viewer: Any) -> Any:
     def opened() -> SuggestDock:
         dock = SuggestDock(viewer)
-        viewer.window.add_dock_widget(dock, name="Next", area="right")
+        viewer.window.add_dock_widget(dock, name="Label next", area="right")
         return dock
 
     return opened

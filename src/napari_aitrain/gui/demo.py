@@ -10,6 +10,7 @@ from ..annotation.world import WorldBox
 from ..samples import Sample, nuclei_2d
 from ..training.config import SCRATCH, TrainConfig
 from .frames import LayerFrame
+from .jobs.use import open_dock
 from .notify import reported
 from .samples import as_layers
 from .session import Session, session_of
@@ -44,7 +45,7 @@ def open_demo(minutes: float, sample: Sample | None = None) -> napari.Viewer:
     session = session_of(viewer)
     session.jobs.prewarm()
     show_sample(session, sample or nuclei_2d())
-    open_docks(viewer)
+    open_docks(session)
     with reported():
         start(session, minutes)
     return viewer
@@ -73,10 +74,10 @@ def show_sample(session: Session, sample: Sample) -> None:
     viewer.reset_view()
 
 
-def open_docks(viewer: napari.Viewer) -> None:
+def open_docks(session: Session) -> None:
     """Open every dock as one stack of tabs, with Review in front."""
     for name in DOCKS:
-        viewer.window.add_plugin_dock_widget("napari-aitrain", name, tabify=True)
+        open_dock(session, name)
 
 
 def start(session: Session, minutes: float) -> None:

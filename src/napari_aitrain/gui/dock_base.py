@@ -1,11 +1,16 @@
-"""What every dock does when it leaves the window."""
+"""What every dock does when it comes into the window, and when it leaves."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize
+from qtpy.QtWidgets import QDockWidget, QVBoxLayout, QWidget
+
+from .tabs import Tab
+
+_WIDTH = 360
+"""Pixels that a dock takes at first: beside napari's own docks, most of a small screen is left for the image."""
 
 
 class Dock(QWidget):
@@ -27,9 +32,17 @@ class Dock(QWidget):
     def leave(self) -> None:
         """Let go of the session; nothing that runs is ended."""
 
+    def sizeHint(self) -> QSize:
+        """Ask for no more width than is needed: sentences would rather not be broken."""
+        return QSize(max(_WIDTH, self.minimumSizeHint().width()), super().sizeHint().height())
+
     def event(self, event: Any) -> bool:
-        """Notice being taken out."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.leave()
-            self.deleteLater()
+        """Notice being put into a frame of napari's, and being taken out."""
+        if event.type() == QEvent.Type.ParentChange:
+            frame = self.parent()
+            if frame is None:
+                self.leave()
+                self.deleteLater()
+            elif isinstance(frame, QDockWidget):
+                Tab(frame, Dock)
         return bool(super().event(event))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from npe2 import PluginManager
+from qtpy.QtWidgets import QDockWidget
+
 from ...jobs import EvaluateConfig, JobFolder
 from ...jobs.predict_config import PredictConfig
 from ...training.config import TrainConfig
@@ -16,9 +19,20 @@ PLUGIN = "napari-aitrain"
 
 def open_dock(session: Session, title: str) -> Any:
     """Open a dock of this plugin, or bring it to the front, and return its widget."""
-    dock, widget = session.viewer.window.add_plugin_dock_widget(PLUGIN, title)
-    dock.show()
-    dock.raise_()
+    window, docks = session.viewer.window, session.viewer.window.dock_widgets
+    # The menu names docks by the plugin's title, a program by its name: looking for one of both would open a second.
+    name = next((name for name in docks if name.startswith(f"{title} (")), "")
+    if not name:
+        manager = PluginManager.instance()
+        name = f"{title} ({manager.get_manifest(PLUGIN).display_name})"
+        found = (one for one in manager.iter_widgets() if one.plugin_name == PLUGIN and one.display_name == title)
+        make: Any = next(found).get_callable()
+        window.add_dock_widget(make(session.viewer), name=name)
+    widget = docks[name]
+    frame = widget.parent()
+    assert isinstance(frame, QDockWidget)
+    frame.show()
+    frame.raise_()
     return widget
 
 

@@ -1,1 +1,1 @@
-"""The Next dock: what to label next, and whether asking the model pays."""
+"""The Label next dock: what to label next, and whether asking the model pays."""

@@ -1,4 +1,4 @@
-"""Connects the Next dock to the suggestions of the session."""
+"""Connects the Label next dock to the suggestions of the session."""
 
 from __future__ import annotations
 

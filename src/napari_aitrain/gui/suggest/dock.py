@@ -1,4 +1,4 @@
-"""The Next dock."""
+"""The Label next dock."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class Retraining:
             if self.policy.mode == "automatic" and not self._training():
                 self.train()
             elif self.policy.mode == "ask":
-                inform(f"{total - queue.state.trained_with} new annotations: press Train again in the Next dock.")
+                inform(f"{total - queue.state.trained_with} new annotations: press Train again in the Label next dock.")
         self.changed.emit()
 
     def _training(self) -> bool:

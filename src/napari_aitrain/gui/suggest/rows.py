@@ -1,4 +1,4 @@
-"""What the Next dock says of suggestions."""
+"""What the Label next dock says of suggestions."""
 
 from __future__ import annotations
 

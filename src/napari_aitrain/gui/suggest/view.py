@@ -1,4 +1,4 @@
-"""What the Next dock looks like: it shows what it is given, and says what was chosen and pressed."""
+"""What the Label next dock looks like: it shows what it is given, and says what was chosen and pressed."""
 
 from __future__ import annotations
 
