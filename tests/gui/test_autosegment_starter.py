@@ -197,7 +197,9 @@ def test_a_folder_is_segmented_beside_the_window(viewer, session, open_dock, ima
     assert not dialog.own.isVisibleTo(dialog) and not dock.view.numbers.sigma.isVisibleTo(dock)
     hand.click(dialog.start)
     assert dialog.cancel.isVisibleTo(dialog) and not dialog.start.isEnabled()
+    assert list(session.ending.values()) == ["The folder Bilder ü is still being segmented."]
     wait_for(lambda: "segmented" in dialog.status.text(), LOADED)
+    assert not session.ending
     assert "2 images" in dialog.status.text() and "1 could not be" in dialog.status.text()
     rows = [dialog.table.topLevelItem(row) for row in range(3)]
     assert [row.text(0) for row in rows] == ["broken.tif", "1.tif", "2.tif"]
@@ -228,14 +230,14 @@ def test_a_folder_by_the_numbers_that_are_shown(viewer, open_dock, images, hand,
     assert [row.text(1) for row in rows] == ["", "0", "0"] and "minimum size" in rows[1].text(2)
 
 
-def test_a_folder_ends_with_its_dock(viewer, open_dock, images, hand, wait_for):
+def test_a_folder_ends_with_its_dock(viewer, session, open_dock, images, hand, wait_for):
     dock = open_dock()
     hand.click(dock.view.folder)
     folder = dock.controller.folder
     folder._dialog.images.line.insert(str(images))
     hand.click(folder._dialog.start)
     dock.controller.close()
-    assert folder._dialog is None and folder._cancelled
+    assert folder._dialog is None and folder._cancelled and not session.ending
 
 
 def test_a_folder_by_a_starter_model_is_cancelled(viewer, open_dock, images, hand, wait_for):

@@ -9,7 +9,7 @@ import pytest
 from psygnal import Signal
 from qtpy.QtCore import QPointF, Qt, QTimer
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QMessageBox, QWidget
 
 from napari_aitrain.gui.jobs import closing, waiting
 from napari_aitrain.gui.jobs.digest import Digest, LogLine
@@ -228,6 +228,31 @@ def test_a_script_that_closes_the_window_is_not_asked_and_jobs_go_on(
     assert (cross.isAccepted(), len(asked)) == (False, 2)
     window.close()
     assert (window.isVisible(), len(asked)) == (False, 2)
+
+
+def test_closing_asks_before_it_ends_what_runs_in_the_window(qtbot: Any) -> None:
+    window, ending, asked = Window(), {"folder": "The folder plate is still being segmented."}, []
+    qtbot.addWidget(window)
+    closing.CloseQuestion(window, FakeCenter("stopped"), ending)  # type: ignore[arg-type]
+    window.show()
+
+    def answer(text: str) -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        asked.append(box.text())
+        button = next(one for one in box.findChildren(QAbstractButton) if one.text().replace("&", "") == text)
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    QTimer.singleShot(0, lambda: answer("Cancel"))
+    window.close(confirm_need=True)
+    assert window.isVisible()
+    QTimer.singleShot(0, lambda: answer("Close napari"))
+    window.close(confirm_need=True)
+    assert not window.isVisible()
+    window.show()
+    ending.clear()
+    window.close(confirm_need=True)
+    assert (window.isVisible(), asked) == (False, ["The folder plate is still being segmented."] * 2)
 
 
 def test_what_is_wrong_is_told_of_the_end_alone() -> None:

@@ -59,6 +59,8 @@ class Session:
         Weights of other people's networks, and what is being fetched.
     remotes : remote.Remotes
         Models behind URLs: tested, and saved in the model store.
+    ending : dict of object to str
+        What runs in the window and would end with it, by who runs it: a sentence each, for who closes the window.
     tool : CanvasTool or None
         The mouse tool in hand; taking another puts it back.
     """
@@ -97,6 +99,7 @@ class Session:
         self.remotes = Remotes()
         self.training_settings: dict[str, Any] = {}
         self.training_step: Step | None = None
+        self.ending: dict[object, str] = {}
         # Whether or not a dock shows it.
         self.saver.failed.connect(_tell_unsaved)
         # The last window is only destroyed when Python ends, which is too late to save anything.
@@ -149,6 +152,6 @@ def session_of(viewer: napari.Viewer) -> Session:
         from .jobs.closing import CloseQuestion
 
         session = _sessions[real] = Session(real)
-        CloseQuestion(real.window._qt_window, session.jobs)
+        CloseQuestion(real.window._qt_window, session.jobs, session.ending)
         real.window._qt_window.destroyed.connect(session.close)
     return _sessions[real]

@@ -109,6 +109,7 @@ class FolderController:
         self._cancelled = False
         self._files = ()
         self._segmenter = segmenter = self._make()
+        self._session.ending[self] = f"The folder {images.name} is still being segmented."
         self._dialog.set_results(())
         self._dialog.set_busy(True)
         self._dialog.set_status("Starting…")
@@ -172,6 +173,7 @@ class FolderController:
             self.tell_numbers()
 
     def _end(self) -> None:
+        self._session.ending.pop(self, None)
         segmenter, self._segmenter = self._segmenter, None
         if segmenter is not None:
             segmenter.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject
@@ -24,11 +25,13 @@ class CloseQuestion(QObject):
         The main window; owns this object.
     center : JobCenter
         The jobs.
+    ending : mapping to str, optional
+        What would end with the window, a sentence each; asked for when it is closed.
     """
 
-    def __init__(self, window: QWidget, center: JobCenter) -> None:
+    def __init__(self, window: QWidget, center: JobCenter, ending: Mapping[object, str] | None = None) -> None:
         super().__init__(window)
-        self._window, self._center = window, center
+        self._window, self._center, self._ending = window, center, {} if ending is None else ending
         self._from_menu = False
         self._close: Any = window.close
         # Events of a menu and of a script are alike, but napari's menu asks its window to have the person confirm.
@@ -41,7 +44,12 @@ class CloseQuestion(QObject):
         if watched is not self._window or event is None or event.type() != QEvent.Type.Close:
             return False
         running = self._center.running()
-        if not running or not (event.spontaneous() or self._from_menu):
+        if not (event.spontaneous() or self._from_menu):
+            return False
+        if self._ending and not may_end(self._window, self._ending.values()):
+            event.ignore()
+            return True
+        if not running:
             return False
         answer = ask(self._window, [job.name for job in running])
         if answer == "cancel":
@@ -81,3 +89,16 @@ def ask(window: QWidget, names: list[str]) -> str:
     }
     box.exec()
     return buttons.get(box.clickedButton(), "cancel")
+
+
+def may_end(window: QWidget, sentences: Collection[str]) -> bool:
+    """Return whether a person wants the window to close, and what runs in it to end."""
+    box = QMessageBox(window)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Something is not finished")
+    box.setText(" ".join(sentences))
+    box.setInformativeText("It ends with the window. What is written by then stays.")
+    close = box.addButton("Close napari", QMessageBox.ButtonRole.AcceptRole)
+    box.addButton(QMessageBox.StandardButton.Cancel)
+    box.exec()
+    return bool(box.clickedButton() == close)
