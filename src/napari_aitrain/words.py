@@ -45,11 +45,11 @@ def spoken_size(count: float) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text with a capital first letter; errors begin with a small one.
+    """Return a text with a capital first letter; errors begin with a small one. Addresses stay as they are.
 
     Examples
     --------
-    >>> sentence("there is nothing to train on")
-    'There is nothing to train on'
+    >>> sentence("there is nothing to train on"), sentence("https://gpu.lab.org does not answer")
+    ('There is nothing to train on', 'https://gpu.lab.org does not answer')
     """
-    return text[:1].upper() + text[1:]
+    return text if "://" in text.partition(" ")[0] else text[:1].upper() + text[1:]
