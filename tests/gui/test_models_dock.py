@@ -23,6 +23,7 @@ from napari_aitrain.evaluation.box_results import (
     ModelEvaluation,
     write_evaluation,
 )
+from napari_aitrain.gui.jobs.use import open_dock
 from napari_aitrain.gui.models.dock import ModelsDock
 from napari_aitrain.gui.models.export_dialog import ExportDialog
 from napari_aitrain.jobs import registry
@@ -97,7 +98,11 @@ def test_versions_are_listed_with_scores_and_the_active_one(
 ) -> None:
     assert first_column(dock)[:3] == ["nuclei v1", "nuclei v2", "● nuclei v3"]
     assert any(text.endswith("(starter)") for text in first_column(dock))
-    assert dock.view.table.item(1, 1).text() == "0.710" and dock.view.table.item(1, 2).text() == "0.600"
+    table = dock.view.table
+    assert table.item(1, 1).text() == "0.710" and table.item(1, 2).text() == "0.600"
+    assert all(table.sizeHintForColumn(column) <= table.columnWidth(column) for column in (1, 2)), (
+        "the active one is bold"
+    )
     chosen("nuclei v1")
     assert "Confocal" in dock.view.card.toPlainText() and "0.700" in dock.view.card.toPlainText()
     hand.click(dock.view.buttons["activate"])
@@ -105,6 +110,18 @@ def test_versions_are_listed_with_scores_and_the_active_one(
     assert find_version("nuclei").number == 1
     hand.click(dock.view.undo)
     wait_for(lambda: first_column(dock)[2] == "● nuclei v3")
+
+
+@pytest.mark.parametrize(("button", "title"), [("use", "Review"), ("evaluate", "Evaluate")])
+def test_a_starter_is_offered_where_its_buttons_lead(
+    dock: ModelsDock, session: Any, hand: Any, chosen: Any, wait_for: Any, button: str, title: str
+) -> None:
+    chosen("nuclei-2d")
+    hand.click(dock.view.buttons[button])
+    view = open_dock(session, title).view
+    wait_for(view.isVisible)
+    models = view.models if button == "use" else view.ask.models
+    assert models.currentText() == "nuclei-2d (starter)"
 
 
 def test_deleting_needs_no_question_since_it_is_undone(dock: ModelsDock, hand: Any, chosen: Any, wait_for: Any) -> None:

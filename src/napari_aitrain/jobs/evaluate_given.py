@@ -23,7 +23,8 @@ def own_sources(card: ModelCard) -> tuple[Source, ...]:
         raise ModelError(
             f"the model {card.name} does not say which boxes it was trained with",
             "a model trained by this version, or boxes to evaluate it on",
-            "name images with ground truth: --image and --labels, --sources FILE.yaml, or --job of its training",
+            "choose ground truth of the window; or name images with ground truth: --image and --labels, --sources "
+            "FILE.yaml, or --job of its training",
         )
     return found
 

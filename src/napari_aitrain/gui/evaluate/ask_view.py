@@ -14,7 +14,7 @@ _ON = {
     "own": "Boxes of its training",
     "window": "Ground truth of this window",
 }
-_MODEL = "The model to evaluate: those of trainings in this window, and those of the store."
+_MODEL = "The model to evaluate: of a training, of the store, or one that comes with the program (starter)."
 _ON_TIP = (
     "Where the model is compared with ground truth. Boxes of its training: as it used them, with the test boxes that "
     "it never saw. Ground truth of this window: what is labelled now, in the boxes with their roles."

@@ -16,7 +16,7 @@ from ..aside import Aside
 from ..class_names import named
 from ..jobs.places import shown_name
 from ..notify import inform, report, reported
-from ..train.models import known_models
+from ..train.models import known_models, starter_models
 from .telling import (
     class_rows,
     columns_of,
@@ -94,7 +94,7 @@ class EvaluateController:
     # What is shown
 
     def _on_jobs(self, _job: Any = None) -> None:
-        self.view.ask.set_models(known_models(self.session.jobs), None)
+        self.view.ask.set_models([*known_models(self.session.jobs), *starter_models()], None)
 
     def _list(self) -> None:
         evaluations, jobs = self.evaluations, self.session.jobs

@@ -16,14 +16,16 @@ COLUMNS = ("Model", "Valid.", "Test", "Tags", "Task", "Boxes", "Created")
 _TIPS = (
     "Name and version. ● is the one that the name alone means, for the command line and for trainings that go on "
     "from it: the active version, or else the newest that is not archived.",
-    "Score on validation boxes at the end of its training, 0 to 1; higher is better.",
-    "Score on test boxes at the end of its training, 0 to 1; the honest one, if nothing was chosen by it.",
+    "Score on validation boxes at the end of its training, 1 at best; higher is better. Of neurons it is minus the "
+    "variation of information, 0 at best.",
+    "The same on test boxes; the honest one, if nothing was chosen by it.",
     "Words to find it by.",
     "What it finds: instances are separate objects, semantic is a class for every voxel.",
     "How many boxes it was trained, validated and tested with.",
     "When its training ended, or when it was imported.",
 )
-_WIDTHS = (140, 50, 50, 88, 74, 46, 82)
+_WIDTHS = (140, 0, 0, 88, 74, 46, 82)
+"""Of columns in pixels at first; 0 is always as wide as its figures, which are bold where the version is active."""
 _KEY = Qt.ItemDataRole.UserRole
 
 
@@ -38,8 +40,11 @@ class ModelTable(QTableWidget):
         header: Any = self.horizontalHeader()
         for number, (tip, width) in enumerate(zip(_TIPS, _WIDTHS, strict=True)):
             header.model().setHeaderData(number, Qt.Orientation.Horizontal, tip, Qt.ItemDataRole.ToolTipRole)
-            self.setColumnWidth(number, width)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+            if width:
+                self.setColumnWidth(number, width)
+            mode = QHeaderView.ResizeMode.Interactive if width else QHeaderView.ResizeMode.ResizeToContents
+            header.setSectionResizeMode(number, mode)
+        header.setHighlightSections(False)
         header.setStretchLastSection(True)
         rows: Any = self.verticalHeader()
         rows.setVisible(False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...jobs import JobFolder
 from ..notify import report, reported
-from ..train.models import known_models
+from ..train.models import known_models, starter_models
 from ..weights.dialog import open_weights
 from ..weights.models import missing_at, offered
 from .again import can_train_again, train_again, why_no_model
@@ -97,7 +97,7 @@ class ReviewController:
         models += [(name, model_key(folder)) for name, folder in known_models(jobs)]
         unique = {folder: name for name, folder in reversed(models)}
         models = [(name, folder) for folder, name in reversed(unique.items())]
-        self.view.set_models(models, self.predictions.model, offered())
+        self.view.set_models(models, self.predictions.model, [*starter_models(), *offered()])
 
     def _show(self) -> None:
         view, predictions = self.view, self.predictions

@@ -27,8 +27,9 @@ from .sliders_view import SlidersView
 from .threshold_view import ThresholdView
 
 EMPTY = (
-    "No model yet. Paint some objects and draw a box around them in the Annotate dock, then press Start in the Train "
-    "dock: what the model makes of the screen appears here within seconds, and gets better."
+    "No model of yours yet. Paint some objects and draw a box around them in the Annotate dock, then press Start in "
+    "the Train dock: what the model makes of the screen appears here within seconds, and gets better. Or choose a "
+    "model that is there, and predict with it below."
 )
 
 
