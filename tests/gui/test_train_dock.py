@@ -87,6 +87,9 @@ def test_a_training_from_the_window_is_the_one_of_the_command_line(
     (job,) = session.jobs.all()
     wait_for(lambda: session.jobs.state(job) == "done" and not session.jobs.running(), 90)
     assert session.jobs.all() == [job], told
+    assert view.message.text() == f"{job.name} has ended."
+    click(view.leads["Jobs"])
+    wait_for(lambda: jobs.view.visibleRegion().boundingRect().isValid())
     assert jobs.view.table.item(0, 1).text() == "done"
     assert "Done" in jobs.view.log.value()
     assert (job.model / "weights.safetensors").is_file()

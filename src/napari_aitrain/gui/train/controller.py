@@ -13,6 +13,7 @@ from ...tasks import get_task
 from ...training.config import TrainConfig
 from ...training.config_file import parse_config
 from ..annotate.copies import StillCopying
+from ..jobs.use import open_dock
 from ..notify import report, reported
 from ..settings import preferences
 from .checker import Checked, Checker
@@ -158,6 +159,7 @@ class TrainController:
         view.form.task.widget.changed.connect(self._on_task)
         self._rows = RowsController(session, view, self._on_sources)
         view.start_pressed.connect(self.start)
+        view.dock_asked.connect(lambda name: open_dock(session, name))
         view.rules_pressed.connect(self._on_rules)
         view.steps.valueChanged.connect(self._on_step)
         view.live_toggled.connect(self._painting.set_on)
@@ -279,7 +281,7 @@ class TrainController:
             self.view.set_message(f"{job.name}: the boxes are copied, so that painting can go on…")
             return
         self._starting = False
-        self.view.set_message(message_of_job(job, self.session.jobs.state(job)))
+        self.view.set_message(message_of_job(job, self.session.jobs.state(job)), leads=True)
         self._allow()
 
     def _on_models(self) -> None:

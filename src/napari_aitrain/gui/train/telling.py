@@ -81,7 +81,7 @@ def status_of_error(error: AitrainError) -> Status:
 def message_of_job(job: JobFolder, state: State) -> str:
     """Return what is said of a job that was started from the dock."""
     words = {"queued": "waits for its turn", "starting": "starts", "running": "is learning", "done": "has ended"}
-    return f"{job.name} {words.get(state, f'is {state}')}. See the Jobs dock."
+    return f"{job.name} {words.get(state, f'is {state}')}."
 
 
 def left_words(choice: Choice, boxes: Sequence[Chosen]) -> str:

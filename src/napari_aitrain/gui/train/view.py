@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..buttons import push_button
+from ..buttons import push_button, push_buttons
 from .form import TrainForm
 from .status import Status, StatusPanel
 from .steps import Step, StepBar
@@ -24,6 +24,11 @@ from .table import SourcesTable
 
 _SIZES, _CHECKING = [340, 200], [60, 480]
 """Heights of the settings and of what is known of them; to check there is little to set."""
+
+_LEADS = {
+    "Review": ("Review…", "See what the model makes of the screen while it learns."),
+    "Jobs": ("Jobs…", "See its curves and its log; stop it, and resume it."),
+}
 
 
 class TrainView(QWidget):
@@ -39,12 +44,15 @@ class TrainView(QWidget):
         Whether a running training is to learn from what is painted meanwhile.
     shown
         The dock came into view.
+    dock_asked : str
+        Name of a dock to open.
     """
 
     start_pressed = Signal(bool)
     rules_pressed = Signal()
     live_toggled = Signal(bool)
     shown = Signal()
+    dock_asked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,6 +62,7 @@ class TrainView(QWidget):
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setAccessibleName("What happens now")
+        self.leads = push_buttons(_LEADS, self.dock_asked.emit)
         self.start = push_button(
             "&Start training",
             "Write the job and train it in a process of its own; napari stays usable meanwhile.",
@@ -96,10 +105,12 @@ class TrainView(QWidget):
         """Show what is known of the training."""
         self.status.setValue(status)
 
-    def set_message(self, text: str) -> None:
-        """Say what happens now."""
+    def set_message(self, text: str, leads: bool = False) -> None:
+        """Say what happens now, and lead to the docks that show it if they do."""
         self.message.setText(text)
         self.message.setVisible(bool(text))
+        for button in self.leads.values():
+            button.setVisible(leads)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Tell that the dock came into view."""
@@ -133,7 +144,11 @@ class TrainView(QWidget):
         layout.addWidget(self.steps.walk)
         layout.addWidget(self.live)
         layout.addLayout(row)
-        layout.addWidget(self.message)
+        now = QHBoxLayout()
+        now.addWidget(self.message, 1)
+        for button in self.leads.values():
+            now.addWidget(button)
+        layout.addLayout(now)
         self.set_message("")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
