@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keyring
 import numpy as np
 import pytest
 import tifffile
 import torch
+from keyring.backends.fail import Keyring as NoKeyring
 from remote_parts import blobs, serving
 
 from napari_aitrain.cli.main import run
@@ -24,6 +26,7 @@ from napari_aitrain.inference import predict_volume
 from napari_aitrain.inference.blocks import PredictionCancelledError
 from napari_aitrain.inference.estimating import estimate
 from napari_aitrain.inference.remote import refresh_remote
+from napari_aitrain.inference.remote.secrets import variable_of
 from napari_aitrain.inference.run import predict
 from napari_aitrain.inference.store import StoredPrediction
 from napari_aitrain.jobs import JobFolder
@@ -208,6 +211,14 @@ def test_serving_from_a_terminal(tmp_path: Path, cli: Cli, monkeypatch: pytest.M
         assert "wants a key" in cli("remote", "add", "far", said["url"], code=2)["what"]
         cli("remote", "add", "far", said["url"], "--header", "Authorization")
         assert cli("remote", "test", "far")["works"]
+        monkeypatch.setattr("sys.stdin", io.StringIO(""))
+        assert (
+            "no key was entered" in cli("remote", "add", "empty", said["url"], "--header", "X-Api-Key", code=2)["what"]
+        )
+        keyring.set_keyring(NoKeyring())
+        monkeypatch.setenv(variable_of(said["url"]), key)
+        cli("remote", "add", "cluster", said["url"])
+        assert cli("remote", "test", "cluster")["works"]
         served.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
         assert served.wait(60) is not None
         assert key not in served.stderr.read()

@@ -53,16 +53,18 @@ def add(
     """Add a remote model to the store. The key goes into the system keyring, never into a file."""
     from ..errors import RemoteError
     from ..inference.remote import add_remote
+    from ..inference.remote.secrets import headers_of_environment
     from ..inference.remote.troubles import KEY
 
     output = Output(as_json)
     config = _config(url, form, answer, classes, settings)
+    given = headers_of_environment(config.url, (header or "Authorization",))
     try:
-        model = add_remote(name, config, _ask_key(header))
+        model = add_remote(name, config, None if header is None else given or _ask_key(header))
     except RemoteError as error:
-        if error.trouble != KEY or header is not None or not sys.stdin.isatty():
+        if error.trouble != KEY or header is not None or not (given or sys.stdin.isatty()):
             raise
-        model = add_remote(name, config, _ask_key("Authorization"))
+        model = add_remote(name, config, given or _ask_key("Authorization"))
     if not as_json:
         output.say(f"Added as {model.folder.parent.name}/{model.folder.name}: {model.card.task}, {model.card.dims}-D")
         output.say(f"Try it: napari-aitrain remote test {model.folder.parent.name}")
@@ -175,15 +177,17 @@ def tell(output: Output, checked: Checked) -> None:
     output.result(checked.as_dict())
 
 
-def _ask_key(header: str | None) -> dict[str, str] | None:
+def _ask_key(header: str) -> dict[str, str]:
     """Return the header with the key; typed without being shown, or piped in."""
-    if header is None:
-        return None
+    from ..errors import ConfigError
+
     if sys.stdin.isatty():
         value = typer.prompt(f"Value of {header} (not shown)", hide_input=True, err=True)
     else:
         value = sys.stdin.readline()
     value = value.strip()
+    if not value:
+        raise ConfigError(f"no key was entered for {header}", "the key, in one line", "enter it, or pipe it in")
     return {header: f"Bearer {value}" if header.lower() == "authorization" and " " not in value else value}
 
 

@@ -56,6 +56,8 @@ def variable_of(address: str) -> str:
 def save_headers(address: str, headers: Mapping[str, str]) -> None:
     """Keep headers for an address in the system keyring, in the place of those that were there.
 
+    What the environment gives for the address is not kept a second time, so no keyring is needed.
+
     Raises
     ------
     ConfigError
@@ -64,6 +66,8 @@ def save_headers(address: str, headers: Mapping[str, str]) -> None:
     checked = check_headers(headers)
     if not checked:
         forget_headers(address)
+        return
+    if headers_of_environment(address, tuple(checked)) == checked:
         return
     with _Keyring(address) as keyring:
         keyring.set_password(SERVICE, address, json.dumps(checked))
@@ -88,7 +92,7 @@ def read_headers(address: str, names: tuple[str, ...]) -> dict[str, str]:
     """
     if not names:
         return {}
-    found = _of_environment(address, names)
+    found = headers_of_environment(address, names)
     if not found:
         with _Keyring(address) as keyring:
             kept = keyring.get_password(SERVICE, address)
@@ -134,7 +138,8 @@ def refuse_readable(address: str, headers: Mapping[str, str]) -> None:
         )
 
 
-def _of_environment(address: str, names: tuple[str, ...]) -> dict[str, str]:
+def headers_of_environment(address: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the headers that the variable of an address gives; none if it is not set."""
     value = os.environ.get(variable_of(address), "").strip()
     if not value or len(names) != 1:
         return _read(value) if value.startswith("{") else {}
