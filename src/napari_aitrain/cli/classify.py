@@ -160,7 +160,8 @@ def measure_(
         table = measure_given(_one(image, labels, boxes), how, watch.progress, watch.cancelled)
     _write(out, columns_of(table, None))
     if not as_json:
-        output.say(f"{out}: {len(table.names)} features of {len(table):,} {table.kind}, lengths in {table.unit}")
+        unit = "voxels" if table.unit == "voxel" else table.unit
+        output.say(f"{out}: {len(table.names)} features of {len(table):,} {table.kind}, lengths in {unit}")
     output.result({"table": str(out), "objects": len(table), "features": list(table.names), "unit": table.unit})
 
 
