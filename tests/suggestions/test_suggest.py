@@ -175,6 +175,12 @@ def test_an_image_without_a_free_place_gets_none(make_model, image, tmp_path):
     assert found.suggestions == [] and "no place left" in found.notes[0]
 
 
+def test_an_image_that_is_labelled_everywhere_gets_none(make_model, image, tmp_path):
+    tifffile.imwrite(tmp_path / "full.tif", np.ones((160, 192), np.uint8))
+    found = suggest(make_model(2).folder, [Asked(image, tmp_path / "full.tif")], tmp_path / "q", SuggestSettings())
+    assert found.suggestions == [] and "no place left" in found.notes[0]
+
+
 def test_on_the_command_line(make_model, image, tmp_path, capfd):
     model = make_model(2)
     command = ["suggest", str(model.folder), str(image), "--queue", str(tmp_path / "q"), "--size", "1,32,32", "-n", "6"]

@@ -173,7 +173,7 @@ def suggest(
     queue.replace_open(found.suggestions, found.labels)
     queue.set(settings=settings, model=str(model.folder))
     boxes = {one.name: _write_boxes(queue, one.name) for one in opened}
-    notes = (f"{found.places:,} places of one box were compared.",) if found.places else (
+    notes = (f"{found.places:,} places of one box were compared.",) if found.suggestions else (
         "There is no place left for a box that touches nothing labelled; try a smaller one (--size Z,Y,X).",
     )  # fmt: skip
     return Suggested(queue.open(), finished, found.places, queue.verdict(), boxes, notes)
