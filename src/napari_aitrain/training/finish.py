@@ -78,7 +78,8 @@ def finish(setup: Setup, folder: Path, best: dict[str, Tensor] | None, seconds: 
         setup.task = _best_settings(setup, held_out, maps)
     task = setup.task
     judged = list(replace(held_out, task=task).decoded(maps))
-    calibration, threshold = fit_scores(judged, task, setup.config.seed)
+    parent = None if setup.parent is None else setup.parent.card
+    calibration, threshold = fit_scores(judged, task, setup.config.seed, parent)
     network = runner(setup, weights)
     metrics: dict[str, Any] = {}
     if judged:

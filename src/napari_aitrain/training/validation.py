@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..evaluation.calibration import Calibration, calibrate, rescore
-from ..evaluation.curve import ScoreCounts
+from ..evaluation.curve import THRESHOLDS, ScoreCounts
 from ..inference.predictor import Network
+from ..models import ModelCard
 from ..tasks.protocol import Example, FloatArray, Task
 from ..tasks.scoring import correct_objects
 from ..tasks.tree_scores import best_threshold
@@ -68,8 +69,22 @@ class Validator:
         return self.task.metrics(self.predictions(network))
 
 
-def fit_scores(judged: Sequence[Example], task: Task, seed: int) -> tuple[Calibration | None, float]:
+def fit_scores(
+    judged: Sequence[Example], task: Task, seed: int, parent: ModelCard | None = None
+) -> tuple[Calibration | None, float]:
     """Fit the scores of objects, and choose the threshold, on validation predictions.
+
+    Parameters
+    ----------
+    judged : sequence of Example
+        Predictions of validation boxes with their truth, and where that is known.
+    task : Task
+        What made them.
+    seed : int
+        Of the folds that the calibration's error is estimated by.
+    parent : ModelCard, optional
+        Of the model that the training began with. Where there are too few objects to fit to, its scores and its
+        threshold are taken over, if they lose nothing on validation.
 
     Returns
     -------
@@ -84,13 +99,33 @@ def fit_scores(judged: Sequence[Example], task: Task, seed: int) -> tuple[Calibr
     if not task.instances:
         return None, 0.0
     calibration = calibrate(judged, task.feature_names, seed)
+    if calibration.kind == "raw":
+        return _of_parent(judged, task, parent, calibration) or (calibration, 0.0)
+    return calibration, _count(judged, calibration).expected_threshold()
+
+
+def _of_parent(
+    judged: Sequence[Example], task: Task, parent: ModelCard | None, few: Calibration
+) -> tuple[Calibration, float] | None:
+    if parent is None or parent.calibration is None or parent.task != task.name:
+        return None
+    known = Calibration.model_validate(parent.calibration)
+    if known.kind == "raw" or known.feature_names != tuple(task.feature_names):
+        return None
+    counts = _count(judged, known)
+    f1 = counts.curve().f1
+    if not counts.n_truth or np.interp(parent.threshold, THRESHOLDS, f1) < f1[0]:
+        return None
+    reason = f"{few.reason.removesuffix(' Scores are raw.')} Those of {parent.name} serve them: {known.reason}"
+    return known.model_copy(update={"reason": reason}), parent.threshold
+
+
+def _count(judged: Sequence[Example], calibration: Calibration) -> ScoreCounts:
+    """Count the scores of objects, and how many are right."""
     scores, correct, n_truth = [np.zeros(0, np.float32)], [np.zeros(0, bool)], 0
     for objects, truth, known in judged:
         found = correct_objects(objects, truth, known)
         scores.append(rescore(objects, calibration).scores[found.ids])
         correct.append(found.correct)
         n_truth += found.n_truth
-    if calibration.kind == "raw":
-        return calibration, 0.0
-    counts = ScoreCounts.of(np.concatenate(scores), np.concatenate(correct), n_truth)
-    return calibration, counts.expected_threshold()
+    return ScoreCounts.of(np.concatenate(scores), np.concatenate(correct), n_truth)
