@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 from synthetic import inverted, slice_of_nuclei, volume_of_nuclei, zoomed
+from tissue import stained_tissue
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from data import data_folder, load_nuclei, split_nuclei
@@ -42,6 +43,8 @@ def nuclei_2d(short: bool) -> tuple[Iterator[Pair], Iterator[Pair]]:
                 yield one.name, *zoomed(image, one.labels, ZOOMS[number // len(ZOOMS) % len(ZOOMS)])
         for number in range(count // 5):
             yield f"synthetic-{number:03d}", *slice_of_nuclei(SYNTHETIC_FROM + number)
+        for number in range(count // 2):
+            yield f"stained-{number:03d}", *stained_tissue(SYNTHETIC_FROM + number)
 
     return learned(), ((one.name, one.image, one.labels) for one in test[: 6 if short else None])
 
@@ -87,7 +90,7 @@ def sources(name: str) -> tuple[str, ...]:
     return {
         "nuclei-2d": (
             "DSB 2018, stage 1, 292 images (CC0, Caicedo et al. 2019)",
-            "computed images (starters/synthetic.py)",
+            "computed images of fluorescence and of stained tissue (starters/synthetic.py, starters/tissue.py)",
         ),
         "nuclei-3d": ("cells3d, left half (public domain, scikit-image)", "computed volumes (starters/synthetic.py)"),
         "em-neurons": ("FIB-25, slices 0-99 (CC BY 3.0, Takemura et al. 2015)",),
