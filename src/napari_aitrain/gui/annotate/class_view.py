@@ -120,7 +120,7 @@ class ClassView(QWidget):
         """Show the buttons of a mode; None when there is no ground truth."""
         self.setVisible(mode is not None)
         # Objects have two lines, classes have as many as there are.
-        self.table.setFixedHeight(24 + ROW * (3 if mode == "classes" else 2))
+        self.table.setFixedHeight(30 + ROW * (3 if mode == "classes" else 2))
         self.next.setVisible(mode == "instances")
         for button in (self.add, self.remove):
             button.setVisible(mode == "classes")

@@ -62,7 +62,9 @@ class CompareView(QWidget):
             "Side by side: the figures of each model. As difference: how much higher each is than the first, with the "
             "interval (95 %) that it would lie in on other boxes of this kind."
         )
-        self.save = push_button("Save as &CSV…", "Write figures, differences and each box as a table.", self.saved.emit)
+        self.save = push_button(
+            "Sa&ve…", "Write figures, differences and each box as a table: a CSV file.", self.saved.emit
+        )
         self.table = QTableWidget()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setAccessibleName("Comparison")

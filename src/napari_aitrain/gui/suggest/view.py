@@ -204,7 +204,7 @@ class SuggestView(QWidget):
     def set_verdict(self, text: str) -> None:
         """Say whether suggestions pay."""
         self.verdict.setText(text)
-        self.verdict.setVisible(bool(text))
+        self._pays.setVisible(bool(text))
 
     def set_map(self, there: bool, shown: bool) -> None:
         """Say whether there is a map of uncertainty, and whether it is shown; tells of nothing."""
@@ -237,15 +237,15 @@ class SuggestView(QWidget):
         steps = QGridLayout()
         for place, button in enumerate(self.steps.values()):
             steps.addWidget(button, 0, place)
-        pays = QGroupBox("Do suggestions pay here?")
-        QVBoxLayout(pays).addWidget(self.verdict)
+        self._pays = QGroupBox("Do suggestions pay here?")
+        QVBoxLayout(self._pays).addWidget(self.verdict)
         again = QGroupBox("Train again")
         QVBoxLayout(again).addWidget(self.policy)
         self._body, inner = QWidget(), QWidget()
         column = QVBoxLayout(self._body)
         column.setContentsMargins(0, 0, 0, 0)
         for part in (form, self.choices, finding, self.status, self._asking, self.map, self.told, steps, self.dense,
-                     self.places, pays, again):  # fmt: skip
+                     self.places, self._pays, again):  # fmt: skip
             if isinstance(part, QWidget):
                 column.addWidget(part)
             else:
