@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 
 import numpy as np
@@ -170,19 +168,3 @@ def test_renamed_and_rotated_images_and_reopened_docks(viewer, session, dock):
     assert session.truths.current is None
     session.saver.open(session.saver.project.folder)
     assert session.truths.current.image == "nuclei"
-
-
-def test_opening_the_docks_imports_nothing_large():
-    code = (
-        "import os, sys, napari\n"
-        "viewer = napari.Viewer(show=False)\n"
-        "from napari_aitrain.gui.annotate.dock import AnnotateDock\n"
-        "from napari_aitrain.gui.jobs.dock import JobsDock\n"
-        "from napari_aitrain.gui.review.dock import ReviewDock\n"
-        "from napari_aitrain.gui.train.dock import TrainDock\n"
-        "docks = [dock(viewer) for dock in (AnnotateDock, TrainDock, JobsDock, ReviewDock)]\n"
-        "large = {'torch', 'sklearn', 'pyqtgraph'} & set(sys.modules)\n"
-        "print(*large, file=sys.stderr, flush=True)\n"
-        "os._exit(len(large))\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"NAPARI_CONFIG": ""})

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -310,11 +308,3 @@ def test_the_dock_fits_beside_the_layers(dock: ModelsDock) -> None:
     assert dock.minimumSizeHint().width() <= 420
     for widget in (*dock.view.buttons.values(), dock.view.undo, dock.view.look_for, dock.view.archived):
         assert widget.toolTip()
-
-
-def test_opening_it_imports_no_torch() -> None:
-    code = (
-        "import sys, napari_aitrain.gui.models.dock, napari_aitrain.gui.models.export_dialog; "
-        "sys.exit(any(name in sys.modules for name in ('torch', 'onnxruntime', 'bioimageio.core', 'bioimageio.spec')))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -251,15 +251,6 @@ def test_it_opens_once_and_needs_no_torch(viewer: Any, dialog: RemoteDialog) -> 
     assert open_remote(viewer) is dialog
 
 
-def test_the_dialog_does_not_import_torch_or_a_web_client() -> None:
-    import subprocess
-    import sys
-
-    code = "import sys, napari_aitrain.gui.remote.dialog; print({'torch', 'httpx', 'keyring'} & set(sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert ran.stdout.strip() == "set()", ran.stderr
-
-
 def test_boxes_around_objects_want_objects(viewer: Any, session: Any) -> None:
     with pytest.raises(VolumeError, match="no finished prediction"):
         boxes_of_prediction(session)
