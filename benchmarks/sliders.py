@@ -89,7 +89,7 @@ class Stopwatch:
             self.loop.quit()
 
 
-def drag(window: Window, name: str, decode: Callable[[float], Any], rounds: int) -> dict[str, list[float]]:
+def drag(window: Window, name: str, decode: Callable[[dict[str, float]], Any], rounds: int) -> dict[str, list[float]]:
     """Drag a slider to and fro, and decode in turns; return milliseconds."""
     from qtpy.QtCore import QPoint, Qt
     from qtpy.QtTest import QTest
@@ -97,7 +97,8 @@ def drag(window: Window, name: str, decode: Callable[[float], Any], rounds: int)
 
     bar, watch = window.dock.view.sliders.sliders[name], Stopwatch(window)
     middle = bar.height() // 2
-    QTest.mousePress(bar, Qt.MouseButton.LeftButton, pos=QPoint(10, middle))
+    # At the far end: a first move that changes nothing would be waited for without end.
+    QTest.mousePress(bar, Qt.MouseButton.LeftButton, pos=QPoint(bar.width() - 10, middle))
     found: dict[str, list[float]] = {"objects": [], "drawn": [], "decode": []}
     for number in range(rounds):
         settled = time.monotonic() + 0.02
@@ -107,8 +108,11 @@ def drag(window: Window, name: str, decode: Callable[[float], Any], rounds: int)
         found["objects"].append(objects)
         found["drawn"].append(drawn)
         QApplication.processEvents()
+        values = dict(window.session.predictions.decoding.values)
+        # A little beside, or it would be remembered from the window.
+        values[name] += 1e-6
         begun = time.perf_counter()
-        decode(window.session.predictions.decoding.values[name])
+        decode(values)
         found["decode"].append(1000 * (time.perf_counter() - begun))
     QTest.mouseRelease(bar, Qt.MouseButton.LeftButton)
     return found
@@ -133,11 +137,11 @@ def main() -> None:
     window = Window(image)
     shown(window, task, maps)
     report = Report("sliders", COLUMNS)
+
+    def decode(values: dict[str, float]) -> Any:
+        return with_values(task, values).decode(maps, None, 2)
+
     for name in task.sliders:
-
-        def decode(value: float, name: str = name) -> Any:
-            return with_values(task, {name: value}).decode(maps, None, 2)
-
         drag(window, name, decode, 5)
         found = drag(window, name, decode, 30 if asked.quick else asked.rounds)
         alone = found["decode"]
